@@ -1,0 +1,37 @@
+"""Squared distances between two sets of points from one matrix product."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .analytic import arsinhc
+
+__all__ = ['pairwise_squared_distance']
+
+
+def pairwise_squared_distance(
+    inner: Tensor, p_r2: Tensor, p_u: Tensor, q_r2: Tensor, q_u: Tensor, curvature: Tensor
+) -> Tensor:
+    """`d(p_i, q_j)² = (4/c)·arsinh²(√(c‖p_i - q_j‖²/(u_i·u_j)))` for all pairs; `4‖p_i - q_j‖²` at `c = 0`.
+
+    No `[P, Q, D]` tensor is built. Since `‖p - q‖²` is a difference here, the result is good to `eps·16/(c·u²)`
+    absolutely: enough for logits and scores, not for the distance of two nearly equal points (see
+    `Gyrovector.squared_distance`).
+
+    Args:
+        inner: `⟨p_i, q_j⟩`, `[..., P, Q]`, float32 or float64.
+        p_r2: Squared norms of the first points, `[..., P, 1]`.
+        p_u: Their complements `1 - c·p_r2`, `[..., P, 1]`.
+        q_r2: Squared norms of the second points, `[..., 1, Q]`.
+        q_u: Their complements, `[..., 1, Q]`.
+        curvature: `c >= 0`, broadcastable to `[..., P, Q]`.
+
+    Returns:
+        `[..., P, Q]`, `>= 0`.
+
+    Source: Ganea, Bécigneul, Hofmann (2018), (6), in the form with `arsinh`.
+    """
+    gap2 = p_r2 + q_r2 - 2 * inner
+    # The value is held at zero or above, the derivatives are not touched: a clamp's would make the second one zero.
+    gap2 = (gap2 - gap2.detach().clamp_max(0)) / (p_u * q_u)
+    return 4 * gap2 * arsinhc(curvature * gap2) ** 2
