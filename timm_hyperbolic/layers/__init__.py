@@ -1,0 +1,29 @@
+"""Hyperbolic layers that stand where a timm layer stood. All act on tangent vectors at the origin, so they mix with
+Euclidean layers freely."""
+
+from .attention import Centroids, HyperbolicAttention
+from .curvature import Curvature, named_curvatures
+from .head import HyperbolicHead
+from .linear import HyperbolicLinear
+from .manifold import LayerBall, manifold_parameter
+from .mlp import HyperbolicMlp
+from .module import HyperbolicModule
+from .pos_embed import HyperbolicPosEmbed
+from .residual import CenteredResidual, OriginResidual, PointResidual
+
+__all__ = [
+    'CenteredResidual',
+    'Centroids',
+    'Curvature',
+    'HyperbolicAttention',
+    'HyperbolicHead',
+    'HyperbolicLinear',
+    'HyperbolicMlp',
+    'HyperbolicModule',
+    'HyperbolicPosEmbed',
+    'LayerBall',
+    'OriginResidual',
+    'PointResidual',
+    'manifold_parameter',
+    'named_curvatures',
+]

@@ -1,0 +1,93 @@
+"""The curvature of a layer: learnt through a softplus, or fixed; zero is Euclidean space."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ['Curvature', 'named_curvatures']
+
+
+def inverse_softplus(value: float) -> float:
+    """`x` with `softplus(x) = value`, for `value > 0`, without overflow or cancellation."""
+    return value + math.log(-math.expm1(-value))
+
+
+class Curvature(nn.Module):
+    """The magnitude `c >= 0` of the sectional curvature `-c`.
+
+    Calling it gives `c`, shape `[copies]`, float32 or float64.
+
+    Args:
+        value: `c` at the start; `curvature=1.0` gives exactly the ball of radius one.
+        learn: Learn it, as `softplus(raw)`. By default it is learnt where it is positive.
+        copies: How many independent curvatures (a packed projection has one for each map).
+
+    Raises:
+        ValueError: `value` is negative or not finite, or zero is to be learnt.
+    """
+
+    def __init__(self, value: float = 1.0, learn: bool | None = None, copies: int = 1, device=None, dtype=None) -> None:
+        super().__init__()
+        if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+            raise ValueError(
+                f'curvature={value!r} must be a number >= 0: it is the magnitude c of the sectional curvature -c, '
+                'and 0 is flat space.'
+            )
+        if learn and value == 0:
+            raise ValueError(
+                'learn_curvature=True needs curvature > 0: a flat space has nothing to learn. '
+                'Start from a small curvature such as 1e-3, or leave learn_curvature out.'
+            )
+        self.initial = float(value)
+        self.learnt = self.initial > 0 if learn is None else bool(learn)
+        c = torch.empty(copies, device=device, dtype=dtype)
+        if self.learnt:
+            self.raw = nn.Parameter(c)
+        else:
+            self.register_buffer('value', c)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the curvature to its starting value."""
+        with torch.no_grad():
+            if self.learnt:
+                self.raw.fill_(inverse_softplus(self.initial))
+            else:
+                self.value.fill_(self.initial)
+
+    @property
+    def is_flat(self) -> bool:
+        """Zero, and stays zero."""
+        return not self.learnt and self.initial == 0
+
+    def forward(self) -> Tensor:
+        stored = self.raw if self.learnt else self.value
+        stored = stored.to(torch.promote_types(stored.dtype, torch.float32))
+        return F.softplus(stored) if self.learnt else stored
+
+    def __format__(self, spec: str) -> str:
+        """The present values, in a number format such as `.4g`."""
+        stored = self.raw if self.learnt else self.value
+        return 'meta' if stored.is_meta else '/'.join(format(c, spec) for c in self().tolist())
+
+    def extra_repr(self) -> str:
+        return f'initial={self.initial:g}, {"learnt" if self.learnt else "fixed"}'
+
+
+def named_curvatures(model: nn.Module) -> dict[str, float]:
+    """The curvature of every hyperbolic module of a model, by the module's name.
+
+    A module that packs several maps has one entry for each, numbered: `blocks.0.attn.qkv.0`.
+    """
+    curvatures = {}
+    for name, module in model.named_modules():
+        if isinstance(module, Curvature):
+            owner = name.removesuffix('.curvature')
+            values = module().tolist()
+            for i, c in enumerate(values):
+                curvatures[owner if len(values) == 1 else f'{owner}.{i}'] = c
+    return curvatures

@@ -1,0 +1,125 @@
+"""The hyperbolic linear layer: a Möbius matrix-vector product between learnt centres."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..geometry import Frame, dot
+from .manifold import manifold_parameter
+from .module import HyperbolicModule
+
+__all__ = ['HyperbolicLinear']
+
+
+class HyperbolicLinear(HyperbolicModule):
+    """`nn.Linear` in the ball, on tangent vectors at the origin.
+
+    `h = exp0(x)`, `z = clip(W ⊗ (-p_in ⊕ h))`, `out = log0(clip(p_out ⊕ (z ⊕ exp0(b))))`.
+
+    Flat limit: `W(x - p_in) + b + p_out`.
+
+    The Euclidean product `Wx` is made once; what the formula needs besides are inner products of `x` with a few fixed
+    vectors (one skinny product) and the squared norms of `x` and `Wx`.
+
+    Args:
+        in_features: D.
+        out_features: E, over all parts.
+        bias: With a bias `b`, a tangent vector at the origin.
+        parts: The layer is this many independent layers on one input, their outputs joined: `E/parts` features each,
+            with centres and curvature of their own. Attention's packed q, k, v are three.
+        curvature: As for `HyperbolicModule`, as are the others.
+
+    Raises:
+        ValueError: `parts` does not divide `out_features`; a value is outside its range.
+
+    Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), section 3.2, with the study's centres.
+    """
+
+    manifold_names = ('p_in', 'p_out')
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        parts: int = 1,
+        curvature: float = 1.0,
+        learn_curvature: bool | None = None,
+        margin: float | None = 0.985,
+        max_norm: float | None = None,
+        hamp: bool = False,
+        device=None,
+        dtype=None,
+    ) -> None:
+        dd = {'device': device, 'dtype': dtype}
+        super().__init__(curvature, learn_curvature, margin, max_norm, hamp, copies=parts, **dd)
+        if out_features % parts:
+            raise ValueError(f'out_features={out_features} is not divisible by parts={parts}')
+        self.in_features, self.out_features, self.parts = in_features, out_features, parts
+        self.weight = nn.Parameter(torch.empty(out_features, in_features, **dd))
+        self.bias = nn.Parameter(torch.empty(out_features, **dd)) if bias else None
+        self.p_in = manifold_parameter(torch.zeros(parts, in_features, **dd), self.curvature)
+        self.p_out = manifold_parameter(torch.zeros(parts, out_features // parts, **dd), self.curvature)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weights as timm's ViT starts its linear layers, everything else zero."""
+        super().reset_parameters()
+        nn.init.trunc_normal_(self.weight, std=0.02)
+        for parameter in (self.bias, self.p_in, self.p_out):
+            if parameter is not None:
+                nn.init.zeros_(parameter)
+
+    def no_weight_decay(self) -> set[str]:
+        return super().no_weight_decay() - {'weight'}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., D]` to `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type)."""
+        with self.without_autocast(x):
+            return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
+        out_dtype = vectors if self.hamp else x.dtype
+        c = self.curvature().to(scalars).unsqueeze(-1)  # [parts, 1]
+        one = torch.ones((), dtype=scalars, device=x.device)
+        x = x.to(torch.promote_types(x.dtype, vectors))
+        xx = dot(x, x, scalars).unsqueeze(-2)  # [..., 1, 1]
+        if vectors.itemsize < 4:
+            # A half type cannot hold a long vector's products, and `exp0` would shorten it anyway: to the longest that
+            # any part allows it is shortened here, before the cast.
+            shorten = self.limits.tangent(xx, c.amin())
+            x = x * shorten.squeeze(-2).to(x.dtype)
+            xx = xx * shorten**2
+        x = x.to(vectors)
+        weight = self.weight.to(vectors)
+        w = weight.unflatten(0, (self.parts, -1))  # [parts, E, D]
+        fixed = [(w @ self.p_in.to(vectors).unsqueeze(-1)).squeeze(-1), self.p_out.to(vectors)]  # each [parts, E]
+        if self.bias is not None:
+            fixed.append(self.bias.to(vectors).unflatten(0, (self.parts, -1)))
+
+        # ⟨x, p_in⟩ and ⟨Wx, v⟩ = ⟨x, Wᵀv⟩ for the fixed vectors v
+        columns = torch.stack([self.p_in.to(vectors), *((v.unsqueeze(-2) @ w).squeeze(-2) for v in fixed)])
+        inner = F.linear(x, columns.flatten(0, 1)).to(scalars).unflatten(-1, (len(fixed) + 1, self.parts)).unsqueeze(-1)
+        xp, *wx_fixed = inner.unbind(-3)  # each [..., parts, 1]
+
+        source = Frame((x.unsqueeze(-2), self.p_in), ((xx, xp), (dot(self.p_in, self.p_in, scalars),)), c, self.limits)
+        h = source.tangent(one, None).exp0()
+        a, b = (-source.point(None, one) + h).log0().coefficients
+
+        wx = F.linear(x, weight).unflatten(-1, (self.parts, -1))  # [..., parts, E]
+        gram = [[dot(u, v, scalars) for v in fixed[i:]] for i, u in enumerate(fixed)]
+        target = Frame((wx, *fixed), ((dot(wx, wx, scalars), *wx_fixed), *gram), c, self.limits)
+        rest = (None,) * (len(fixed) - 2)
+        z = target.tangent(a, b, None, *rest).exp0()
+        if self.bias is not None:
+            z = z + target.tangent(None, None, None, one).exp0()
+        out = (target.point(None, None, one, *rest) + z).clip().log0()
+        return out.to_tensor().flatten(-2).to(out_dtype)
+
+    def extra_repr(self) -> str:
+        parts = f', parts={self.parts}' if self.parts > 1 else ''
+        shape = f'in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}{parts}'
+        return f'{shape}, {super().extra_repr()}'

@@ -1,0 +1,101 @@
+"""What every hyperbolic layer has: a curvature, a clip, and one rule about number types."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from ..geometry import Limits
+from .curvature import Curvature
+from .manifold import rewrap_manifold_parameters
+
+__all__ = ['HyperbolicModule']
+
+
+class HyperbolicModule(nn.Module):
+    """Base of the hyperbolic layers.
+
+    Number types. Vectors are computed in the type of the input, half types in float32; with `hamp` they are computed in
+    the autocast type. The scalars of a row are float32, or float64 for float64 input and where `margin=None` leaves
+    points near the boundary (on a device without float64 they stay float32). The output has the type of the input.
+
+    Args:
+        curvature: `c >= 0` at the start; 0 makes the layer its Euclidean limit.
+        learn_curvature: Learn it; by default where it is positive.
+        margin: Points of the unit ball are kept within this norm, in `(0, 1)`; None for no clip.
+        max_norm: For flat layers: the largest norm of every vector, the clip of a curved layer without its curvature.
+        hamp: Mixed precision inside the layer: under autocast, vectors in the autocast type, scalars as ever.
+        copies: Independent curvatures.
+
+    Raises:
+        ValueError: a value is outside its range, or `max_norm` is given to a curved layer.
+    """
+
+    #: Names of the parameters that are points of the ball.
+    manifold_names: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        curvature: float = 1.0,
+        learn_curvature: bool | None = None,
+        margin: float | None = 0.985,
+        max_norm: float | None = None,
+        hamp: bool = False,
+        copies: int = 1,
+        device=None,
+        dtype=None,
+    ) -> None:
+        super().__init__()
+        self.curvature = Curvature(curvature, learn_curvature, copies, device=device, dtype=dtype)
+        self.limits = Limits(margin, max_norm)
+        if max_norm is not None and not self.curvature.is_flat:
+            raise ValueError(
+                f'max_norm={max_norm} is for flat controls (curvature=0); a layer of curvature {curvature} is clipped '
+                'by its margin.'
+            )
+        self.hamp = hamp
+
+    def reset_parameters(self) -> None:
+        """Set the layer's own parameters to their start."""
+        self.curvature.reset_parameters()
+
+    def no_weight_decay(self) -> set[str]:
+        """Names, within the layer, of parameters that take no weight decay: all but the weights of linear maps."""
+        return {name for name, _ in self.named_parameters(recurse=False)} | {
+            f'curvature.{name}' for name, _ in self.curvature.named_parameters()
+        }
+
+    def vector_dtype(self, x: Tensor) -> torch.dtype:
+        """The type in which the vectors of this layer are computed for input `x`."""
+        if not self.hamp:
+            return torch.promote_types(x.dtype, torch.float32)
+        device = x.device.type
+        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+    def scalar_dtype(self, x: Tensor) -> torch.dtype:
+        """The type of the scalars of a row for input `x`."""
+        near_boundary = self.limits.margin is None and not self.curvature.is_flat
+        if x.dtype == torch.float64 or (near_boundary and x.device.type != 'mps'):
+            return torch.float64
+        return torch.float32
+
+    @staticmethod
+    def without_autocast(x: Tensor):
+        """The layers choose their types themselves: a context in which autocast does not."""
+        device = x.device.type
+        return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+    def _apply(self, fn, recurse=True):
+        super()._apply(fn, recurse)
+        rewrap_manifold_parameters(self, self.manifold_names, self.curvature)
+        return self
+
+    def _load_from_state_dict(self, *args, **kwargs):
+        super()._load_from_state_dict(*args, **kwargs)
+        rewrap_manifold_parameters(self, self.manifold_names, self.curvature)
+
+    def extra_repr(self) -> str:
+        clip = f'margin={self.limits.margin}' if self.limits.max_norm is None else f'max_norm={self.limits.max_norm}'
+        return f'curvature={self.curvature:.4g}, {clip}, hamp={self.hamp}'

@@ -1,0 +1,122 @@
+"""Hyperbolic residual connections: where `x + y` stood, a gyrovector expression of the two.
+
+Both inputs are tangent vectors at the origin, of any length: `x` the stream, `y` what a branch adds to it. They are
+mapped to the ball, joined there, and mapped back.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..geometry import Frame, Gyrovector
+from .module import HyperbolicModule
+
+__all__ = ['CenteredResidual', 'OriginResidual', 'PointResidual']
+
+
+class _Residual(HyperbolicModule):
+    """A gated residual. The gate `γ` starts at zero, which makes the layer the identity in `x`, inside the margin.
+
+    Args: as `HyperbolicModule`.
+    """
+
+    def __init__(
+        self,
+        curvature: float = 1.0,
+        learn_curvature: bool | None = None,
+        margin: float | None = 0.985,
+        max_norm: float | None = None,
+        hamp: bool = False,
+        device=None,
+        dtype=None,
+    ) -> None:
+        dd = {'device': device, 'dtype': dtype}
+        super().__init__(curvature, learn_curvature, margin, max_norm, hamp, **dd)
+        self.gamma_raw = nn.Parameter(torch.empty(1, **dd))
+        self.gamma_scale = nn.Parameter(torch.empty(1, **dd))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        for name, parameter in self.named_parameters(recurse=False):
+            if name != 'curvature':
+                nn.init.zeros_(parameter)
+
+    def gate(self) -> Tensor:
+        """`γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`."""
+        return (1 + F.softplus(self.gamma_scale)) * self.gamma_raw.tanh()
+
+    #: Every sum and multiple of the formula is clipped.
+    closed = True
+
+    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+        """The residual as its formula, on two points of one frame."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Join the stream `x`, `[..., D]`, and the branch `y`, `[..., D]`; the result has the type of `x`."""
+        with self.without_autocast(x):
+            vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
+            _, tx, ty = Frame.plane(x.to(vectors), y.to(vectors), self.curvature(), scalars, self.limits, self.closed)
+            h = self.join(tx.exp0(), ty.exp0(), self.gate().to(scalars))
+            return h.log0().to_tensor().to(x.dtype)
+
+
+class CenteredResidual(_Residual):
+    """The residual about a learnt centre between the two points (the study's `res`).
+
+    `p = s⊗x ⊕ (1-s)⊗y`, `h = p ⊕ ((-p ⊕ x) ⊕ γ⊗(-p ⊕ y))`, `s = σ(center_logit)`, all sums clipped.
+
+    Flat limit: `x + γs(y - x)`, with `s = σ(center_logit)`.
+
+    Args: as `HyperbolicModule`.
+
+    Source: the reference study's centred residual (DESIGN, section 3).
+    """
+
+    def __init__(
+        self,
+        curvature: float = 1.0,
+        learn_curvature: bool | None = None,
+        margin: float | None = 0.985,
+        max_norm: float | None = None,
+        hamp: bool = False,
+        device=None,
+        dtype=None,
+    ) -> None:
+        super().__init__(curvature, learn_curvature, margin, max_norm, hamp, device=device, dtype=dtype)
+        self.center_logit = nn.Parameter(torch.zeros(1, device=device, dtype=dtype))
+
+    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+        s = self.center_logit.to(gamma.dtype).sigmoid()
+        p = s * x + (1 - s) * y
+        return p + ((-p + x) + gamma * (-p + y))
+
+
+class OriginResidual(_Residual):
+    """The residual at the origin (the study's `res0`): `x ⊕ γ⊗y`, clipped.
+
+    Flat limit: `x + γy`.
+
+    Args: as `HyperbolicModule`.
+    """
+
+    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+        return x + gamma * y
+
+
+class PointResidual(_Residual):
+    """The residual at `x` (the study's `resx`): `exp_x(γ·log_x(y)) = x ⊕ γ⊗(-x ⊕ y)`.
+
+    It moves along the geodesic from `x` to `y`. The two points are clipped, what is done with them is not. Flat limit:
+    `x + γ(y - x)`.
+
+    Args: as `HyperbolicModule`.
+    """
+
+    closed = False
+
+    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+        return x + gamma * (-x + y)
