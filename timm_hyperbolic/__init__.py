@@ -1,0 +1,14 @@
+"""Hyperbolic Vision Transformers as ordinary timm models.
+
+Importing this package registers its models with timm:
+
+    import timm, timm_hyperbolic
+
+    model = timm.create_model('vit_tiny_patch4_hyp_res')
+"""
+
+from .layers import named_curvatures
+from .models import HyperbolicVisionTransformer, checkpoint_filter_fn
+from .version import __version__
+
+__all__ = ['HyperbolicVisionTransformer', '__version__', 'checkpoint_filter_fn', 'named_curvatures']
