@@ -1,0 +1,199 @@
+"""The package as a package: one version, imports that run one way, and a guest's manners in timm."""
+
+import ast
+import configparser
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / 'timm_hyperbolic'
+
+# What a storey may import of ours: itself and those before it. `version` is the ground, the rest of the files directly
+# in the package (its `__init__`, the command line) are the roof.
+STOREYS = ('version', 'geometry', 'layers', 'models', 'optim', 'engine', 'hub', 'analysis')
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg', encoding='utf-8')
+    return parser
+
+
+# --- metadata -------------------------------------------------------------------------------------------------------
+
+
+def test_version_is_the_same_everywhere() -> None:
+    from timm_hyperbolic import __version__
+
+    newest = re.search(r'^## \[(.+?)\]', (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8'), re.MULTILINE)
+    assert newest is not None
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+    assert {
+        'CHANGELOG.md': newest[1],
+        'CITATION.cff': citation['version'],
+        'installed': importlib.metadata.version('timm_hyperbolic'),
+    } == dict.fromkeys(('CHANGELOG.md', 'CITATION.cff', 'installed'), __version__)
+
+
+def test_citation_has_what_the_format_requires() -> None:
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+    assert citation['cff-version'] == '1.2.0'
+    assert citation['title'] == setup_cfg()['metadata']['name']
+    assert citation['license'] == setup_cfg()['metadata']['license'] == 'MIT'
+    assert all(author.get('name') for author in citation['authors'])
+    assert citation['message']
+    assert (ROOT / 'LICENSE').read_text(encoding='utf-8').startswith('MIT License')
+
+
+def test_type_marker_is_shipped() -> None:
+    assert 'py.typed' in setup_cfg()['options.package_data']['timm_hyperbolic'].split()
+    assert (PACKAGE / 'py.typed').is_file()
+
+
+def test_every_folder_is_a_package_and_so_is_installed() -> None:
+    folders = {path.parent for path in PACKAGE.rglob('*.py')}
+    assert PACKAGE / 'models' in folders
+    assert [str(folder) for folder in folders if not (folder / '__init__.py').is_file()] == []
+
+
+def test_console_script_exists() -> None:
+    (script,) = importlib.metadata.entry_points(group='console_scripts', name='timm-hyperbolic')
+    assert callable(script.load())
+
+
+def test_pre_commit_and_setup_cfg_name_the_same_ruff() -> None:
+    hooks = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text(encoding='utf-8'))['repos'][0]['hooks']
+    pinned = {name for hook in hooks for name in hook['additional_dependencies'] if name.startswith('ruff')}
+    wanted = {line for line in setup_cfg()['options.extras_require']['dev'].split() if line.startswith('ruff')}
+    assert pinned == wanted
+    assert len(wanted) == 1
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The absolute names of all modules that a file of the package imports, wherever in the file it does."""
+    package = path.relative_to(PACKAGE.parent).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = '.'.join((*base, *(node.module.split('.') if node.module else ())))
+            # `from timm_hyperbolic import layers` imports `timm_hyperbolic.layers`.
+            yield from (f'{module}.{alias.name}' for alias in node.names) if module == 'timm_hyperbolic' else (module,)
+
+
+def storey(module: str) -> str:
+    """`timm_hyperbolic.layers.head` stands on the storey `layers`, `timm_hyperbolic` itself on `__init__`."""
+    return (*module.split('.'), '__init__')[1]
+
+
+def wrong_imports(path: Path) -> list[str]:
+    """What a file imports from above its own storey, or from outside what its storey may know."""
+    own = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+    wrong = []
+    for module in imported(path):
+        top = module.split('.')[0]
+        if top == 'timm_hyperbolic':
+            if own in STOREYS and storey(module) not in STOREYS[: STOREYS.index(own) + 1]:
+                wrong.append(module)
+        elif own == 'geometry' and top != 'torch' and top not in sys.stdlib_module_names:
+            wrong.append(module)
+    return wrong
+
+
+SOURCES = sorted(PACKAGE.rglob('*.py'))
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    assert wrong_imports(path) == []
+
+
+def test_every_folder_of_the_package_has_its_storey() -> None:
+    folders = {path.relative_to(PACKAGE).parts[0] for path in SOURCES if path.parent != PACKAGE}
+    assert folders <= set(STOREYS)
+
+
+@pytest.mark.parametrize(
+    ('source', 'wrong'),
+    [
+        ('from ..layers import head', ['timm_hyperbolic.layers']),
+        ('def f():\n    import timm_hyperbolic.models.x', ['timm_hyperbolic.models.x']),
+        ('from timm_hyperbolic import optim', ['timm_hyperbolic.optim']),
+        ('import timm_hyperbolic', ['timm_hyperbolic']),
+        ('import geoopt\nimport numpy.linalg', ['geoopt', 'numpy.linalg']),
+        ('import math\nimport torch.nn as nn\nfrom . import limits\nfrom .limits import x', []),
+    ],
+)
+def test_the_check_of_imports_sees(source: str, wrong: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = PACKAGE / 'geometry' / 'some.py'
+    monkeypatch.setattr(Path, 'read_text', lambda self, **_: source)
+    assert wrong_imports(path) == wrong
+
+
+# --- a guest in timm ------------------------------------------------------------------------------------------------
+
+PROBE = """
+import json, sys, warnings
+for name in ('sklearn', 'datasets', 'matplotlib', 'pandas'):
+    sys.modules[name] = None  # as if it were not installed
+import timm, timm.optim
+entry = lambda: {name: timm.model_entrypoint(name).__module__ for name in timm.list_models()}
+optim = lambda: {name: str(timm.optim.get_optimizer_info(name)) for name in timm.optim.list_optimizers()}
+models, optims, modules = entry(), optim(), timm.list_modules()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter('always')
+    import timm_hyperbolic
+print(json.dumps(dict(
+    models=models, models_after=entry(), optims=optims, optims_after=optim(), modules=modules,
+    modules_after=timm.list_modules(), warnings=[f'{w.filename}: {w.message}' for w in caught],
+    loaded=[name for name in sys.modules if name.startswith('timm_hyperbolic')],
+)))
+"""
+
+
+@pytest.fixture(scope='module')
+def probe(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a fresh interpreter without the packages of the extras sees before and after the import."""
+    result = subprocess.run(
+        [sys.executable, '-c', PROBE], capture_output=True, text=True, cwd=tmp_path_factory.mktemp('elsewhere')
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout) | {'stderr': result.stderr}
+
+
+def test_import_overwrites_nothing_of_timm(probe: dict[str, Any]) -> None:
+    assert len(probe['models']) > 1000
+    assert probe['models'] == {name: probe['models_after'].get(name) for name in probe['models']}
+    assert probe['optims'] == {name: probe['optims_after'].get(name) for name in probe['optims']}
+
+
+def test_import_adds_models_under_modules_of_their_own(probe: dict[str, Any]) -> None:
+    new = {name: module for name, module in probe['models_after'].items() if name not in probe['models']}
+    assert 'vit_tiny_patch4_hyp_res' in new
+    assert all(module.startswith('timm_hyperbolic.models.') for module in new.values())
+    # timm files a model under the last part of its module's name: a name that timm has would merge with timm's.
+    assert {module.rpartition('.')[2] for module in new.values()}.isdisjoint(probe['modules'])
+
+
+def test_import_is_silent(probe: dict[str, Any]) -> None:
+    assert probe['warnings'] == []
+    assert probe['stderr'] == ''
+
+
+def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
+    assert 'timm_hyperbolic.models' in probe['loaded']
+    # Nor does it load what only a training run needs.
+    assert [name for name in probe['loaded'] if name.split('.')[1:2] in (['engine'], ['cli'], ['analysis'])] == []
