@@ -6,17 +6,21 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `analytic`: the hyperbolic functions of a squared argument, by which everything else is written.
 - `gyrovector`: `Frame`, `Tangent`, `Gyrovector`, on which the layers read like their formulas.
 - `limits`: the clip of a layer.
+- `plane`, with `rows`: expressions of two vectors, as gyrovectors or as one fused node.
 - `midpoint`, `pairwise`: what attention and head need from matrix products.
+- `fused`: the switch between definitions and fused operations.
 - `ball`: the same operations on plain tensors.
 - `spaces`: conversions and distances in the Lorentz and Klein models.
 """
 
 from .analytic import arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
-from .gyrovector import Frame, Gyrovector, Tangent, dot
+from .fused import set_fused
+from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
 from .midpoint import midpoint_log0
 from .pairwise import pairwise_squared_distance
+from .plane import plane_expression
 from .spaces import (
     ball_to_klein,
     ball_to_lorentz,
@@ -56,8 +60,11 @@ __all__ = [
     'mobius_matvec',
     'mobius_scale',
     'pairwise_squared_distance',
+    'plane_expression',
     'sech2',
+    'set_fused',
     'shrink',
     'tangent_distance',
     'tanhc',
+    'widen',
 ]

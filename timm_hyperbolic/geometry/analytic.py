@@ -55,6 +55,14 @@ def _horner(q: Tensor, coefficients: list[float]) -> Tensor:
     return value
 
 
+def _series(q: Tensor, table: dict[torch.dtype, list[float]]) -> Tensor:
+    """The Taylor series where it is used, its first term elsewhere.
+
+    There its powers may overflow, and although `torch.where` drops the value, the gradient would be `0·inf`.
+    """
+    return _horner(torch.where(q < _SERIES_BELOW, q, 0), _coefficients(table, q.dtype))
+
+
 def _root(q: Tensor) -> Tensor:
     """`√q` where the library function is used, 1 elsewhere.
 
@@ -78,7 +86,7 @@ def tanhc(q: Tensor) -> Tensor:
     Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), Lemma 2, written in the square.
     """
     z = _root(q)
-    return torch.where(q < _SERIES_BELOW, _horner(q, _coefficients(_TANHC, q.dtype)), z.tanh() / z)
+    return torch.where(q < _SERIES_BELOW, _series(q, _TANHC), z.tanh() / z)
 
 
 def sech2(q: Tensor) -> Tensor:
@@ -94,7 +102,7 @@ def sech2(q: Tensor) -> Tensor:
         TypeError: `q` is of another type than float32 or float64.
     """
     e = torch.exp(-2 * _root(q))
-    return torch.where(q < _SERIES_BELOW, 1 - q * _horner(q, _coefficients(_TANHC, q.dtype)) ** 2, 4 * e / (1 + e) ** 2)
+    return torch.where(q < _SERIES_BELOW, 1 - q * _series(q, _TANHC) ** 2, 4 * e / (1 + e) ** 2)
 
 
 def arsinhc(q: Tensor) -> Tensor:
@@ -110,7 +118,7 @@ def arsinhc(q: Tensor) -> Tensor:
         TypeError: `q` is of another type than float32 or float64.
     """
     z = _root(q)
-    return torch.where(q < _SERIES_BELOW, _horner(q, _coefficients(_ARSINHC, q.dtype)), z.asinh() / z)
+    return torch.where(q < _SERIES_BELOW, _series(q, _ARSINHC), z.asinh() / z)
 
 
 def arsinh2(q: Tensor) -> Tensor:

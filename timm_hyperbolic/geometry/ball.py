@@ -1,7 +1,7 @@
 """The Poincaré ball on plain tensors: one function an operation, for use outside the layers.
 
 Each is a Möbius expression on a `Frame`, so it agrees with the layers by construction. Points and tangent vectors are
-`[..., D]` tensors of float32 or float64 that broadcast against each other; scalars are computed in float64; results
+`[..., D]` tensors of float32 or float64 that broadcast against each other; everything is computed in float64; results
 have the type of the input. Points must lie in the ball `c‖p‖² < 1`; one that does not is brought to its boundary.
 """
 
@@ -48,8 +48,8 @@ def mobius_add(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
     Source: Ungar (2009), (3.129).
     """
     p, q = _pair(p, q)
-    frame, a, b = Frame.plane(p, q, _curvature(c, p))
-    return (frame.point(*a.coefficients) + frame.point(*b.coefficients)).to_tensor()
+    frame, a, b = Frame.plane(p.double(), q.double(), _curvature(c, p))
+    return (frame.point(*a.coefficients) + frame.point(*b.coefficients)).to_tensor().to(p.dtype)
 
 
 def mobius_scale(r: Tensor | float, p: Tensor, c: Tensor | float) -> Tensor:
@@ -57,8 +57,8 @@ def mobius_scale(r: Tensor | float, p: Tensor, c: Tensor | float) -> Tensor:
 
     Source: Ungar (2009), (3.131).
     """
-    frame = Frame.of((p,), _curvature(c, p))
-    return (r * frame.point(torch.ones_like(frame.gram[0][0]))).to_tensor()
+    frame = Frame.of((p.double(),), _curvature(c, p))
+    return (r * frame.point(torch.ones_like(frame.gram[0][0]))).to_tensor().to(p.dtype)
 
 
 def mobius_matvec(weight: Tensor, p: Tensor, c: Tensor | float) -> Tensor:
@@ -77,7 +77,7 @@ def mobius_matvec(weight: Tensor, p: Tensor, c: Tensor | float) -> Tensor:
 
     Source: Ganea, Bécigneul, Hofmann (2018), Lemma 6.
     """
-    return exp0(log0(p, c) @ weight.mT, c)
+    return exp0(log0(p.double(), c) @ weight.double().mT, c).to(p.dtype)
 
 
 def exp0(v: Tensor, c: Tensor | float) -> Tensor:
@@ -88,14 +88,14 @@ def exp0(v: Tensor, c: Tensor | float) -> Tensor:
 
     Source: Ganea, Bécigneul, Hofmann (2018), Lemma 2.
     """
-    frame = Frame.of((v,), _curvature(c, v))
-    return frame.tangent(torch.ones_like(frame.gram[0][0])).exp0().to_tensor()
+    frame = Frame.of((v.double(),), _curvature(c, v))
+    return frame.tangent(torch.ones_like(frame.gram[0][0])).exp0().to_tensor().to(v.dtype)
 
 
 def log0(p: Tensor, c: Tensor | float) -> Tensor:
     """The logarithm at the origin, inverse of `exp0`; arguments and errors as `exp0`."""
-    frame = Frame.of((p,), _curvature(c, p))
-    return frame.point(torch.ones_like(frame.gram[0][0])).log0().to_tensor()
+    frame = Frame.of((p.double(),), _curvature(c, p))
+    return frame.point(torch.ones_like(frame.gram[0][0])).log0().to_tensor().to(p.dtype)
 
 
 def _squared_distance(x: Tensor, y: Tensor, c: Tensor | float, tangent: bool) -> Tensor:

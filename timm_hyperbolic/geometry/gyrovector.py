@@ -28,10 +28,38 @@ from torch import Tensor
 from .analytic import arsinhc, artanhc, sech2, tanhc
 from .limits import Limits
 
-__all__ = ['Frame', 'Gyrovector', 'Tangent', 'dot']
+__all__ = ['Frame', 'Gyrovector', 'Tangent', 'dot', 'widen']
 
 # A coefficient of None is a zero that is never computed.
 Coefficients = tuple['Tensor | None', ...]
+
+
+class _Widen(torch.autograd.Function):
+    """`to` a wider type, whose gradient is held to what the narrower one can take."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, dtype: torch.dtype) -> Tensor:
+        return x.to(dtype)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.dtype = inputs[0].dtype
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        bound = torch.finfo(ctx.dtype).max ** 0.5  # the vector that it multiplies may be long
+        return gradient.clamp(-bound, bound).to(ctx.dtype), None
+
+
+def widen(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """`x.to(dtype)` for inner products on their way to the scalars of a row.
+
+    Between points near the boundary a gradient in an inner product can be too large for float32, though the sum of all
+    is not, and one infinity makes the sum NaN. It is held to a bound here; none that is below is changed.
+    """
+    return _Widen.apply(x, dtype) if x.dtype.itemsize < dtype.itemsize else x.to(dtype)
 
 
 def dot(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
@@ -40,7 +68,7 @@ def dot(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
     Products and sum are at least float32, whatever the type of the vectors; the result has type `dtype`.
     """
     at_least = torch.promote_types(x.dtype, torch.float32)
-    return (x.to(at_least) * y.to(at_least)).sum(-1, keepdim=True).to(dtype)
+    return widen((x.to(at_least) * y.to(at_least)).sum(-1, keepdim=True), dtype)
 
 
 def _times(a: Coefficients, factor: Tensor | float) -> Coefficients:
@@ -122,7 +150,9 @@ class Frame:
         """
         xx, xy = dot(x, x, dtype), dot(x, y, dtype)
         k = (xy / torch.where(xx > 0, xx, 1)).detach()
-        k = torch.where(k.abs() < torch.finfo(x.dtype).max, k, 0)
+        # The derivative in x is a difference of two terms k times as large. So where y is much longer than x, k is zero
+        # and the basis is (x, y) itself: x and y cannot cancel there unless one is scaled by as much.
+        k = torch.where(k.abs() < 16, k, 0)
         w = y - k.to(y.dtype) * x
         k = k.to(y.dtype).to(dtype)  # the rounded k is the one that w was made with
         frame = cls((x, w), ((xx, dot(x, w, dtype)), (dot(w, w, dtype),)), curvature, limits, closed)
@@ -174,7 +204,19 @@ class Frame:
         return Gyrovector(self, _times(coefficients, scale), r2 * scale**2, u)
 
 
-class Tangent:
+class _Scalable:
+    """`r * v` for a tensor `r`, in eager mode and under `torch.compile`, which asks for this protocol."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func in (torch.mul, torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__) and len(args) == 2:
+            a, b = args
+            return a.__mul__(b) if isinstance(a, _Scalable) else b.__mul__(a)
+        name = getattr(func, '__name__', func)
+        raise TypeError(f'{cls.__name__} holds coefficients and takes no torch.{name}: call its to_tensor() first')
+
+
+class Tangent(_Scalable):
     """A tangent vector at the origin of the ball, `Σ a_i e_i`.
 
     Args:
@@ -203,7 +245,7 @@ class Tangent:
         return self.frame.combine(self.coefficients)
 
 
-class Gyrovector:
+class Gyrovector(_Scalable):
     """A point of the Poincaré ball of curvature `-c`, `Σ a_i e_i`, with the operations of a gyrovector space.
 
     `p + q` is Möbius addition, which is neither commutative nor associative: `-p + (p + q) == q`, but `p + q - q` is

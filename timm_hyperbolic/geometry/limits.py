@@ -27,6 +27,8 @@ class Limits:
             `artanh(t)`, both divided by `√c`. `None` leaves only the limit of the number type.
         max_norm: Largest Euclidean norm of every vector, `> 0`, for flat controls (curvature 0), which have no margin:
             with `artanh(t)` it clips and gates exactly where the curved layer does. `None` leaves vectors alone.
+        dtype: Where there is no margin, the type of the vectors: coefficients grow like `1/u`, and have to fit it. None
+            where vectors have the type of the scalars.
 
     Raises:
         ValueError: a value is outside its range.
@@ -34,6 +36,7 @@ class Limits:
 
     margin: float | None = None
     max_norm: float | None = None
+    dtype: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         if self.margin is not None and not 0 < self.margin < 1:
@@ -50,9 +53,9 @@ class Limits:
             return math.atanh(self.margin) ** 2
         return math.acosh(self._u_min(dtype) ** -0.5) ** 2
 
-    @staticmethod
-    def _u_min(dtype: torch.dtype) -> float:
-        return 4 * torch.finfo(dtype).tiny ** 0.5
+    def _u_min(self, dtype: torch.dtype) -> float:
+        u_min = 4 * torch.finfo(dtype).tiny ** 0.5
+        return u_min if self.dtype is None else max(u_min, torch.finfo(self.dtype).tiny / torch.finfo(self.dtype).eps)
 
     def tangent(self, r2: Tensor, c: Tensor) -> Tensor:
         """The factor that brings a tangent vector at the origin inside: `pre` of the study.
@@ -78,9 +81,9 @@ class Limits:
         Returns:
             A factor in `(0, 1]` and the complement after it, shape of `r2`.
         """
-        # A stream that was clipped before lies at the limit, up to rounding, and stays there while the gate is closed. So
-        # norm and complement follow one decision, and a point at the limit counts as outside: else its derivative would
-        # be a mixture of both branches, by chance of rounding.
+        # A stream that was clipped before lies at the limit, up to rounding, and stays there while the gate is closed.
+        # So norm and complement follow one decision, and a point at the limit counts as outside: else its derivative
+        # would be a mixture of both branches, by chance of rounding.
         slack = 32 * torch.finfo(r2.dtype).eps
         scale = torch.ones_like(r2)
         if self.max_norm is not None:

@@ -17,8 +17,8 @@ def midpoint_log0(weighted: Tensor, mass: Tensor, curvature: Tensor, limits: Lim
 
     On the hyperboloid `λv` and `λ - 1` are the space and time parts of a point, so that their weighted sums `H`, `T`
     are the Lorentz centroid before normalisation, `H/T` is its Klein point, and `½⊗` the map from Klein to Poincaré.
-    Since `log0(½ ⊗ k) = ½·log0(k)`, the result is `½·H·arsinh(√(c‖H‖²/m))/√(c‖H‖²)` with `m = T² - c‖H‖²`. At `c = 0` it is
-    the mean `Σ wv / Σ w`.
+    Since `log0(½ ⊗ k) = ½·log0(k)`, the result is `½·H·arsinh(√(c‖H‖²/m))/√(c‖H‖²)` with `m = T² - c‖H‖²`. At `c = 0`
+    it is the mean `Σ wv / Σ w`.
 
     Args:
         weighted: `Σ w_i λ_i v_i`, `[..., D]`.

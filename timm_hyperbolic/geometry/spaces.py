@@ -37,7 +37,7 @@ __all__ = [
 
 
 def _square(x: Tensor) -> Tensor:
-    return dot(x, x, torch.float64)
+    return dot(x.double(), x.double(), torch.float64)
 
 
 def ball_to_lorentz(p: Tensor, c: Tensor | float) -> Tensor:

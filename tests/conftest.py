@@ -1,0 +1,36 @@
+"""Settings that every test shares."""
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+import torch
+
+# The same examples on every run: a failure in continuous integration can be repeated, and no run is red by chance.
+hypothesis.settings.register_profile(
+    'repeatable', deadline=None, derandomize=True, max_examples=60, print_blob=True, database=None
+)
+# For a search: pytest --hypothesis-profile=search
+hypothesis.settings.register_profile('search', deadline=None, max_examples=2000)
+hypothesis.settings.load_profile('repeatable')
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """Random numbers of the test's own, the same on every run."""
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread: on the tiny tensors of these tests several of them only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def fixed_seed() -> None:
+    """What draws from torch's own generator, such as starting values, draws the same in any order of the tests."""
+    torch.manual_seed(0)

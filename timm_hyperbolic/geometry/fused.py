@@ -1,0 +1,50 @@
+"""What the fused operations share: the switch, and the way back to their definitions for second derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ['differentiable_backward', 'is_fused', 'set_fused', 'wants_graph']
+
+_fused = True
+
+
+def set_fused(enable: bool = True) -> None:
+    """Compute by autograd nodes with derivatives by hand (the default), or by the definitions that they implement."""
+    global _fused
+    _fused = enable
+
+
+def is_fused() -> bool:
+    """Whether fused operations are used where they apply."""
+    return _fused
+
+
+def wants_graph() -> bool:
+    """Whether a backward pass in progress was asked for a graph of its own (`create_graph=True`)."""
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def differentiable_backward(
+    ctx: Any, definition: Callable[..., Tensor], inputs: Sequence[Any], g: Tensor
+) -> tuple[Tensor | None, ...]:
+    """A backward pass that has a graph: autograd's, of the definition.
+
+    Args:
+        ctx: Of the `autograd.Function`.
+        definition: Computes the output from `inputs`.
+        inputs: Those of the function's `forward`, the tensors as saved.
+        g: Derivative by the output.
+
+    Returns:
+        A derivative for each input, None for those that need none.
+    """
+    wanted = [i for i, needed in enumerate(ctx.needs_input_grad) if needed]
+    out = definition(*inputs)
+    gradients = torch.autograd.grad(out, [inputs[i] for i in wanted], g, create_graph=True, allow_unused=True)
+    every = dict(zip(wanted, gradients, strict=True))
+    return tuple(every.get(i) for i in range(len(inputs)))
