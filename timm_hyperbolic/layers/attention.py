@@ -158,8 +158,8 @@ class HyperbolicAttention(HyperbolicModule):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
         out_dtype = q.dtype
         q, k = self.q_norm(q), self.k_norm(k)
+        vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
             c = self.curvature().to(scalars)
             shared = self._shared[0]()
             mask = resolve_self_attn_mask(N, q, attn_mask, is_causal)

@@ -72,14 +72,14 @@ class HyperbolicHead(HyperbolicModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[..., D]` to logits `[..., C]`, in the type of `x`."""
+        vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
             c = self.curvature().to(scalars)
             features = Frame.of((x,), c, scalars, self.limits)
             h = features.tangent(self.feature_scale().to(scalars)).exp0()
             prototypes = Frame.of((self.weight,), c, scalars, self.limits).point(torch.ones_like(c))
             inner = F.linear(h.to_tensor().to(vectors), prototypes.to_tensor().to(vectors)).to(scalars)
-            d2 = pairwise_squared_distance(inner, h.r2, h.u, prototypes.r2.mT, prototypes.u.mT, c)
+            d2 = pairwise_squared_distance(inner, h.r2, h.u, prototypes.r2.squeeze(-1), prototypes.u.squeeze(-1), c)
             return (self.bias - d2 / (2 * self.sigma().to(scalars) ** 2)).to(x.dtype)
 
     def extra_repr(self) -> str:

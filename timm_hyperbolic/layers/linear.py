@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import Frame, dot
+from ..geometry import Frame, dot, widen
 from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
@@ -77,11 +77,11 @@ class HyperbolicLinear(HyperbolicModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., D]` to `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type)."""
-        with self.without_autocast(x):
-            return self._forward(x)
-
-    def _forward(self, x: Tensor) -> Tensor:
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
+        with self.without_autocast(x):
+            return self._forward(x, vectors, scalars)
+
+    def _forward(self, x: Tensor, vectors: torch.dtype, scalars: torch.dtype) -> Tensor:
         out_dtype = vectors if self.hamp else x.dtype
         c = self.curvature().to(scalars).unsqueeze(-1)  # [parts, 1]
         one = torch.ones((), dtype=scalars, device=x.device)
@@ -102,8 +102,8 @@ class HyperbolicLinear(HyperbolicModule):
 
         # ⟨x, p_in⟩ and ⟨Wx, v⟩ = ⟨x, Wᵀv⟩ for the fixed vectors v
         columns = torch.stack([self.p_in.to(vectors), *((v.unsqueeze(-2) @ w).squeeze(-2) for v in fixed)])
-        inner = F.linear(x, columns.flatten(0, 1)).to(scalars).unflatten(-1, (len(fixed) + 1, self.parts)).unsqueeze(-1)
-        xp, *wx_fixed = inner.unbind(-3)  # each [..., parts, 1]
+        inner = widen(F.linear(x, columns.flatten(0, 1)), scalars).unflatten(-1, (len(fixed) + 1, self.parts))
+        xp, *wx_fixed = inner.unsqueeze(-1).unbind(-3)  # each [..., parts, 1]
 
         source = Frame((x.unsqueeze(-2), self.p_in), ((xx, xp), (dot(self.p_in, self.p_in, scalars),)), c, self.limits)
         h = source.tangent(one, None).exp0()
@@ -117,7 +117,13 @@ class HyperbolicLinear(HyperbolicModule):
         if self.bias is not None:
             z = z + target.tangent(None, None, None, one).exp0()
         out = (target.point(None, None, one, *rest) + z).clip().log0()
-        return out.to_tensor().flatten(-2).to(out_dtype)
+
+        # The combination, as one product with the fixed vectors of all parts
+        of_wx, *of_fixed = (t.to(vectors) for t in out.coefficients)
+        of_fixed = torch.cat(of_fixed, dim=-1).reshape(-1, self.parts * len(fixed))
+        rows = (of_wx * wx).reshape(-1, self.out_features)
+        rows = torch.addmm(rows, of_fixed, torch.block_diag(*torch.stack(fixed, dim=1)))
+        return rows.view(*x.shape[:-1], self.out_features).to(out_dtype)
 
     def extra_repr(self) -> str:
         parts = f', parts={self.parts}' if self.parts > 1 else ''

@@ -36,11 +36,6 @@ class LayerBall(geoopt.PoincareBall):
         c = self.curvature()
         return c if len(c) == 1 else c.unsqueeze(-1)
 
-    def _check_point_on_manifold(self, x, *, atol=1e-5, rtol=1e-5, dim=-1):
-        if x.is_meta:
-            return True, None
-        return super()._check_point_on_manifold(x, atol=atol, rtol=rtol, dim=dim)
-
 
 def manifold_of(curvature: Curvature) -> geoopt.Manifold:
     """The layer's ball, or Euclidean space where the curvature is fixed at zero."""
@@ -51,9 +46,6 @@ def manifold_parameter(data: Tensor, curvature: Curvature, requires_grad: bool =
     """A parameter whose rows, `[..., D]`, are points of the layer's ball.
 
     An optimizer that knows geoopt's manifolds keeps it there; others see a plain parameter.
-
-    Raises:
-        ValueError: a row lies outside the ball.
     """
     with torch.no_grad():
         return geoopt.ManifoldParameter(data, manifold=manifold_of(curvature), requires_grad=requires_grad)

@@ -18,13 +18,15 @@ class HyperbolicModule(nn.Module):
     """Base of the hyperbolic layers.
 
     Number types. Vectors are computed in the type of the input, half types in float32; with `hamp` they are computed in
-    the autocast type. The scalars of a row are float32, or float64 for float64 input and where `margin=None` leaves
-    points near the boundary (on a device without float64 they stay float32). The output has the type of the input.
+    the autocast type (but not in float16 where there is no clip: that takes the range of the others). The scalars of a
+    row are float32, or float64 for float64 input and where `margin=None` leaves points near the boundary (on a device
+    without float64 they stay float32). The output has the type of the input.
 
     Args:
         curvature: `c >= 0` at the start; 0 makes the layer its Euclidean limit.
         learn_curvature: Learn it; by default where it is positive.
-        margin: Points of the unit ball are kept within this norm, in `(0, 1)`; None for no clip.
+        margin: Points of the unit ball are kept within this norm, in `(0, 1)`; None for no clip (but at `√c‖v‖ = 36`,
+            so that gradients stay within float32).
         max_norm: For flat layers: the largest norm of every vector, the clip of a curved layer without its curvature.
         hamp: Mixed precision inside the layer: under autocast, vectors in the autocast type, scalars as ever.
         copies: Independent curvatures.
@@ -49,7 +51,7 @@ class HyperbolicModule(nn.Module):
     ) -> None:
         super().__init__()
         self.curvature = Curvature(curvature, learn_curvature, copies, device=device, dtype=dtype)
-        self.limits = Limits(margin, max_norm)
+        self.limits = Limits(margin, max_norm, torch.float32)
         if max_norm is not None and not self.curvature.is_flat:
             raise ValueError(
                 f'max_norm={max_norm} is for flat controls (curvature=0); a layer of curvature {curvature} is clipped '
@@ -68,18 +70,27 @@ class HyperbolicModule(nn.Module):
         }
 
     def vector_dtype(self, x: Tensor) -> torch.dtype:
-        """The type in which the vectors of this layer are computed for input `x`."""
-        if not self.hamp:
-            return torch.promote_types(x.dtype, torch.float32)
+        """The type in which the vectors of this layer are computed for input `x`; to be asked outside
+        `without_autocast`."""
         device = x.device.type
-        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        autocast = self.hamp and x.dtype != torch.float64 and torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
+        # float16 has not the range of long vectors' products, nor of coefficients near the boundary; bfloat16 has
+        if not self.hamp or (dtype == torch.float16 and not self.is_clipped):
+            return torch.promote_types(x.dtype, torch.float32)
+        return dtype
 
     def scalar_dtype(self, x: Tensor) -> torch.dtype:
         """The type of the scalars of a row for input `x`."""
-        near_boundary = self.limits.margin is None and not self.curvature.is_flat
+        near_boundary = not self.is_clipped and not self.curvature.is_flat
         if x.dtype == torch.float64 or (near_boundary and x.device.type != 'mps'):
             return torch.float64
         return torch.float32
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether vectors are kept from growing without limit: by the margin, in flat space by `max_norm`."""
+        return (self.limits.max_norm if self.curvature.is_flat else self.limits.margin) is not None
 
     @staticmethod
     def without_autocast(x: Tensor):

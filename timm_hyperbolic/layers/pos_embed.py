@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
+
 from torch import Tensor
 
-from ..geometry import Frame
+from ..geometry import plane_expression
 from .module import HyperbolicModule
 
 __all__ = ['HyperbolicPosEmbed']
@@ -33,7 +35,8 @@ class HyperbolicPosEmbed(HyperbolicModule):
 
     def forward(self, x: Tensor, pos: Tensor) -> Tensor:
         """Join tokens `x`, `[B, N, D]`, and their embedding `pos`, `[1, N, D]`; the result has the type of `x`."""
+        vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
-            _, tx, tp = Frame.plane(x.to(vectors), pos.to(vectors), self.curvature(), scalars, self.limits, closed=True)
-            return (tx.exp0() + tp.exp0()).log0().to_tensor().to(x.dtype)
+            return plane_expression(
+                x.to(vectors), pos.to(vectors), operator.add, (), self.curvature(), self.limits, True, scalars
+            ).to(x.dtype)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import Frame, Gyrovector
+from ..geometry import Gyrovector, plane_expression
 from .module import HyperbolicModule
 
 __all__ = ['CenteredResidual', 'OriginResidual', 'PointResidual']
@@ -51,17 +51,29 @@ class _Residual(HyperbolicModule):
     #: Every sum and multiple of the formula is clipped.
     closed = True
 
-    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-        """The residual as its formula, on two points of one frame."""
+    def numbers(self) -> tuple[Tensor, ...]:
+        """What the formula takes besides the two points, each `[1]`."""
+        return (self.gate(),)
+
+    @staticmethod
+    def formula(x: Gyrovector, y: Gyrovector, *numbers: Tensor) -> Gyrovector:
+        """The residual on two points of one frame."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Join the stream `x`, `[..., D]`, and the branch `y`, `[..., D]`; the result has the type of `x`."""
+        vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
-            _, tx, ty = Frame.plane(x.to(vectors), y.to(vectors), self.curvature(), scalars, self.limits, self.closed)
-            h = self.join(tx.exp0(), ty.exp0(), self.gate().to(scalars))
-            return h.log0().to_tensor().to(x.dtype)
+            return plane_expression(
+                x.to(vectors),
+                y.to(vectors),
+                self.formula,
+                self.numbers(),
+                self.curvature(),
+                self.limits,
+                self.closed,
+                scalars,
+            ).to(x.dtype)
 
 
 class CenteredResidual(_Residual):
@@ -89,8 +101,11 @@ class CenteredResidual(_Residual):
         super().__init__(curvature, learn_curvature, margin, max_norm, hamp, device=device, dtype=dtype)
         self.center_logit = nn.Parameter(torch.zeros(1, device=device, dtype=dtype))
 
-    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-        s = self.center_logit.to(gamma.dtype).sigmoid()
+    def numbers(self) -> tuple[Tensor, ...]:
+        return self.gate(), self.center_logit.sigmoid()
+
+    @staticmethod
+    def formula(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
         p = s * x + (1 - s) * y
         return p + ((-p + x) + gamma * (-p + y))
 
@@ -103,7 +118,8 @@ class OriginResidual(_Residual):
     Args: as `HyperbolicModule`.
     """
 
-    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+    @staticmethod
+    def formula(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
         return x + gamma * y
 
 
@@ -118,5 +134,6 @@ class PointResidual(_Residual):
 
     closed = False
 
-    def join(self, x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+    @staticmethod
+    def formula(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
         return x + gamma * (-x + y)

@@ -97,12 +97,13 @@ def _convert_reference(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if unknown:
         _raise_unknown(unknown)
     # q, k and v are one tensor here, in this order
-    for name in [name for name in out if name.endswith(':q')]:
-        stem = name.removesuffix(':q')
+    for stem in dict.fromkeys(name[:-2] for name in out if name.endswith((':q', ':k', ':v'))):
         parts = [f'{stem}:{part}' for part in 'qkv']
-        missing = [part for part in parts if part not in out]
+        missing = [part[-1] for part in parts if part not in out]
         if missing:
-            raise ValueError(f'the checkpoint has {parts[0]!r} but not {", ".join(missing)}')
+            raise ValueError(
+                f'{stem!r} is packed from q, k and v, but the checkpoint has no {" and no ".join(missing)}'
+            )
         tensors = [out.pop(part) for part in parts]
         if stem.endswith(('weight', 'bias')):
             out[stem] = torch.cat(tensors)

@@ -145,7 +145,8 @@ class HyperbolicVisionTransformer(VisionTransformer):
         )
         self.options = options
         self.centroids = centroids
-        self.pos_join = HyperbolicPosEmbed(**options.layer('pos'), **dd) if 'pos' in options else None
+        joins = 'pos' in options and self.pos_embed is not None
+        self.pos_join = HyperbolicPosEmbed(**options.layer('pos'), **dd) if joins else None
         if 'head' in options and self.num_classes > 0:
             self.head = self._prototype_head(**dd)
 
@@ -175,7 +176,7 @@ class HyperbolicVisionTransformer(VisionTransformer):
         return groups
 
     def _pos_embed(self, x: Tensor) -> Tensor:
-        if self.pos_join is None or self.pos_embed is None:
+        if self.pos_join is None:
             return super()._pos_embed(x)
         prefix = [t.expand(x.shape[0], -1, -1) for t in (self.cls_token, self.reg_token) if t is not None]
         pos = self.pos_embed
