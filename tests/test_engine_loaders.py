@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from timm_hyperbolic.engine import UserError, parse_options
+from timm_hyperbolic.engine.data import create_splits
+from timm_hyperbolic.engine.loaders import create_loaders, create_mixup, default_workers
+
+DATA_CONFIG = {
+    'input_size': (3, 8, 8),
+    'mean': (0.5, 0.5, 0.5),
+    'std': (0.5, 0.5, 0.5),
+    'interpolation': 'bicubic',
+    'crop_pct': 1.0,
+    'crop_mode': 'center',
+}
+
+
+def test_loaders_augment_the_training_split_alone():
+    args = parse_options(['--img-size', '8', '--scale', '0.3', '0.5', '-vb', '64'])
+    splits = create_splits(args)
+    train, val = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    assert (len(train), len(val)) == (1437 // 64, -(-360 // 64))  # training leaves out the last, partial batch
+    image, target = next(iter(val))
+    raw = torch.from_numpy(splits.val.images[:64]).float() / 255
+    torch.testing.assert_close(image[:, 0], (raw - 0.5) / 0.5)
+    assert target.tolist() == splits.val.targets[:64]
+    a, b = (next(iter(train))[0] for _ in range(2))
+    assert a.shape == b.shape == (64, 3, 8, 8)
+    assert not torch.equal(a, b)
+
+
+def test_no_aug_only_resizes():
+    args = parse_options(['--no-aug'])
+    splits = create_splits(args)
+    train, _ = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    image, _ = next(iter(train))
+    pixels = (image[:, 0] * 127.5 + 127.5).round().to(torch.uint8)
+    known = {i.tobytes() for i in splits.train.images}
+    assert {i.numpy().tobytes() for i in pixels} <= known
+
+
+def test_unknown_augmentation_policy():
+    args = parse_options(['--aa', 'foo'])
+    with pytest.raises(UserError, match='--aa foo: Unknown AA policy foo'):
+        create_loaders(create_splits(args), DATA_CONFIG, args, torch.device('cpu'))
+
+
+def test_mixup_softens_targets_and_needs_pairs():
+    assert create_mixup(parse_options([]), 10) is None
+    mixup = create_mixup(parse_options(['--mixup', '0.5', '--smoothing', '0.2']), 10)
+    _, target = mixup(torch.rand(4, 3, 8, 8), torch.arange(4))
+    torch.testing.assert_close(target.sum(1), torch.ones(4))
+    assert target.min() == pytest.approx(0.02)
+    with pytest.raises(UserError, match='--batch-size 33: --mixup and --cutmix pair images'):
+        create_mixup(parse_options(['--cutmix', '1', '-b', '33']), 10)
+
+
+def test_workers_leave_a_core_to_training_on_the_cpu(monkeypatch):
+    monkeypatch.setattr('os.cpu_count', lambda: 2)
+    assert default_workers(torch.device('cpu')) == 1
+    monkeypatch.setattr('os.cpu_count', lambda: None)
+    assert default_workers(torch.device('cpu')) == 0

@@ -1,0 +1,23 @@
+"""A training run small enough for a test, as a command line."""
+
+import csv
+from pathlib import Path
+
+from timm_hyperbolic.engine import main
+
+# Four tokens of 24 features through two blocks: an epoch of the digits takes about a second.
+TINY = ['--model-kwargs', 'embed_dim=24', 'depth=2', 'num_heads=3', '--img-size', '8', '-b', '240', '--lr', '3e-3']
+
+
+def run(tmp_path: Path, *argv: str, name: str = 'run', tiny: bool = True, steps: int | None = 5) -> tuple[int, Path]:
+    """Run the command in this process and return its exit status and output folder. What `argv` repeats wins."""
+    flags = [*(TINY if tiny else []), '--output', str(tmp_path), '--experiment', name]
+    if steps is not None:
+        flags += ['--max-steps', str(steps)]
+    return main([*flags, *argv], prog='train_hyp.py'), tmp_path / name
+
+
+def summary(folder: Path) -> list[dict[str, float]]:
+    """Return the rows of a run's summary.csv."""
+    with (folder / 'summary.csv').open() as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

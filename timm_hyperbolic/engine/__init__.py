@@ -1,0 +1,12 @@
+"""What the training command is made of.
+
+`parse_options` reads a command line, `train` runs it, `main` does both and turns errors into one line.
+The parts: `parser`, `recipes` and `options` (what to do), `data`, `loaders` and `model` (with what),
+`loop` (how), `output` and `report` (what remains).
+"""
+
+from .command import main, train
+from .errors import EngineError, TrainingError, UserError
+from .options import parse_options
+
+__all__ = ['EngineError', 'TrainingError', 'UserError', 'main', 'parse_options', 'train']

@@ -1,0 +1,83 @@
+"""Types for argparse that say what they accept. The same ones check the values of a `--config` file."""
+
+import argparse
+import difflib
+import math
+from collections.abc import Callable, Iterable
+
+from timm.utils import ParseKwargs
+
+__all__ = ['KeyValues', 'nearest', 'one_of', 'real', 'whole']
+
+
+def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
+    """Return ` Nearest: a, b, c.` for a misspelt `name`, or nothing where no name comes near."""
+    close = difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
+    return f' Nearest: {", ".join(close)}.' if close else ''
+
+
+def whole(minimum: int = 0) -> Callable[[str], int]:
+    """Return the type of a whole number that is at least `minimum`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < minimum:
+            raise argparse.ArgumentTypeError(f'must be a whole number of at least {minimum}, not {text!r}')
+        return value
+
+    return parse
+
+
+def real(minimum: float = -math.inf, maximum: float = math.inf, positive: bool = False) -> Callable[[str], float]:
+    """Return the type of a finite number in `[minimum, maximum]`, greater than 0 if `positive`."""
+    wanted = 'a number'
+    if positive:
+        wanted += ' greater than 0'
+    elif minimum > -math.inf:
+        wanted += f' of at least {minimum:g}'
+    if maximum < math.inf:
+        wanted += f' and at most {maximum:g}'
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or not minimum <= value <= maximum or (positive and value <= 0):
+            raise argparse.ArgumentTypeError(f'must be {wanted}, not {text!r}')
+        return value
+
+    return parse
+
+
+def one_of(names: Callable[[], Iterable[str]] | Iterable[str], strip: str = '') -> Callable[[str], str]:
+    """Return the type of a name out of a list; the error gives the nearest ones.
+
+    Args:
+        names: the names, or a function that lists them (called only once a value is there to check).
+        strip: prefix that may precede a name, such as timm's `lookahead_`.
+    """
+
+    def parse(text: str) -> str:
+        known = list(names() if callable(names) else names)
+        if text.removeprefix(strip) not in known:
+            choices = f' Choose from: {", ".join(known)}.' if len(known) <= 12 else ''
+            raise argparse.ArgumentTypeError(f'unknown name {text!r}.{nearest(text, known)}{choices}')
+        return text
+
+    return parse
+
+
+class KeyValues(ParseKwargs):
+    """timm's `key=value` arguments, with an error where the `=` is missing."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        """Store the dictionary of `values`."""
+        for value in values:
+            key, equals, _ = value.partition('=')
+            if value and not (equals and key.isidentifier()):
+                raise argparse.ArgumentError(self, f'expected key=value, got {value!r}')
+        super().__call__(parser, namespace, values, option_string)

@@ -1,0 +1,207 @@
+"""The training command: from options to a trained model in a folder."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from timm.data import resolve_input_data_config
+from timm.scheduler import create_scheduler_v2
+from timm.scheduler.scheduler import Scheduler
+from timm.task import ClassificationTask
+from timm.utils import random_seed
+from torch import nn
+
+from ..optim import create_optimizer
+from .data import check_splits, create_splits
+from .device import create_autocast, create_scaler, resolve_device
+from .errors import EngineError, UserError
+from .loaders import create_loaders, create_mixup, default_workers
+from .loop import Loop
+from .model import create_model, load_initial_checkpoint
+from .options import parse_options
+from .output import OutputFolder
+from .report import Progress, curvature_summary, final_table
+
+__all__ = ['main', 'train']
+
+
+def main(argv: list[str] | None = None, prog: str | None = None) -> int:
+    """Run the training command and return its exit status.
+
+    Args:
+        argv: the command line without the program's name, by default `sys.argv[1:]`.
+        prog: name of the program in help and messages, by default that of the running script.
+
+    Returns:
+        0; 2 for input that cannot be trained on; 1 for a run that failed; 130 for one interrupted.
+    """
+    prog = prog or Path(sys.argv[0]).name
+    try:
+        train(parse_options(argv, prog))
+    except EngineError as error:
+        print(f'{prog}: error: {" ".join(str(error).split())}', file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt as interrupt:
+        print(f'{prog}: interrupted: {str(interrupt) or "nothing was saved"}', file=sys.stderr)
+        return 130
+    return 0
+
+
+def train(args: argparse.Namespace) -> Path:
+    """Train as `args`, from `parse_options`, say, and return the folder with the result.
+
+    The saved model is that of the last epoch, of its moving average with `--model-ema`. Options that
+    were left open (`num_classes`, `val_split`, `workers`, ...) are filled in and written to `args.yaml`.
+
+    Raises:
+        UserError: something that `args` name does not exist or does not fit; nothing was written.
+        TrainingError: the loss was not finite, or the folder could not be written.
+        KeyboardInterrupt: with a message that says what was saved.
+    """
+    device = resolve_device(args.device)
+    autocast, scaler = create_autocast(args, device), create_scaler(args, device)
+    folder = OutputFolder.of(args)
+    random_seed(args.seed)
+
+    splits = create_splits(args)
+    model = create_model(args, splits.num_classes)
+    if args.initial_checkpoint:
+        load_initial_checkpoint(model, args.initial_checkpoint, args.model)
+    data_config = _resolve_data_config(model, args)
+    check_splits(splits, model.num_classes, data_config['input_size'][0], args)
+    mixup = create_mixup(args, model.num_classes)
+    args.val_split, args.num_classes, args.device = splits.val_name, model.num_classes, str(device)
+    args.workers = default_workers(device) if args.workers is None else args.workers
+    train_loader, val_loader = create_loaders(splits, data_config, args, device)
+
+    model.to(device)
+    task = ClassificationTask(
+        model,
+        criterion_kwargs={'smoothing': args.smoothing, 'soft_targets': mixup is not None},
+        device=device,
+        verbose=False,
+    )
+    if args.model_ema:
+        task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
+    optimizer = _create_optimizer(model, args)
+    steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
+    scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
+    if args.torchcompile:
+        task.compile(backend=args.torchcompile)
+        task.compile_ema(backend=args.torchcompile)
+
+    folder.create(args)
+    parameters = sum(p.numel() for p in model.parameters())
+    print(
+        f'{args.model}: {parameters:,} parameters, {model.num_classes} classes, on {device}\n'
+        f'{len(splits.train):,} images to train on, {len(splits.val):,} to evaluate on; output in {folder.path}',
+        flush=True,
+    )
+    loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup)
+    saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
+    export = {'data_config': data_config, 'classes': splits.classes}
+    try:
+        _run(loop, train_loader, val_loader, epochs, folder, saved, export)
+    except KeyboardInterrupt as interrupt:
+        done = f'{folder.path} holds the model after epoch {len(folder.rows)}' if folder.rows else 'no epoch was done'
+        raise KeyboardInterrupt(done) from interrupt
+    return folder.path
+
+
+def _run(
+    loop: Loop, train_loader, val_loader, epochs: int, folder: OutputFolder, saved: nn.Module, export: dict[str, Any]
+) -> None:
+    """Train, evaluate and save, epoch by epoch, and print the final table."""
+    args = loop.args
+    images = seconds = 0
+    best = None
+    for epoch in range(epochs):
+        if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
+            loop.mixup.mixup_enabled = False
+        batches = len(train_loader)
+        if args.max_steps is not None:
+            batches = min(batches, (args.max_steps - loop.step) * args.grad_accum_steps)
+        with Progress(epoch, epochs, batches, args.log_interval) as progress:
+            stats = loop.train_one_epoch(train_loader, progress)
+        metrics = loop.evaluate(val_loader)
+        images, seconds = images + stats.images, seconds + stats.seconds
+        folder.save_model(saved, **export)
+        folder.append_summary(
+            {
+                'epoch': epoch,
+                'train_loss': stats.loss,
+                **{f'eval_{name}': value for name, value in metrics.items()},
+                'lr': stats.lr,
+                'images_per_second': stats.images / stats.seconds,
+                **curvature_summary(saved),
+            }
+        )
+        print(
+            f'epoch {epoch + 1}/{epochs}  train loss {stats.loss:.4f}  eval loss {metrics["loss"]:.4f}  '
+            f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',
+            flush=True,
+        )
+        score = -metrics['loss'] if args.eval_metric == 'loss' else metrics[args.eval_metric]
+        if best is None or score > best[0]:
+            best = (score, epoch)
+        if loop.done:
+            break
+    print(f'\n{args.model} on {args.dataset or args.data_dir}, split {args.val_split}, after {loop.step} steps')
+    print(final_table(saved, metrics, images / seconds))
+    print(
+        f"saved: the last epoch's {'moving average' if args.model_ema else 'model'} in {folder.path} "
+        f'(best {args.eval_metric}: {abs(best[0]):.4g} in epoch {best[1] + 1})'
+    )
+
+
+def _resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str, Any]:
+    try:
+        return resolve_input_data_config(model, vars(args))
+    except (AssertionError, ValueError) as error:
+        raise UserError(f'the input of --model {args.model}: {error}') from error
+
+
+def _create_optimizer(model: nn.Module, args: argparse.Namespace):
+    extra = {'eps': args.opt_eps, 'betas': None if args.opt_betas is None else tuple(args.opt_betas)}
+    try:
+        return create_optimizer(
+            model,
+            args.opt,
+            lr=args.lr,
+            weight_decay=args.weight_decay,
+            layer_decay=args.layer_decay,
+            man_lr_scale=args.man_lr_scale,
+            momentum=args.momentum,
+            **{name: value for name, value in extra.items() if value is not None},
+        )
+    # An optimizer of a package that is not installed, or an argument that this one refuses.
+    except (AssertionError, ImportError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        given = f' with --opt-betas {" ".join(map(str, args.opt_betas))}' if args.opt_betas else ''
+        raise UserError(f'--opt {args.opt}{given}: {error or type(error).__name__}') from error
+
+
+def _create_scheduler(optimizer, steps_per_epoch: int, args: argparse.Namespace) -> tuple[Scheduler | None, int]:
+    """Return timm's scheduler, moved after every step, and the number of epochs with its cooldown."""
+    if args.warmup_epochs is None:
+        args.warmup_epochs = min(5.0, 0.1 * args.epochs)
+    if args.warmup_epochs >= args.epochs:
+        raise UserError(f'--warmup-epochs {args.warmup_epochs:g}: must be less than --epochs {args.epochs}')
+    try:
+        scheduler, epochs = create_scheduler_v2(
+            optimizer,
+            sched=args.sched,
+            num_epochs=args.epochs,
+            warmup_epochs=args.warmup_epochs,
+            warmup_lr=args.warmup_lr,
+            min_lr=args.min_lr,
+            cooldown_epochs=args.cooldown_epochs,
+            decay_epochs=args.decay_epochs,
+            decay_milestones=args.decay_milestones,
+            decay_rate=args.decay_rate,
+            step_on_epochs=False,
+            updates_per_epoch=steps_per_epoch,
+        )
+    except (AssertionError, ValueError) as error:
+        raise UserError(f'--sched {args.sched}: {error}') from error
+    return scheduler, round(epochs)

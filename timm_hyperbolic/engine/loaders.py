@@ -1,0 +1,87 @@
+"""From the two splits to batches: timm's loaders, augmentation and mixing."""
+
+import argparse
+import os
+from typing import Any
+
+import torch
+from timm.data import Mixup, create_loader
+
+from .data import Splits
+from .errors import UserError
+
+__all__ = ['create_loaders', 'create_mixup', 'default_workers']
+
+
+def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device):
+    """Return timm's loaders of the training and the evaluation split.
+
+    Raises:
+        UserError: timm does not know the AutoAugment policy.
+    """
+    common = {
+        'input_size': data_config['input_size'],
+        'mean': data_config['mean'],
+        'std': data_config['std'],
+        'num_workers': default_workers(device) if args.workers is None else args.workers,
+        'pin_memory': device.type == 'cuda',
+        'device': device,
+    }
+    try:
+        train = create_loader(
+            splits.train,
+            batch_size=args.batch_size,
+            is_training=True,
+            no_aug=args.no_aug,
+            train_crop_mode=args.train_crop_mode,
+            scale=args.scale,
+            ratio=args.ratio,
+            hflip=args.hflip,
+            vflip=args.vflip,
+            color_jitter=args.color_jitter or None,
+            auto_augment=args.aa,
+            re_prob=args.reprob,
+            re_mode=args.remode,
+            re_count=args.recount,
+            # Without augmentation an interpolation drawn at random would be one.
+            interpolation=data_config['interpolation'] if args.no_aug else args.train_interpolation,
+            **common,
+        )
+    except (AssertionError, KeyError, ValueError) as error:
+        raise UserError(f'--aa {args.aa}: {error}') from error
+    val = create_loader(
+        splits.val,
+        batch_size=args.validation_batch_size or args.batch_size,
+        interpolation=data_config['interpolation'],
+        crop_pct=data_config['crop_pct'],
+        crop_mode=data_config['crop_mode'],
+        **common,
+    )
+    return train, val
+
+
+def default_workers(device: torch.device) -> int:
+    """Return the number of loader processes that leaves the CPU to the training where it trains there."""
+    cores = os.cpu_count() or 1
+    return min(2, cores - 1) if device.type == 'cpu' else min(8, cores)
+
+
+def create_mixup(args: argparse.Namespace, num_classes: int) -> Mixup | None:
+    """Return timm's mixup and cutmix of whole batches, None where neither is on.
+
+    Raises:
+        UserError: a batch of odd size, whose images cannot be paired.
+    """
+    if not (args.mixup or args.cutmix):
+        return None
+    if args.batch_size % 2:
+        raise UserError(f'--batch-size {args.batch_size}: --mixup and --cutmix pair images and need an even number')
+    return Mixup(
+        mixup_alpha=args.mixup,
+        cutmix_alpha=args.cutmix,
+        prob=args.mixup_prob,
+        switch_prob=args.mixup_switch_prob,
+        mode=args.mixup_mode,
+        label_smoothing=args.smoothing,
+        num_classes=num_classes,
+    )

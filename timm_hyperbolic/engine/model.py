@@ -1,0 +1,114 @@
+"""The model of a run: built by timm, loaded from a checkpoint, with errors that name the argument."""
+
+import argparse
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
+from torch import nn
+
+from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
+from .argtypes import nearest
+from .errors import UserError
+
+__all__ = ['create_model', 'load_initial_checkpoint']
+
+_MODEL_WEIGHTS = 'model.safetensors'
+
+
+def create_model(args: argparse.Namespace, num_classes: int | None) -> nn.Module:
+    """Create the model that `args` describe.
+
+    Args:
+        args: options of the run.
+        num_classes: those of the data set, used where `--num-classes` is not given.
+
+    Raises:
+        UserError: an unknown model, or a keyword or value that the model refuses.
+    """
+    _check_name(args.model)
+    kwargs = {
+        'num_classes': args.num_classes or num_classes,
+        'drop_rate': args.drop,
+        'drop_path_rate': args.drop_path,
+        # timm drops a keyword that is None, and the model would take its default margin.
+        **{key: 'none' if key == 'margin' and value is None else value for key, value in args.model_kwargs.items()},
+    }
+    size = {'img_size': args.img_size, 'in_chans': args.in_chans}
+    try:
+        model = timm.create_model(**resolve_model_input_args(args.model, size, **kwargs), pretrained=args.pretrained)
+        if args.grad_checkpointing:
+            model.set_grad_checkpointing()
+    # What a model says about a keyword that it does not take, or weights that it does not have.
+    except (AssertionError, TypeError, ValueError, RuntimeError, OSError) as error:
+        given = ' '.join(f'{key}={value}' for key, value in args.model_kwargs.items())
+        given = f' with --model-kwargs {given}' if given else ''
+        raise UserError(f'--model {args.model}{given}: {" ".join(str(error).split())}') from error
+    return model
+
+
+def _check_name(name: str) -> None:
+    try:
+        source, model_id = parse_model_name(name)
+    except ValueError as error:
+        raise UserError(f'--model {name}: {error}') from error
+    if source is None and not timm.is_model(split_model_name_tag(model_id)[0]):
+        raise UserError(f'--model {name}: unknown model.{nearest(name, timm.list_models())}')
+    if source == 'local-dir' and not (Path(model_id) / 'config.json').is_file():
+        raise UserError(f'--model {name}: no config.json in {model_id}')
+
+
+def load_initial_checkpoint(model: nn.Module, path: str, name: str) -> None:
+    """Load the weights at `path`, a file or a folder made by a run, into `model`.
+
+    A checkpoint of the reference study's code is translated.
+
+    Args:
+        model: receives the weights.
+        path: of the checkpoint.
+        name: of the model, for the message.
+
+    Raises:
+        UserError: there is no such file, it is no checkpoint, or it belongs to another model; the
+            message lists the keys that do not fit.
+    """
+    file = Path(path) / _MODEL_WEIGHTS if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise UserError(f'--initial-checkpoint {path}: no such file{"" if file == Path(path) else f": {file}"}')
+    try:
+        state = load_state_dict(str(file))
+    except Exception as error:  # safetensors, pickle and zip each have errors of their own
+        raise UserError(f'--initial-checkpoint {path}: not a checkpoint: {" ".join(str(error).split())}') from error
+    if isinstance(model, HyperbolicVisionTransformer):
+        with suppress(ValueError):  # keys that the filter does not know are listed below
+            state = checkpoint_filter_fn(state, model)
+    own = model.state_dict()
+    problems = [
+        _listed('missing', [key for key in own if key not in state]),
+        _listed('unknown', [key for key in state if key not in own]),
+        _listed('of another shape', [_shapes(key, state, own) for key in own if _shapes(key, state, own)]),
+    ]
+    problems = [problem for problem in problems if problem]
+    if problems:
+        raise UserError(
+            f'--initial-checkpoint {path} does not fit --model {name}: {"; ".join(problems)}. '
+            'Give the --model, --model-kwargs and --num-classes that it was made with'
+        )
+    model.load_state_dict(state)
+
+
+def _shapes(key: str, state: dict[str, Any], own: dict[str, torch.Tensor]) -> str:
+    theirs = getattr(state.get(key), 'shape', None)
+    if key not in state or theirs == own[key].shape:
+        return ''
+    return f'{key} {list(theirs or ())} for {list(own[key].shape)}'
+
+
+def _listed(what: str, keys: list[str], limit: int = 4) -> str:
+    if not keys:
+        return ''
+    more = f', and {len(keys) - limit} more' if len(keys) > limit else ''
+    return f'{what}: {", ".join(keys[:limit])}{more}'

@@ -1,0 +1,106 @@
+"""The value of every option of the training command.
+
+It is looked for in four places, the later ones winning: the parser's default, the data set's
+(`recipes.py`), the `--config` file, the command line.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .argtypes import KeyValues, nearest
+from .errors import UserError
+from .parser import create_parser
+from .recipes import DATASET_DEFAULTS
+
+__all__ = ['parse_options']
+
+_UNSET = object()
+_NOT_IN_CONFIG = {'help', 'data', 'config'}
+
+
+def parse_options(argv: list[str] | None = None, prog: str | None = None) -> argparse.Namespace:
+    """Return the value of every option.
+
+    Args:
+        argv: the command line without the program's name, by default `sys.argv[1:]`.
+        prog: the program's name, for the help.
+
+    Raises:
+        UserError: a flag, value or `--config` key that does not exist or is out of range.
+    """
+    parser = create_parser(prog)
+    options = {action.dest: action for action in parser._actions if action.dest != 'help'}
+    # Whatever is still unset after parsing was not on the command line.
+    given = argparse.Namespace(**dict.fromkeys(options, _UNSET))
+    _, unknown = parser.parse_known_args(argv, given)
+    if unknown:
+        flags = [flag for action in options.values() for flag in action.option_strings]
+        raise UserError(f'unknown argument {unknown[0]}.{nearest(unknown[0], flags)}')
+    given = {key: value for key, value in vars(given).items() if value is not _UNSET}
+
+    folder = given.pop('data', None)
+    if folder is not None and given.setdefault('data_dir', folder) != folder:
+        raise UserError(f'two data folders: {folder} and --data-dir {given["data_dir"]}; give one')
+    config = _read_config(given['config'], options) if given.get('config') else {}
+
+    values = {key: action.default for key, action in options.items() if key not in _NOT_IN_CONFIG}
+    chosen = {**config, **given}
+    dataset = chosen.get('dataset')
+    if dataset is None:
+        dataset = 'digits' if chosen.get('data_dir') is None else ''
+    values.update(DATASET_DEFAULTS.get(dataset, {}))
+    values.update(chosen, dataset=dataset)
+    values.pop('config', None)
+    return argparse.Namespace(**values)
+
+
+def _read_config(path: str, options: dict[str, argparse.Action]) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except OSError as error:
+        raise UserError(f'--config {path}: {error.strerror}') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f'--config {path}: not a YAML file: {error}') from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UserError(f'--config {path}: expected lines of `option: value`')
+    values = {}
+    known = [key for key in options if key not in _NOT_IN_CONFIG]
+    for key, value in content.items():
+        name = str(key).replace('-', '_')
+        if name not in known:
+            raise UserError(f'--config {path}: unknown option {key!r}.{nearest(name, known)}')
+        try:
+            values[name] = _convert(options[name], value)
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f'--config {path}: {key}: {error}') from error
+    return values
+
+
+def _convert(action: argparse.Action, value: Any) -> Any:
+    """Check a value from YAML as if it had stood on the command line (YAML reads `1e-3` as a string)."""
+    if value is None:
+        if action.default is not None:
+            raise argparse.ArgumentTypeError('needs a value')
+        return None
+    if isinstance(action, KeyValues):
+        if not isinstance(value, dict):
+            raise argparse.ArgumentTypeError(f'must be a mapping, not {value!r}')
+        return value
+    if action.nargs == 0:  # a switch
+        if not isinstance(value, bool):
+            raise argparse.ArgumentTypeError(f'must be true or false, not {value!r}')
+        return value
+    parse = action.type or str
+    if action.nargs == '+' or isinstance(action.nargs, int):
+        items = value if isinstance(value, list) else [value]
+        if isinstance(action.nargs, int) and len(items) != action.nargs:
+            raise argparse.ArgumentTypeError(f'must be a list of {action.nargs} numbers, not {value!r}')
+        return [parse(str(item)) for item in items]
+    if isinstance(value, (list, dict, bool)):
+        raise argparse.ArgumentTypeError(f'must be one value, not {value!r}')
+    return parse(str(value))

@@ -1,0 +1,26 @@
+"""Defaults that belong to a data set.
+
+An entry replaces the parser's defaults when its data set is trained on; a `--config` file and
+explicit flags win over it. Write only what differs from the parser's default.
+"""
+
+__all__ = ['DATASET_DEFAULTS']
+
+DATASET_DEFAULTS = {
+    # 1,437 training images at their own size: four patches. Small crops stand in for the strokes of other
+    # hands; a mirrored digit is none.
+    'digits': {
+        'img_size': 8,
+        'mean': [0.305],
+        'std': [0.376],
+        'epochs': 30,
+        'batch_size': 64,
+        'validation_batch_size': 360,
+        'lr': 1e-3,
+        'workers': 0,
+        'hflip': 0.0,
+        'color_jitter': 0.0,
+        'scale': [0.6, 1.0],
+        'ratio': [0.8, 1.25],
+    },
+}
