@@ -1,5 +1,7 @@
 """Pairwise squared distances against 80-digit Möbius arithmetic, pair by pair."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,15 @@ from oracle import MP, Ball, to_mp
 from strategies import MARGIN, curvatures, place, seeds, unit
 from torch import Tensor
 
-from timm_hyperbolic.geometry import dot, pairwise_squared_distance
+from timm_hyperbolic.geometry import dot, pairwise_squared_distance, set_fused
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=['fused', 'definition'], scope='module')
+def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything here holds of the one node with derivatives by hand and of the definition."""
+    set_fused(request.param)
+    yield
+    set_fused(True)
 
 
 def pairwise(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
@@ -65,6 +75,19 @@ def test_gradients_at_curvature_zero(generator: torch.Generator) -> None:
     # with x = √c‖p - q‖/√(u·v): d² = 4‖p - q‖²·(1 + c(‖p‖² + ‖q‖²) - c‖p - q‖²/3) + O(c²)
     gap2, size2 = torch.cdist(p, q) ** 2, 2
     assert slope.item() == pytest.approx((4 * gap2 * (size2 - gap2 / 3)).sum().item(), rel=1e-12)
+
+
+@pytest.mark.parametrize(('dtype', 'allowed'), [(torch.float32, 5e-5), (torch.float64, 1e-12)])
+def test_gradient_in_the_curvature_keeps_its_digits(dtype: torch.dtype, allowed: float) -> None:
+    # It is a difference of near equals for small distances: across every threshold of the series.
+    gap2 = torch.logspace(-5, 2, 200, dtype=dtype).unsqueeze(-1)
+    c = torch.ones(200, 1, dtype=dtype, requires_grad=True)
+    zero = torch.zeros(200, 1, dtype=dtype)
+    d2 = pairwise_squared_distance(zero, gap2, zero + 1, zero, zero + 1, c)
+    (slope,) = torch.autograd.grad(d2.sum(), c)
+    for got, gap in zip(slope.flatten().tolist(), to_mp(gap2.squeeze(-1)), strict=True):
+        exact = MP.diff(lambda c, gap=gap: 4 / c * MP.asinh(MP.sqrt(c * gap)) ** 2, 1)
+        assert abs(got - exact) <= allowed * abs(exact)
 
 
 @pytest.mark.parametrize('scale', [0.0, 1e-20, 0.5, MARGIN])

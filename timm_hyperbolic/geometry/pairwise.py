@@ -72,8 +72,9 @@ class _PairwiseSquaredDistance(torch.autograd.Function):
         g_curvature = None
         if ctx.needs_input_grad[5]:
             # d(f²)/dq = f·(1/√(1+q) - f)/q, whose quotient is a difference of near equals where q is small
-            series = ((243 / 1000 * q - 15 / 56).mul_(q) + 3 / 10).mul_(q) - 1 / 3
-            quotient = torch.where(q < 1e-3, series, (root - f).div_(q))
+            series = ((35 / 144 * q - 15 / 56).mul_(q) + 3 / 10).mul_(q) - 1 / 3
+            small = 1 / 64 if q.dtype == torch.float32 else 1e-3  # where the next term is below what the quotient loses
+            quotient = torch.where(q < small, series, (root - f).div_(q))
             g_curvature = (quotient * f).mul_(gap2).mul_(gap2).mul_(g).mul_(4).sum_to_size(curvature.shape)
         # d(4·gap²·f²)/d(gap²) = 4·f/√(1+q)
         g_gap2 = f.mul_(root).mul_(g).mul_(4)
