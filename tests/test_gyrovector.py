@@ -211,6 +211,14 @@ def test_distance_in_a_plane_and_in_a_larger_frame(three: bool, kind: str, gener
     assert abs(a.squared_distance(b).item() - reference**2) <= 1e-13 * (1 + reference**2)
 
 
+@pytest.mark.parametrize('length', [1.0, 8.0, 16.0, 40.0])
+def test_distance_along_a_ray_is_twice_the_difference_of_the_lengths_up_to_the_boundary(length: float) -> None:
+    # At 16 two points differ by 1e-13 of the radius: their norms do not tell them apart, their complements do.
+    x = torch.tensor([length, 0.0, 0.0], dtype=F64)
+    _, tx, ty = Frame.plane(x, 0.95 * x, number(1.0))
+    assert tx.exp0().distance(ty.exp0()).item() == pytest.approx(0.1 * length, rel=1e-13)
+
+
 def test_sums_are_clipped_where_the_frame_says_so(generator: torch.Generator) -> None:
     x, y = 5 * unit(generator, 4, 6), 4 * unit(generator, 4, 6)
     ball, oracle = Ball(1.3, MARGIN), []
@@ -322,6 +330,21 @@ def test_an_expression_compiles_as_one_graph_with_its_derivative(generator: torc
     assert torch.allclose(one, other, rtol=1e-12)
     for a, b in zip(torch.autograd.grad(one.sum(), inputs), torch.autograd.grad(other.sum(), inputs), strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+class Sum(torch.nn.Module):
+    """A sum and a multiple, without margin: the path of gyrovectors."""
+
+    def forward(self, x: Tensor, y: Tensor, r: Tensor) -> Tensor:
+        _, tx, ty = Frame.plane(x, y, number(1.0))
+        return (r * tx.exp0() + ty.exp0() * r).log0().to_tensor()
+
+
+@pytest.mark.parametrize('strict', [False, True])
+def test_an_expression_exports(strict: bool, generator: torch.Generator) -> None:
+    inputs = (unit(generator, 4, 5), unit(generator, 4, 5), number(0.7))
+    exported = torch.export.export(Sum(), inputs, strict=strict)
+    assert torch.allclose(exported.module()(*inputs), Sum()(*inputs), rtol=1e-14)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

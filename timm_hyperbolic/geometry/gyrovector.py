@@ -20,6 +20,7 @@ Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018) for their use. The form
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -209,7 +210,8 @@ class _Scalable:
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        if func in (torch.mul, torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__) and len(args) == 2:
+        products = (operator.mul, torch.mul, torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__)
+        if func in products and len(args) == 2:
             a, b = args
             return a.__mul__(b) if isinstance(a, _Scalable) else b.__mul__(a)
         name = getattr(func, '__name__', func)
