@@ -17,7 +17,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'sech2', 'shrink', 'tanhc']
+__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'safe_sqrt', 'sech2', 'shrink', 'squared_distance', 'tanhc']
 
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
@@ -158,3 +158,24 @@ def shrink(q: Tensor, q_max: float) -> Tensor:
         Same shape, in `(0, 1]`. The derivative is that of the branch taken; at `q = q_max` that of the shortened one.
     """
     return (q_max / torch.where(q < q_max, q_max, q)).sqrt()
+
+
+def squared_distance(gap2: Tensor, c: Tensor | float) -> Tensor:
+    """The squared geodesic distance `(4/c)·arsinh²(√(c·gap2))` of two points; `4·gap2` at `c = 0`.
+
+    Args:
+        gap2: `‖p - q‖²/(u_p·u_q)` of two points of the ball with complements `u`, any shape, `>= 0`.
+        c: Curvature, broadcastable to `gap2`.
+
+    Returns:
+        Shape of `gap2`, `>= 0`.
+
+    Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), (6), in the form with `arsinh`.
+    """
+    return 4 * gap2 * arsinhc(c * gap2) ** 2
+
+
+def safe_sqrt(q: Tensor) -> Tensor:
+    """`√q` for `q >= 0`, with derivative zero at zero, where the true one has none."""
+    positive = q > 0
+    return torch.where(positive, torch.where(positive, q, 1).sqrt(), 0)

@@ -98,7 +98,7 @@ def log0(p: Tensor, c: Tensor | float) -> Tensor:
     return frame.point(torch.ones_like(frame.gram[0][0])).log0().to_tensor().to(p.dtype)
 
 
-def _squared_distance(x: Tensor, y: Tensor, c: Tensor | float, tangent: bool) -> Tensor:
+def _distance(x: Tensor, y: Tensor, c: Tensor | float, tangent: bool) -> Tensor:
     x, y = _pair(x, y)
     frame, a, b = Frame.plane(x.double(), y.double(), _curvature(c, x))
     if tangent:
@@ -118,7 +118,7 @@ def distance(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
 
     Source: Ganea, Bécigneul, Hofmann (2018), (6), in the form with `arsinh`.
     """
-    return _squared_distance(p, q, c, tangent=False)
+    return _distance(p, q, c, tangent=False)
 
 
 def tangent_distance(v: Tensor, w: Tensor, c: Tensor | float) -> Tensor:
@@ -126,7 +126,7 @@ def tangent_distance(v: Tensor, w: Tensor, c: Tensor | float) -> Tensor:
 
     Args, returns, errors and accuracy as `distance`, for tangent vectors at the origin with `√c‖v‖` up to about 170.
     """
-    return _squared_distance(v, w, c, tangent=True)
+    return _distance(v, w, c, tangent=True)
 
 
 def midpoint(points: Tensor, c: Tensor | float, weights: Tensor | None = None) -> Tensor:

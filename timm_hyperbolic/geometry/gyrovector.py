@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .analytic import arsinhc, artanhc, sech2, tanhc
+from .analytic import artanhc, safe_sqrt, sech2, squared_distance, tanhc
 from .limits import Limits
 
 __all__ = ['Frame', 'Gyrovector', 'Tangent', 'dot', 'widen']
@@ -335,7 +335,7 @@ class Gyrovector(_Scalable):
         else:
             gap2 = self._gap2_in_plane(other)
         gap2 = gap2 / (p.u * q.u)
-        return 4 * gap2 * arsinhc(frame.c * gap2) ** 2
+        return squared_distance(gap2, frame.c)
 
     def _gap2_in_plane(self, other: Gyrovector) -> Tensor:
         frame, p, q = self.frame, self, other
@@ -356,9 +356,7 @@ class Gyrovector(_Scalable):
 
     def distance(self, other: Gyrovector) -> Tensor:
         """Geodesic distance, `[..., 1]`, `>= 0`; its derivative at `p = q` is zero, where the true one has none."""
-        d2 = self.squared_distance(other)
-        positive = d2 > 0
-        return torch.where(positive, torch.where(positive, d2, 1).sqrt(), 0)
+        return safe_sqrt(self.squared_distance(other))
 
     def to_tensor(self) -> Tensor:
         """The point, `[..., D]`, in the type of the basis."""

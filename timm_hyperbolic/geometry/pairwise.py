@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .analytic import arsinhc
+from .analytic import squared_distance
 from .fused import differentiable_backward, is_fused, wants_graph
 
 __all__ = ['pairwise_squared_distance']
@@ -41,7 +41,7 @@ def _definition(inner, p_r2, p_u, q_r2, q_u, curvature):
     gap2 = p_r2 + q_r2 - 2 * inner
     # The value is held at zero or above, the derivatives are not touched: a clamp's would make the second one zero.
     gap2 = (gap2 - gap2.detach().clamp_max(0)) / (p_u * q_u)
-    return 4 * gap2 * arsinhc(curvature * gap2) ** 2
+    return squared_distance(gap2, curvature)
 
 
 class _PairwiseSquaredDistance(torch.autograd.Function):

@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .analytic import arsinhc
+from .analytic import safe_sqrt, squared_distance
 from .gyrovector import dot
 
 __all__ = [
@@ -92,9 +92,7 @@ def lorentz_distance(g: Tensor, h: Tensor, c: Tensor | float) -> Tensor:
     angular = _square(across) / (2 * rx * ry)
     gap2 = radial**2 / (2 * (1 + (1 + c * radial**2).sqrt())) + angular / 2
     gap2 = torch.where(safe, gap2, (xx + yy) / (2 * (1 + (1 + c * (xx + yy)).sqrt())))
-    d2 = 4 * gap2 * arsinhc(c * gap2) ** 2
-    positive = d2 > 0
-    return torch.where(positive, torch.where(positive, d2, 1).sqrt(), 0).squeeze(-1).to(g.dtype)
+    return safe_sqrt(squared_distance(gap2, c)).squeeze(-1).to(g.dtype)
 
 
 def klein_distance(k: Tensor, m: Tensor, c: Tensor | float) -> Tensor:
