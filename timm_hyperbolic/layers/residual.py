@@ -22,6 +22,11 @@ class _Residual(HyperbolicModule):
     Args: as `HyperbolicModule`.
     """
 
+    #: Names of the learnt numbers, `[1]` each, that start at zero.
+    number_names = ('gamma_raw', 'gamma_scale')
+    #: Every sum and multiple of the formula is clipped.
+    closed = True
+
     def __init__(
         self,
         curvature: float = 1.0,
@@ -34,22 +39,18 @@ class _Residual(HyperbolicModule):
     ) -> None:
         dd = {'device': device, 'dtype': dtype}
         super().__init__(curvature, learn_curvature, margin, max_norm, hamp, **dd)
-        self.gamma_raw = nn.Parameter(torch.empty(1, **dd))
-        self.gamma_scale = nn.Parameter(torch.empty(1, **dd))
+        for name in self.number_names:
+            setattr(self, name, nn.Parameter(torch.empty(1, **dd)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
-        for name, parameter in self.named_parameters(recurse=False):
-            if name != 'curvature':
-                nn.init.zeros_(parameter)
+        for name in self.number_names:
+            nn.init.zeros_(getattr(self, name))
 
     def gate(self) -> Tensor:
         """`γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`."""
         return (1 + F.softplus(self.gamma_scale)) * self.gamma_raw.tanh()
-
-    #: Every sum and multiple of the formula is clipped.
-    closed = True
 
     def numbers(self) -> tuple[Tensor, ...]:
         """What the formula takes besides the two points, each `[1]`."""
@@ -88,18 +89,7 @@ class CenteredResidual(_Residual):
     Source: the reference study's centred residual (DESIGN, section 3).
     """
 
-    def __init__(
-        self,
-        curvature: float = 1.0,
-        learn_curvature: bool | None = None,
-        margin: float | None = 0.985,
-        max_norm: float | None = None,
-        hamp: bool = False,
-        device=None,
-        dtype=None,
-    ) -> None:
-        super().__init__(curvature, learn_curvature, margin, max_norm, hamp, device=device, dtype=dtype)
-        self.center_logit = nn.Parameter(torch.zeros(1, device=device, dtype=dtype))
+    number_names = (*_Residual.number_names, 'center_logit')
 
     def numbers(self) -> tuple[Tensor, ...]:
         return self.gate(), self.center_logit.sigmoid()
