@@ -23,7 +23,7 @@ def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.N
         'input_size': data_config['input_size'],
         'mean': data_config['mean'],
         'std': data_config['std'],
-        'num_workers': default_workers(device) if args.workers is None else args.workers,
+        'num_workers': args.workers,
         'pin_memory': device.type == 'cuda',
         'device': device,
     }
