@@ -56,20 +56,20 @@ def evaluate(name: str, x, y, curvature: float, fused: bool, margin: float | Non
     return out, torch.autograd.grad(out, leaves, weights)
 
 
-# Up to 0.25 no sum of the seven entries' vectors reaches the margin; at 3 all do. In between a point may lie on the
-# margin to the last bit, where the two branches of the clip both are derivatives.
+# Up to 0.25 no sum of the seven entries' vectors reaches the margin; at 3 all do, and where x or y is zero or both are
+# the same, a sum lies on it to the last bit, as in a model whose gates are still closed.
 @pytest.mark.parametrize('scale', [0.0, 1e-150, 1e-12, 0.05, 0.25, 3.0])
 @pytest.mark.parametrize('kind', PAIRS)
 @pytest.mark.parametrize('name', FORMULAS)
 def test_fused_equals_gyrovectors(name: str, kind: str, scale: float) -> None:
     x, y = pair(kind, scale)
-    if scale == 3.0 and kind in ('zero x', 'zero y', 'same'):
-        pytest.skip('a point lies on the margin to the last bit')
     (expected, g_expected), (out, g_out) = (evaluate(name, x, y, 0.8, fused) for fused in (False, True))
     torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-12 * float(x.abs().max() + y.abs().max()))
+    # equal points on the margin: the gate's derivative is zero, all of it rounding
+    least = 1e-2 if (kind, scale) == ('same', 3.0) else 1e-3
     for g, e in zip(g_out, g_expected, strict=True):
         # a sum over rows may cancel: its error is relative to the terms, which are of order one
-        torch.testing.assert_close(g, e, rtol=1e-9, atol=1e-9 * max(1e-3, float(e.abs().max())))
+        torch.testing.assert_close(g, e, rtol=1e-9, atol=1e-9 * max(least, float(e.abs().max())))
 
 
 @pytest.mark.parametrize('curvature', [0.0, 1e-9, 1e-3, 0.3, 5.0])

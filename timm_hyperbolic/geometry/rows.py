@@ -198,8 +198,8 @@ class RowPoint(_Differentiable):
         out = RowPoint(self.tape, f * self.h, self.t.clamp_max(math.cosh(self.tape.w_max)))
 
         def backward() -> None:
-            # A point that was put on the margin by its exponential is on it up to rounding, and was not clipped.
-            over = r > r_max * (1 + 1e-9)
+            # A point on the margin, up to rounding, counts as outside, as in `Limits.point`.
+            over = r > r_max * (1 - 1e-9)
             g_f = (out.g_h * self.h).sum(0)
             self.accumulate(g_h=f * out.g_h, g_t=torch.where(over, 0, out.g_t), g_r=torch.where(over, -g_f * f / r, 0))
 
@@ -255,7 +255,7 @@ class RowPoint(_Differentiable):
         def backward() -> None:
             g_r = out.g_w / self.t
             if self.unclipped:
-                g_r = torch.where(whole > w * (1 + 1e-9), 0, g_r)
+                g_r = torch.where(whole > self.tape.w_max * (1 - 1e-9), 0, g_r)
             self.accumulate(g_h=out.g_h, g_r=g_r + out.g_r)
 
         self.tape.steps.append(backward)
