@@ -20,7 +20,8 @@ from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
 from .midpoint import midpoint_log0
 from .pairwise import pairwise_squared_distance
-from .plane import plane_expression
+from .plane import PlaneExpression, plane_expression
+from .rows import CenteredRows, OriginRows, PointRows, SumRows
 from .spaces import (
     ball_to_klein,
     ball_to_lorentz,
@@ -34,9 +35,14 @@ from .spaces import (
 )
 
 __all__ = [
+    'CenteredRows',
     'Frame',
     'Gyrovector',
     'Limits',
+    'OriginRows',
+    'PlaneExpression',
+    'PointRows',
+    'SumRows',
     'Tangent',
     'arsinh2',
     'arsinhc',

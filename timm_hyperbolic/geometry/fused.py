@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ['differentiable_backward', 'is_fused', 'set_fused', 'wants_graph']
+__all__ = ['compile_once', 'differentiable_backward', 'is_fused', 'set_fused', 'wants_graph']
 
 _fused = True
 
@@ -22,6 +22,22 @@ def set_fused(enable: bool = True) -> None:
 def is_fused() -> bool:
     """Whether fused operations are used where they apply."""
     return _fused
+
+
+def compile_once(f: Callable) -> Callable:
+    """Let `torch.compile` compile `f` once for all layers that call it on tensors of the same shapes.
+
+    A model has two dozen residuals, and the compiler would take a minute for every three. Exporters, which keep no
+    such regions, see the plain function.
+    """
+    region = torch.compiler.nested_compile_region(lambda *args: f(*args))
+
+    def call(*args: Any) -> Any:
+        if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+            return region(*args)
+        return f(*args)
+
+    return call
 
 
 def wants_graph() -> bool:

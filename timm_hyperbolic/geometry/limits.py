@@ -47,6 +47,11 @@ class Limits:
         if self.max_norm is not None and not (0 < self.max_norm < math.inf):
             raise ValueError(f'max_norm={self.max_norm} must be a positive number, or None for no clip.')
 
+    @property
+    def max_rapidity(self) -> float:
+        """Largest rapidity `2√c‖v‖` of a tangent vector at the origin within the margin."""
+        return 2 * math.atanh(self.margin)
+
     def _z2_max(self, dtype: torch.dtype) -> float:
         """Largest `c‖v‖²`: that of the margin, or of complements whose products are normal numbers of the type."""
         if self.margin is not None:

@@ -8,38 +8,52 @@ derivative goes through the gyrovectors.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .fused import differentiable_backward, is_fused, wants_graph
-from .gyrovector import Frame
+from .fused import compile_once, differentiable_backward, is_fused, wants_graph
+from .gyrovector import Frame, Gyrovector
 from .limits import Limits
-from .rows import RowScalar, RowTangent, Tape
+from .rows import Program
 
-__all__ = ['plane_expression']
+__all__ = ['PlaneExpression', 'plane_expression']
+
+
+@dataclass(frozen=True)
+class PlaneExpression:
+    """A formula of two points.
+
+    Args:
+        formula: Its definition: a function, no closure, of two gyrovectors and further numbers.
+        rows: The same for rows of plain numbers.
+        closed: Sums and multiples are clipped too.
+    """
+
+    formula: Callable[..., Gyrovector]
+    rows: type[Program]
+    closed: bool = True
 
 
 def plane_expression(
     x: Tensor,
     y: Tensor,
-    formula: Callable,
-    parameters: tuple[Tensor, ...],
+    expression: PlaneExpression,
+    numbers: tuple[Tensor, ...],
     curvature: Tensor,
     limits: Limits,
-    closed: bool,
     scalars: torch.dtype,
 ) -> Tensor:
-    """`log0(formula(exp0(x), exp0(y), *parameters))`.
+    """`log0(formula(exp0(x), exp0(y), *numbers))`.
 
     Args:
         x: `[..., D]`.
         y: Broadcastable to `x`, in its type.
-        formula: A function, no closure, of two points and the parameters that uses `+`, `-`, `r *` and `1 - r`.
-        parameters: Numbers, `[1]`.
-        curvature: `c >= 0`, `[1]`.
+        expression: The formula.
+        numbers: What the formula takes besides the points, each `[1]`.
+        curvature: `c >= 0`, `[1]`; `c > 0` where it is learnt.
         limits: The clip.
-        closed: Clip sums and multiples too.
         scalars: Type of the coefficients where gyrovectors compute it.
 
     Returns:
@@ -49,97 +63,145 @@ def plane_expression(
     # float64.
     if is_fused() and limits.margin is not None and limits.max_norm is None and x.device.type != 'mps':
         rows = x if x.dim() > 1 else x.unsqueeze(0)
-        return _PlaneExpression.apply(rows, y, curvature, formula, limits, closed, *parameters).view_as(x)
-    return _as_gyrovectors(x, y, formula, parameters, curvature, limits, closed, scalars)
+        return _fused(rows, y, curvature, expression, limits, *numbers).view_as(x)
+    return _as_gyrovectors(x, y, expression, numbers, curvature, limits, scalars)
 
 
-def _as_gyrovectors(x, y, formula, parameters, curvature, limits, closed, scalars):
-    _, tx, ty = Frame.plane(x, y, curvature, scalars, limits, closed)
-    h = formula(tx.exp0(), ty.exp0(), *(r.to(scalars) for r in parameters))
+def _as_gyrovectors(x, y, expression, numbers, curvature, limits, scalars):
+    _, tx, ty = Frame.plane(x, y, curvature, scalars, limits, expression.closed)
+    h = expression.formula(tx.exp0(), ty.exp0(), *(r.to(scalars) for r in numbers))
     return h.log0().to_tensor()
 
 
+def _square(x: Tensor) -> Tensor:
+    """`⟨x, x⟩` of rows, summed in float32 or better, without a tensor of products."""
+    at_least = torch.promote_types(x.dtype, torch.float32)
+    return torch.linalg.vector_norm(x, dim=-1, dtype=at_least).to(torch.float64).square_()
+
+
 def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """`⟨x, y⟩` of rows, summed in float32 or better."""
     at_least = torch.promote_types(x.dtype, torch.float32)
     return torch.linalg.vecdot(x.to(at_least), y.to(at_least)).to(torch.float64)
 
 
-def _run(gram: Tensor, k: Tensor, swap: Tensor, formula: Callable, limits: Limits, closed: bool, parameters):
-    """The row program on the basis of the longer vector `e` and `w = other - k·e`."""
-    tape = Tape(gram, limits, closed)
-    one, zero = torch.ones_like(k), torch.zeros_like(k)
-    other = torch.stack([k, one])
-    longer = torch.stack([one, zero])
-    tx, ty = (RowTangent.given(tape, torch.where(a, other, longer)) for a in (swap, ~swap))
-    rows = [RowScalar(r.to(torch.float64)) for r in parameters]
-    return tape, rows, formula(tx.exp0(), ty.exp0(), *rows).log0()
+def _basis(x: Tensor, y: Tensor, k: Tensor, swap: Tensor) -> tuple[Tensor, Tensor]:
+    """`e`, which is `x`, or `y` where swapped, and `w`, the other of the two less `k·e`."""
+    k, swap = k.to(x.dtype).unsqueeze(-1), swap.unsqueeze(-1)
+    of_x, of_y = torch.where(swap, 1, -k), torch.where(swap, -k, 1)
+    return torch.where(swap, y, x), (x * of_x).addcmul_(y, of_y)
+
+
+class _Plane:
+    """The plane of two vectors in each of R rows, on the basis of the longer one, `e`, and `w = other - k·e`.
+
+    Args:
+        gram: `⟨e, e⟩` and `⟨w, w⟩`, `[2, R]`, float64.
+        k: `⟨e, other⟩/⟨e, e⟩`, `[R]`.
+        swap: Where `e` is the second vector.
+        curvature: `c`, `[1]`.
+    """
+
+    def __init__(self, gram: Tensor, k: Tensor, swap: Tensor, curvature: Tensor) -> None:
+        # At c = 0 the rows compute at a curvature whose effect is below rounding. A basis vector of length zero is
+        # taken as one too short to matter, so that a coefficient times it is still told from the coefficient.
+        self.c = curvature.to(torch.float64).clamp_min(1e-100)
+        self.k, self.swap = k, swap
+        self.lengths = (self.c * gram).sqrt_().clamp_min_(1e-160)
+        of_e, of_w = self.lengths.unbind()
+        longer, other = torch.stack([of_e, torch.zeros_like(k)]), torch.stack([k * of_e, of_w])
+        self.v = torch.stack([torch.where(swap, other, longer), torch.where(swap, longer, other)], 1)
+
+    def backward(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Derivatives by the logarithms of the lengths, `[2, R]`, and by `k`, `[R]`, from that by `v`."""
+        first, second = g.unbind(1)
+        longer, other = torch.where(self.swap, second, first), torch.where(self.swap, first, second)
+        g_k = other[0] * self.lengths[0]
+        longer[0].addcmul_(other[0], self.k)
+        return torch.stack([longer[0], other[1]]).mul_(self.lengths), g_k
 
 
 class _PlaneExpression(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, y, curvature, formula, limits, closed, *parameters):
-        y_rows = y.expand_as(x)
-        xx, yy, xy = _dot(x, x), _dot(y, y).expand(x.shape[:-1]), _dot(x, y_rows)
+    def value(x, y, curvature, expression, limits, *numbers):
+        """The result, and for the way back `gram`, `k` and `swap` of the plane."""
+        xx, yy = _square(x), _square(y).expand(x.shape[:-1])
+        y = y.expand_as(x)
+        xy = _dot(x, y)
         # The basis begins with the longer vector, so that k is at most one.
         swap = yy > xx
         longest = torch.maximum(xx, yy)
-        k = (xy / longest.clamp_min(torch.finfo(torch.float64).tiny)).to(x.dtype)
-        of_x, of_y = torch.where(swap, 1, -k), torch.where(swap, -k, 1)
-        w = torch.addcmul(of_x.to(x.dtype).unsqueeze(-1) * x, y_rows, of_y.to(x.dtype).unsqueeze(-1))
-        gram = torch.stack([longest, _dot(w, w)])
+        inverse = longest.clamp_min(torch.finfo(torch.float64).tiny).reciprocal_()
+        k = (xy * inverse).to(x.dtype)
+        e, w = _basis(x, y, k, swap)
+        gram = torch.stack([longest, _square(w)])
         # Rounded as it is, w is orthogonal to e only up to an ulp of both, which is much where they nearly cancel. What
         # the rows compute with is w - δ·e, orthogonal in float64.
-        delta = torch.where(swap, _dot(w, y_rows), _dot(w, x)) / longest.clamp_min(torch.finfo(torch.float64).tiny)
-        k = k.to(torch.float64) + delta
-        *_, log = _run(
-            curvature.double() * gram.flatten(1), k.flatten(), swap.flatten(), formula, limits, closed, parameters
-        )
-        a, b = (t.view_as(k) for t in log.coefficients())
-        a = a - b * delta
-        of_x, of_y, b = (t.to(x.dtype).unsqueeze(-1) for t in (torch.where(swap, 0, a), torch.where(swap, a, 0), b))
-        out = w.mul_(b).addcmul_(x, of_x).addcmul_(y_rows, of_y)
-        ctx.save_for_backward(x, y, gram, k, swap, curvature, *parameters)
-        ctx.arguments = formula, limits, closed
+        delta = _dot(w, e).mul_(inverse)
+        k = delta + k
+        plane = _Plane(gram.flatten(1), k.flatten(), swap.flatten(), curvature)
+        log = expression.rows(plane.v, limits.max_rapidity, *(r.to(torch.float64) for r in numbers)).out.squeeze(1)
+        a, b = (log / plane.lengths).view_as(gram)
+        a = torch.addcmul(a, b, delta, value=-1)
+        out = w.mul_(b.to(x.dtype).unsqueeze(-1)).addcmul_(e, a.to(x.dtype).unsqueeze(-1))
+        return out, gram, k, swap
+
+    @staticmethod
+    def forward(ctx, x, y, curvature, expression, limits, *numbers):
+        out, gram, k, swap = _PlaneExpression.value(x, y, curvature, expression, limits, *numbers)
+        ctx.save_for_backward(x, y, gram, k, swap, curvature, *numbers)
+        ctx.arguments = expression, limits
         return out
 
     @staticmethod
     def backward(ctx, g):
-        x, y, gram, k, swap, curvature, *parameters = ctx.saved_tensors
+        x, y, gram, k, swap, curvature, *numbers = ctx.saved_tensors
+        expression, limits = ctx.arguments
         if wants_graph():
-            inputs = (x, y, curvature, *ctx.arguments, *parameters)
+            inputs = (x, y, curvature, expression, limits, *numbers)
             return differentiable_backward(ctx, _PlaneExpression._definition, inputs, g)
-        y_rows = y.expand_as(x)
-        tape, rows, log = _run(
-            curvature.double() * gram.flatten(1), k.flatten(), swap.flatten(), *ctx.arguments, parameters
-        )
-        a, b = (t.view_as(k) for t in log.coefficients())
-        gx, gy = _dot(g, x), _dot(g, y_rows)
-        g_longer, g_other = torch.where(swap, gy, gx), torch.where(swap, gx, gy)
-        log.derive(torch.stack([g_longer, g_other - k * g_longer]).flatten(1))
-        g_gram, g_cross = tape.backward()
-        g_gram, g_cross = g_gram.view_as(gram), g_cross.view_as(k)
-        g_curvature = (g_gram * gram).sum().view_as(curvature).to(curvature.dtype)
-        (g_ee, g_ww), g_ew = curvature * g_gram, curvature * g_cross
+        plane = _Plane(gram.flatten(1), k.flatten(), swap.flatten(), curvature)
+        program = expression.rows(plane.v, limits.max_rapidity, *(r.to(torch.float64) for r in numbers))
+        coefficients = program.out.squeeze(1) / plane.lengths
+        e, w = _basis(x, y.expand_as(x), k, swap)
+        delta = k - k.to(x.dtype)  # what w lacks
+        along_e = _dot(g, e)
+        along = torch.stack([along_e, torch.addcmul(_dot(g, w), delta, along_e, value=-1)]).flatten(1)
+        g_v, g_numbers = program.backward((along / plane.lengths).unsqueeze(1))
+        g_log, g_k = plane.backward(g_v)
+        g_log.addcmul_(coefficients, along, value=-1)
+        g_curvature = g_log.sum().div(2 * plane.c).view_as(curvature).to(curvature.dtype)
 
-        # d⟨e, e⟩ = 2⟨e, de⟩, d⟨w, w⟩ = 2⟨w, dw⟩, d⟨e, w⟩ = ⟨w, de⟩ + ⟨e, dw⟩ with dw = d(other) - k·de: k is held
-        # constant, which is exact (see `Frame.plane`).
-        cross = g_ew - 2 * k * g_ww
-        of_longer = 2 * g_ee - k * (g_ew + cross)
-        of_other = 2 * g_ww
-        g_to_longer = a - k * b
+        # With d‖e‖² = 2⟨e, de⟩, d‖w‖² = 2⟨w, d(other) - k·de⟩ and ‖e‖²·dk = ⟨w - k·e, de⟩ + ⟨e, d(other)⟩. Where w is
+        # rounding only, so is the derivative by its length.
+        a, b = coefficients.view_as(gram)
+        kind = torch.finfo(torch.promote_types(x.dtype, torch.float32))
+        least = gram[0] * torch.tensor([0, kind.eps**2]).view(2, *(1,) * k.dim())
+        inverse = torch.maximum(gram, least).clamp_min_(kind.tiny).reciprocal_()
+        of_e, of_w = g_log.view_as(gram) * inverse
+        of_k = (g_k.view_as(k) - b * along[0].view_as(k)) * inverse[0]
+        # Derivatives by e and by the other vector, in terms of g, e and w + δ·e
+        by_e = a - k * b, of_e - k * of_k, of_k - k * of_w
+        by_other = b, of_k, of_w
 
-        def combine(of_g, own, vector, partner):
-            of_g, own, with_partner = (t.to(x.dtype).unsqueeze(-1) for t in (of_g, own, cross))
-            return (g * of_g).addcmul_(vector, own).addcmul_(partner, with_partner)
+        def pick(swapped, straight):
+            of_g, of_e, of_w = (torch.where(swap, *pair) for pair in zip(swapped, straight, strict=True))
+            return (t.to(x.dtype).unsqueeze(-1) for t in (of_g, torch.addcmul(of_e, of_w, delta, value=-1), of_w))
 
-        dx = combine(torch.where(swap, b, g_to_longer), torch.where(swap, of_other, of_longer), x, y_rows)
-        dy = combine(torch.where(swap, g_to_longer, b), torch.where(swap, of_longer, of_other), y_rows, x)
-        g_parameters = [
-            torch.zeros_like(r) if row.g_value is None else row.g_value.view_as(r).to(r.dtype)
-            for row, r in zip(rows, parameters, strict=True)
-        ]
-        return dx, dy.sum_to_size(y.shape), g_curvature, None, None, None, *g_parameters
+        of_g, of_e, of_w = pick(by_other, by_e)
+        dx = (g * of_g).addcmul_(e, of_e).addcmul_(w, of_w)
+        of_g, of_e, of_w = pick(by_e, by_other)
+        dy = w.mul_(of_w).addcmul_(e, of_e).addcmul_(g, of_g)
+        g_numbers = (g.view_as(r).to(r.dtype) for g, r in zip(g_numbers, numbers, strict=True))
+        return dx, dy.sum_to_size(y.shape), g_curvature, None, None, *g_numbers
 
     @staticmethod
-    def _definition(x, y, curvature, formula, limits, closed, *parameters):
-        return _as_gyrovectors(x, y, formula, parameters, curvature, limits, closed, torch.float64)
+    def _definition(x, y, curvature, expression, limits, *numbers):
+        return _as_gyrovectors(x, y, expression, numbers, curvature, limits, torch.float64)
+
+
+@compile_once
+def _fused(*inputs) -> Tensor:
+    if torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+        return _PlaneExpression.apply(*inputs)
+    return _PlaneExpression.value(*inputs)[0]

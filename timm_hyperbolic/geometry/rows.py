@@ -1,16 +1,19 @@
-"""Gyrovectors of a plane as rows of plain numbers, with derivatives by hand.
+"""Möbius expressions of two vectors as rows of plain numbers, with derivatives by hand.
 
 An implementation of `Gyrovector` for the case that matters most for speed: expressions of two vectors within a margin.
-A formula written with `+`, `-` and `r *` runs on `RowPoint` as it does on `Gyrovector`, by fewer and cheaper
-operations, and `Tape.backward` runs it backwards without autograd.
+The points of all R rows lie in a plane each. They are held on the hyperboloid, where Möbius addition is a Lorentz
+boost: `√c` times the space part in an orthonormal basis of the plane, `h`, and the time part `t = √(1 + ‖h‖²)`. In
+float64 the products of two `t` keep enough digits for every point within a margin; without a margin they do not, and
+`Gyrovector` with its complement is used.
 
-Points are held on the hyperboloid, where Möbius addition is a Lorentz boost: coefficients `h` of the space part in the
-basis, `[2, R]` for R rows, and the time part `t = √(1 + c‖h‖²)`, `[R]`. In float64 the products of two `t` keep enough
-digits for every point within a margin; without a margin they do not, and `Gyrovector` with its complement is used.
+With the rapidity `w = 2√c‖v‖` the exponential of a tangent vector `v` is `h = √c·v·sinh(w)/(w/2)`, `t = cosh(w)`, and
+`p ⊕ q` is
 
-With `w = 2√c‖v‖` the exponential of a tangent vector `v` is `h = v·sinh(w)/(w/2)`, `t = cosh(w)`, and `p ⊕ q` is
+    t = t_p·t_q + ⟨h_p, h_q⟩      h = h_q + (t_q + ⟨h_p, h_q⟩/(1 + t_p))·h_p
 
-    t = t_p·t_q + c⟨h_p, h_q⟩      h = h_q + (t_q + c⟨h_p, h_q⟩/(1 + t_p))·h_p
+An operation computes its result, `out`, when it is made, and takes derivatives back through itself by `backward`;
+a program (`SumRows`, `OriginRows`, ...) does the same for a whole formula. Several points are packed: `h` is
+`[2, n, R]`, `t` is `[n, R]`, float64.
 
 Source: Ungar, "Analytic Hyperbolic Geometry" (2005), ch. 11, for boosts as gyrotranslations.
 """
@@ -18,245 +21,278 @@ Source: Ungar, "Analytic Hyperbolic Geometry" (2005), ch. 11, for boosts as gyro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .limits import Limits
+__all__ = ['CenteredRows', 'OriginRows', 'PointRows', 'Program', 'SumRows']
 
-__all__ = ['RowPoint', 'RowScalar', 'RowTangent', 'Tape']
-
-
-class Tape:
-    """What a row program has done, for its derivative.
-
-    Args:
-        gram: `c⟨e_i, e_i⟩` of an orthogonal basis, `[2, R]`, float64.
-        limits: The clip; it has a margin.
-        closed: Sums and multiples are clipped, as for `Frame`.
-    """
-
-    def __init__(self, gram: Tensor, limits: Limits, closed: bool) -> None:
-        self.gram, self.closed = gram, closed
-        self.w_max = 2 * math.atanh(limits.margin)
-        self.tiny = torch.finfo(gram.dtype).tiny
-        self.steps: list[Callable[[], None]] = []
-        # Quadratic forms taken so far: the two vectors, and the derivative by c times their inner product.
-        self.forms: list[tuple[Tensor, Tensor, Tensor]] = []
-
-    def length(self, h: Tensor) -> Tensor:
-        """`√c` times the length of a combination, `[R]`; at least the square root of the smallest normal number."""
-        return (h * self.gram * h).sum(0).clamp_min_(self.tiny).sqrt_()
-
-    def backward(self) -> tuple[Tensor, Tensor]:
-        """Run backwards; the derivatives by `gram`, `[2, R]`, and by `c⟨e_0, e_1⟩`, `[R]`."""
-        for step in reversed(self.steps):
-            step()
-        p, q, g = (torch.stack(part) for part in zip(*self.forms, strict=True))
-        gp = g.unsqueeze(1) * p
-        return (gp * q).sum(0), (gp * q.flip(1)).sum((0, 1))
+# A point this near to the margin, relatively, counts as outside, as in `Limits.point`.
+_INSIDE = 1 - 1e-9
 
 
-class _Differentiable:
-    """Holds derivatives under the names `g_...`, None for zero."""
+class _Points(NamedTuple):
+    """n points in each of R rows, or the derivative by them, where a `t` of None is zero."""
 
-    def accumulate(self, **derivatives: Tensor | None) -> None:
-        for name, g in derivatives.items():
-            if g is not None:
-                old = getattr(self, name)
-                setattr(self, name, g if old is None else old + g)
+    h: Tensor
+    t: Tensor | None
 
+    def __getitem__(self, i: slice) -> _Points:
+        return _Points(self.h[:, i], self.t[i])
 
-class RowScalar(_Differentiable):
-    """A number that all rows share, `[1]`, such as a gate."""
-
-    def __init__(self, value: Tensor) -> None:
-        self.value = value
-        self.g_value: Tensor | None = None
-
-    def __rsub__(self, constant: float) -> _Complement:
-        return _Complement(self, constant)
+    def __neg__(self) -> _Points:
+        return _Points(-self.h, self.t)
 
 
-class _Complement(RowScalar):
-    """`constant - r`."""
-
-    def __init__(self, of: RowScalar, constant: float) -> None:
-        super().__init__(constant - of.value)
-        self._of = of
-
-    def accumulate(self, g_value: Tensor) -> None:
-        self._of.accumulate(g_value=-g_value)
+def _join(a: _Points, b: _Points) -> _Points:
+    return _Points(torch.cat([a.h, b.h], 1), torch.cat([a.t, b.t]))
 
 
-class RowTangent(_Differentiable):
-    """The tangent vector at the origin `(w/2r)·h`, of length `w/(2√c)`.
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(0)
+
+
+def _length(h: Tensor) -> Tensor:
+    return _dot(h, h).clamp_min_(torch.finfo(h.dtype).tiny).sqrt_()
+
+
+def _rapidity(r: Tensor) -> tuple[Tensor, Tensor]:
+    """`arsinh(r)`, and `√(1 + r²)`, which tells the time part better than a sum of products whose terms cancel."""
+    t = (r * r).add_(1).sqrt_()
+    return (r / (1 + t)).atanh_().mul_(2), t
+
+
+class _Exp0:
+    """Points at `k` times the tangent vectors `v` shortened to the margin, and shortened again.
 
     Args:
-        tape: The tape.
-        h: A vector along it, `[2, R]`.
-        r: `√c` times the length of `h`, `[R]`.
-        w: Twice `√c` times its own length, with a sign, `[R]`.
-        free: It is the multiple of a point in a frame that is not closed, and is not clipped.
+        v: `[2, n, R]`.
+        r: Their lengths, `[n, R]`.
+        w_max: Largest rapidity.
+        k: Multipliers, `[n, 1]`, None for one.
     """
 
-    def __init__(self, tape: Tape, h: Tensor, r: Tensor, w: Tensor, free: bool = False) -> None:
-        self.tape, self.h, self.r, self.w, self.free = tape, h, r, w, free
-        self.g_h = self.g_r = self.g_w = None
+    def __init__(self, v: Tensor, r: Tensor, w_max: float, k: Tensor | None = None) -> None:
+        self.v, self.r, self.w_max, self.k = v, r, w_max, k
+        self.w0 = w = (2 * r).clamp_max_(w_max)
+        self.w = w if k is None else (k * w).clamp_(-w_max, w_max)
+        self.sinh, cosh = self.w.sinh(), self.w.cosh()
+        self.f = self.sinh / r
+        self.out = _Points(self.f * v, cosh)
 
-    @classmethod
-    def given(cls, tape: Tape, h: Tensor) -> RowTangent:
-        """The tangent vector with constant coefficients `h`."""
-        r = tape.length(h)
-        out = cls(tape, h, r, 2 * r)
-
-        def backward() -> None:
-            g = out.g_r + 2 * out.g_w
-            tape.forms.append((h, h, g / (2 * r)))
-
-        tape.steps.append(backward)
-        return out
-
-    def __mul__(self, k: RowScalar) -> RowTangent:
-        out = RowTangent(self.tape, self.h, self.r, self.w * k.value, free=not self.tape.closed)
-
-        def backward() -> None:
-            self.accumulate(g_h=out.g_h, g_r=out.g_r, g_w=out.g_w * k.value)
-            k.accumulate(g_value=(out.g_w * self.w).sum())
-
-        self.tape.steps.append(backward)
-        return out
-
-    def exp0(self) -> RowPoint:
-        """The exponential map at the origin, clipped to the margin."""
-        w_max = math.inf if self.free else self.tape.w_max
-        w = self.w.clamp(-w_max, w_max)
-        sinh, cosh = w.sinh(), w.cosh()
-        f = sinh / self.r
-        log = RowTangent(self.tape, self.h, self.r, w)
-        out = RowPoint(self.tape, f * self.h, cosh, log=log)
-
-        def backward() -> None:
-            g_w = log.g_w
-            if out.g_h is not None:
-                g_sinh = (out.g_h * self.h).sum(0) / self.r
-                self.accumulate(g_h=f * out.g_h, g_r=-f * g_sinh)
-                g_exp = torch.addcmul(g_sinh * cosh, out.g_t, sinh)
-                g_w = g_exp if g_w is None else g_w + g_exp
-            self.accumulate(g_h=log.g_h, g_r=log.g_r, g_w=torch.where(w == self.w, g_w, 0))
-
-        self.tape.steps.append(backward)
-        return out
-
-    def coefficients(self) -> Tensor:
-        """Coefficients of the vector, `[2, R]`; `derive` takes the derivative by them."""
-        return self.w / (2 * self.r) * self.h
-
-    def derive(self, g: Tensor) -> None:
-        """Start the way back from the derivative by `coefficients()`."""
-        scale = self.w / (2 * self.r)
-        g_scale = (g * self.h).sum(0) / self.r
-        self.accumulate(g_h=scale * g, g_w=0.5 * g_scale, g_r=-scale * g_scale)
+    def backward(self, g: _Points) -> tuple[Tensor, Tensor | None]:
+        """Derivatives by `v`, `[2, n, R]`, and by `k`, `[n, 1]`."""
+        g_sinh = _dot(g.h, self.v) / self.r
+        g_w = g_sinh * self.out.t
+        if g.t is not None:
+            g_w.addcmul_(g.t, self.sinh)
+        g_k = None
+        if self.k is not None:
+            g_w = torch.where(self.w.abs() < self.w_max, g_w, 0)
+            g_k = (g_w * self.w0).sum(-1, keepdim=True)
+            g_w = self.k * g_w
+        # The derivative by r, over r
+        g_r = torch.where(2 * self.r <= self.w_max, 2 * g_w, 0).addcmul_(g_sinh, self.f, value=-1).div_(self.r)
+        return torch.addcmul(self.f * g.h, g_r, self.v), g_k
 
 
-class RowPoint(_Differentiable):
-    """A point of the hyperboloid; `+`, `-` and `r *` are those of `Gyrovector`.
+class _Scale:
+    """`k ⊗ p` of the clipped points, clipped again where the expression is closed.
 
     Args:
-        tape: The tape.
-        h: Coefficients of the space part, `[2, R]`.
-        t: The time part times `√c`, `[R]`.
-        log: The tangent vector it is the exponential of, where that is known.
-        unclipped: A sum whose clip has not been applied yet, since the next operation may do it better.
+        p: The points.
+        k: Multipliers, `[n, 1]`.
+        w_max: Largest rapidity.
+        closed: Clip the points and their multiples.
     """
 
-    def __init__(
-        self, tape: Tape, h: Tensor, t: Tensor, log: RowTangent | None = None, unclipped: bool = False
-    ) -> None:
-        self.tape, self.h, self.t, self.unclipped = tape, h, t, unclipped
-        self._log, self._r = log, None
-        self.g_h = self.g_t = self.g_r = None
+    def __init__(self, p: _Points, k: Tensor, w_max: float, closed: bool) -> None:
+        self.p, self.k = p, k
+        self.w_max = w_max if closed else math.inf
+        self.r = _length(p.h)
+        self.whole, self.t = _rapidity(self.r)
+        self.w0 = self.whole.clamp_max(self.w_max)
+        self.w = (k * self.w0).clamp_(-self.w_max, self.w_max)
+        self.sinh, cosh = self.w.sinh(), self.w.cosh()
+        self.f = self.sinh / self.r
+        self.out = _Points(self.f * p.h, cosh)
 
-    def _length(self) -> Tensor:
-        if self._r is None:
-            self._r = r = self.tape.length(self.h)
+    def backward(self, g: _Points) -> tuple[_Points, Tensor]:
+        """Derivatives by the points and by `k`, `[n, 1]`."""
+        g_sinh = _dot(g.h, self.p.h) / self.r
+        g_w = g_sinh * self.out.t
+        if g.t is not None:
+            g_w.addcmul_(g.t, self.sinh)
+        g_w = torch.where(self.w.abs() < self.w_max, g_w, 0)
+        g_k = (g_w * self.w0).sum(-1, keepdim=True)
+        g_r = torch.where(self.whole > self.w_max * _INSIDE, 0, self.k * g_w / self.t)
+        g_r.addcmul_(g_sinh, self.f, value=-1).div_(self.r)
+        return _Points(torch.addcmul(self.f * g.h, g_r, self.p.h), None), g_k
 
-            def backward() -> None:
-                q = self.g_r / r
-                self.accumulate(g_h=q * self.tape.gram * self.h)
-                self.tape.forms.append((self.h, self.h, 0.5 * q))
 
-            self.tape.steps.append(backward)
-        return self._r
+class _Clip:
+    """Points brought inside the margin."""
 
-    def _clipped(self) -> RowPoint:
-        if not self.unclipped:
-            return self
-        r, r_max = self._length(), math.sinh(self.tape.w_max)
-        f = r_max / r.clamp_min(r_max)
-        out = RowPoint(self.tape, f * self.h, self.t.clamp_max(math.cosh(self.tape.w_max)))
+    def __init__(self, p: _Points, w_max: float) -> None:
+        self.p, self.r_max = p, math.sinh(w_max)
+        self.r = _length(p.h)
+        self.f = self.r_max / self.r.clamp_min(self.r_max)
+        self.out = _Points(self.f * p.h, p.t.clamp_max(math.cosh(w_max)))
 
-        def backward() -> None:
-            # A point on the margin, up to rounding, counts as outside, as in `Limits.point`.
-            over = r > r_max * (1 - 1e-9)
-            g_f = (out.g_h * self.h).sum(0)
-            self.accumulate(g_h=f * out.g_h, g_t=torch.where(over, 0, out.g_t), g_r=torch.where(over, -g_f * f / r, 0))
+    def backward(self, g: _Points) -> _Points:
+        """The derivative by the points."""
+        outside = self.r > self.r_max * _INSIDE
+        g_r = torch.where(outside, -_dot(g.h, self.p.h) * self.f / self.r.square(), 0)
+        return _Points(torch.addcmul(self.f * g.h, g_r, self.p.h), torch.where(outside, 0, g.t))
 
-        self.tape.steps.append(backward)
-        return out
 
-    def __neg__(self) -> RowPoint:
-        point = self._clipped()
-        out = RowPoint(self.tape, -point.h, point.t)
+class _Sum:
+    """`p ⊕ q`; one `p` may stand for several `q`."""
 
-        def backward() -> None:
-            point.accumulate(g_h=-out.g_h, g_t=out.g_t)
+    def __init__(self, p: _Points, q: _Points) -> None:
+        self.p, self.q = p, q
+        self.inner = _dot(p.h, q.h)
+        self.inverse = (1 + p.t).reciprocal_()
+        self.m = torch.addcmul(q.t, self.inner, self.inverse)
+        self.out = _Points(torch.addcmul(q.h, self.m, p.h), torch.addcmul(self.inner, p.t, q.t))
 
-        self.tape.steps.append(backward)
-        return out
+    def backward(self, g: _Points) -> tuple[_Points, _Points]:
+        """Derivatives by `p` and `q`."""
+        p, q = self.p, self.q
+        g_m = _dot(g.h, p.h)
+        g_inner = g_m * self.inverse
+        g_tp, g_tq = -g_inner * self.inverse * self.inner, g_m
+        if g.t is not None:
+            g_inner = g_inner + g.t
+            g_tp.addcmul_(g.t, q.t)
+            g_tq = torch.addcmul(g_tq, g.t, p.t)
+        g_q = _Points(torch.addcmul(g.h, g_inner, p.h), g_tq)
+        g_p = _Points((self.m * g.h).addcmul_(g_inner, q.h), g_tp)
+        if len(p.t) < len(q.t):
+            g_p = _Points(g_p.h.sum(1, keepdim=True), g_p.t.sum(0, keepdim=True))
+        return g_p, g_q
 
-    def __add__(self, other: RowPoint) -> RowPoint:
-        p, q, gram = self._clipped(), other._clipped(), self.tape.gram
-        gram_p = gram * p.h
-        inner = (gram_p * q.h).sum(0)
-        inverse = 1 / (1 + p.t)
-        m = torch.addcmul(q.t, inner, inverse)
-        h = torch.addcmul(q.h, m, p.h)
-        out = RowPoint(self.tape, h, torch.addcmul(inner, p.t, q.t), unclipped=self.tape.closed)
 
-        def backward() -> None:
-            g_m = (out.g_h * p.h).sum(0)
-            g_inner = g_m * inverse
-            g_tp, g_tq = -g_inner * inverse * inner, g_m
-            if out.g_t is not None:
-                g_inner = g_inner + out.g_t
-                g_tp = torch.addcmul(g_tp, out.g_t, q.t)
-                g_tq = torch.addcmul(g_tq, out.g_t, p.t)
-            q.accumulate(g_h=torch.addcmul(out.g_h, g_inner, gram_p), g_t=g_tq)
-            p.accumulate(g_h=torch.addcmul(m * out.g_h, g_inner, gram * q.h), g_t=g_tp)
-            self.tape.forms.append((p.h, q.h, g_inner))
+class _Log0:
+    """Tangent vectors at the origin, `[2, n, R]`, of the points, clipped where the expression is closed."""
 
-        self.tape.steps.append(backward)
-        return out
+    def __init__(self, p: _Points, w_max: float, closed: bool) -> None:
+        self.p, self.w_max = p, w_max if closed else math.inf
+        self.r = _length(p.h)
+        self.whole, self.t = _rapidity(self.r)
+        self.f = self.whole.clamp_max(self.w_max).div_(self.r).mul_(0.5)
+        self.out = self.f * p.h
 
-    def __rmul__(self, k: RowScalar) -> RowPoint:
-        return (self.log0() * k).exp0()
+    def backward(self, g: Tensor) -> _Points:
+        """The derivative by the points."""
+        g_f = _dot(g, self.p.h) / self.r
+        g_r = torch.where(self.whole > self.w_max * _INSIDE, 0, 0.5 * g_f / self.t)
+        g_r.addcmul_(self.f, g_f, value=-1).div_(self.r)
+        return _Points(torch.addcmul(self.f * g, g_r, self.p.h), None)
 
-    def log0(self) -> RowTangent:
-        """The logarithm at the origin, of the clipped point."""
-        if self._log is not None:
-            return self._log
-        r = self._length()
-        whole = r.asinh()
-        w = whole.clamp_max(self.tape.w_max) if self.unclipped else whole
-        out = RowTangent(self.tape, self.h, r, w)
 
-        def backward() -> None:
-            g_r = out.g_w / self.t
-            if self.unclipped:
-                g_r = torch.where(whole > self.tape.w_max * (1 - 1e-9), 0, g_r)
-            self.accumulate(g_h=out.g_h, g_r=g_r + out.g_r)
+class Program:
+    """`log0` of a formula of two points `exp0(v_0)` and `exp0(v_1)`.
 
-        self.tape.steps.append(backward)
-        return out
+    Args:
+        v: `√c` times the two tangent vectors in an orthonormal basis, `[2, 2, R]`: coordinate, vector, row.
+        w_max: Largest rapidity within the margin.
+        numbers: What the formula takes besides, each `[1]`, float64.
+
+    Attributes:
+        out: `√c` times the result, in the same basis, `[2, 1, R]`.
+    """
+
+    out: Tensor
+
+    def __init__(self, v: Tensor, w_max: float, *numbers: Tensor) -> None:
+        raise NotImplementedError
+
+    def backward(self, g: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Derivatives by `v` and by the numbers, from that by `out`."""
+        raise NotImplementedError
+
+
+class SumRows(Program):
+    """`x ⊕ y`, clipped."""
+
+    def __init__(self, v: Tensor, w_max: float) -> None:
+        self.exp = _Exp0(v, _length(v), w_max)
+        self.sum = _Sum(self.exp.out[:1], self.exp.out[1:])
+        self.log = _Log0(self.sum.out, w_max, closed=True)
+        self.out = self.log.out
+
+    def backward(self, g: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See `Program`."""
+        g_v, _ = self.exp.backward(_join(*self.sum.backward(self.log.backward(g))))
+        return g_v, ()
+
+
+class OriginRows(Program):
+    """`x ⊕ γ⊗y`, clipped."""
+
+    def __init__(self, v: Tensor, w_max: float, gamma: Tensor) -> None:
+        self.exp = _Exp0(v, _length(v), w_max, torch.stack([torch.ones_like(gamma), gamma]))
+        self.sum = _Sum(self.exp.out[:1], self.exp.out[1:])
+        self.log = _Log0(self.sum.out, w_max, closed=True)
+        self.out = self.log.out
+
+    def backward(self, g: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See `Program`."""
+        g_v, g_k = self.exp.backward(_join(*self.sum.backward(self.log.backward(g))))
+        return g_v, (g_k[1],)
+
+
+class PointRows(Program):
+    """`x ⊕ γ⊗(-x ⊕ y)`, nothing clipped but `x` and `y`."""
+
+    def __init__(self, v: Tensor, w_max: float, gamma: Tensor) -> None:
+        self.exp = _Exp0(v, _length(v), w_max)
+        x, y = self.exp.out[:1], self.exp.out[1:]
+        self.way = _Sum(-x, y)
+        self.step = _Scale(self.way.out, gamma.unsqueeze(0), w_max, closed=False)
+        self.sum = _Sum(x, self.step.out)
+        self.log = _Log0(self.sum.out, w_max, closed=False)
+        self.out = self.log.out
+
+    def backward(self, g: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See `Program`."""
+        g_x, g_step = self.sum.backward(self.log.backward(g))
+        g_way, g_gamma = self.step.backward(g_step)
+        g_minus_x, g_y = self.way.backward(g_way)
+        g_x = _Points(g_x.h - g_minus_x.h, g_x.t + g_minus_x.t)
+        g_v, _ = self.exp.backward(_join(g_x, g_y))
+        return g_v, (g_gamma[0],)
+
+
+class CenteredRows(Program):
+    """`p ⊕ ((-p ⊕ x) ⊕ γ⊗(-p ⊕ y))` with `p = s⊗x ⊕ (1-s)⊗y`, `0 <= s <= 1`, all clipped.
+
+    `p` lies between points within the margin, in a ball, so that it needs no clip.
+    """
+
+    def __init__(self, v: Tensor, w_max: float, gamma: Tensor, s: Tensor) -> None:
+        r = _length(v)
+        self.exp = _Exp0(v, r, w_max)
+        self.parts = _Exp0(v, r, w_max, torch.stack([s, 1 - s]))
+        self.center = _Sum(self.parts.out[:1], self.parts.out[1:])
+        p = self.center.out
+        self.seen = _Sum(-p, self.exp.out)
+        self.step = _Scale(self.seen.out, torch.stack([torch.ones_like(gamma), gamma]), w_max, closed=True)
+        self.inner = _Sum(self.step.out[:1], self.step.out[1:])
+        self.clip = _Clip(self.inner.out, w_max)
+        self.sum = _Sum(p, self.clip.out)
+        self.log = _Log0(self.sum.out, w_max, closed=True)
+        self.out = self.log.out
+
+    def backward(self, g: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See `Program`."""
+        g_p, g_inner = self.sum.backward(self.log.backward(g))
+        g_step = _join(*self.inner.backward(self.clip.backward(g_inner)))
+        g_seen, g_k = self.step.backward(g_step)
+        g_minus_p, g_points = self.seen.backward(g_seen)
+        g_p = _Points(g_p.h - g_minus_p.h, g_p.t + g_minus_p.t)
+        g_v, _ = self.exp.backward(g_points)
+        g_parts, g_s = self.parts.backward(_join(*self.center.backward(g_p)))
+        return g_v + g_parts, (g_k[1], g_s[0] - g_s[1])

@@ -6,10 +6,13 @@ import operator
 
 from torch import Tensor
 
-from ..geometry import plane_expression
+from ..geometry import PlaneExpression, SumRows, plane_expression
 from .module import HyperbolicModule
 
 __all__ = ['HyperbolicPosEmbed']
+
+
+_SUM = PlaneExpression(operator.add, SumRows)
 
 
 class HyperbolicPosEmbed(HyperbolicModule):
@@ -38,5 +41,5 @@ class HyperbolicPosEmbed(HyperbolicModule):
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             return plane_expression(
-                x.to(vectors), pos.to(vectors), operator.add, (), self.curvature(), self.limits, True, scalars
+                x.to(vectors), pos.to(vectors), _SUM, (), self.curvature(), self.limits, scalars
             ).to(x.dtype)

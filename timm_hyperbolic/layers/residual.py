@@ -10,10 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import Gyrovector, plane_expression
+from ..geometry import CenteredRows, Gyrovector, OriginRows, PlaneExpression, PointRows, plane_expression
 from .module import HyperbolicModule
 
 __all__ = ['CenteredResidual', 'OriginResidual', 'PointResidual']
+
+
+def _about_center(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
+    p = s * x + (1 - s) * y
+    return p + ((-p + x) + gamma * (-p + y))
+
+
+def _at_origin(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+    return x + gamma * y
+
+
+def _at_x(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+    return x + gamma * (-x + y)
 
 
 class _Residual(HyperbolicModule):
@@ -24,8 +37,8 @@ class _Residual(HyperbolicModule):
 
     #: Names of the learnt numbers, `[1]` each, that start at zero.
     number_names = ('gamma_raw', 'gamma_scale')
-    #: Every sum and multiple of the formula is clipped.
-    closed = True
+    #: The residual on two points.
+    expression: PlaneExpression
 
     def __init__(
         self,
@@ -56,11 +69,6 @@ class _Residual(HyperbolicModule):
         """What the formula takes besides the two points, each `[1]`."""
         return (self.gate(),)
 
-    @staticmethod
-    def formula(x: Gyrovector, y: Gyrovector, *numbers: Tensor) -> Gyrovector:
-        """The residual on two points of one frame."""
-        raise NotImplementedError
-
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Join the stream `x`, `[..., D]`, and the branch `y`, `[..., D]`; the result has the type of `x`."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
@@ -68,11 +76,10 @@ class _Residual(HyperbolicModule):
             return plane_expression(
                 x.to(vectors),
                 y.to(vectors),
-                self.formula,
+                self.expression,
                 self.numbers(),
                 self.curvature(),
                 self.limits,
-                self.closed,
                 scalars,
             ).to(x.dtype)
 
@@ -89,15 +96,11 @@ class CenteredResidual(_Residual):
     Source: the reference study's centred residual (DESIGN, section 3).
     """
 
+    expression = PlaneExpression(_about_center, CenteredRows)
     number_names = (*_Residual.number_names, 'center_logit')
 
     def numbers(self) -> tuple[Tensor, ...]:
         return self.gate(), self.center_logit.sigmoid()
-
-    @staticmethod
-    def formula(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
-        p = s * x + (1 - s) * y
-        return p + ((-p + x) + gamma * (-p + y))
 
 
 class OriginResidual(_Residual):
@@ -108,9 +111,7 @@ class OriginResidual(_Residual):
     Args: as `HyperbolicModule`.
     """
 
-    @staticmethod
-    def formula(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-        return x + gamma * y
+    expression = PlaneExpression(_at_origin, OriginRows)
 
 
 class PointResidual(_Residual):
@@ -122,8 +123,4 @@ class PointResidual(_Residual):
     Args: as `HyperbolicModule`.
     """
 
-    closed = False
-
-    @staticmethod
-    def formula(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-        return x + gamma * (-x + y)
+    expression = PlaneExpression(_at_x, PointRows, closed=False)
