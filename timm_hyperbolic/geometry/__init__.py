@@ -8,14 +8,16 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `limits`: the clip of a layer.
 - `plane`, with `rows`: expressions of two vectors, as gyrovectors or as one fused node.
 - `midpoint`, `pairwise`: what attention and head need from matrix products.
+- `attend`: softmax attention by distance as one fused node.
 - `fused`: the switch between definitions and fused operations.
 - `ball`: the same operations on plain tensors.
 - `spaces`: conversions and distances in the Lorentz and Klein models.
 """
 
 from .analytic import arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
+from .attend import attention_rows, distance_attention
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
-from .fused import set_fused
+from .fused import is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
 from .midpoint import midpoint_log0
@@ -47,11 +49,14 @@ __all__ = [
     'arsinh2',
     'arsinhc',
     'artanhc',
+    'attention_rows',
     'ball_to_klein',
     'ball_to_lorentz',
     'distance',
+    'distance_attention',
     'dot',
     'exp0',
+    'is_fused',
     'klein_distance',
     'klein_to_ball',
     'klein_to_lorentz',

@@ -10,7 +10,15 @@ import torch.nn.functional as F
 from timm.layers import maybe_add_mask, resolve_self_attn_mask
 from torch import Tensor, nn
 
-from ..geometry import Frame, Gyrovector, midpoint_log0, pairwise_squared_distance
+from ..geometry import (
+    Frame,
+    Gyrovector,
+    attention_rows,
+    distance_attention,
+    is_fused,
+    midpoint_log0,
+    pairwise_squared_distance,
+)
 from .curvature import inverse_softplus
 from .linear import HyperbolicLinear
 from .module import HyperbolicModule
@@ -164,16 +172,37 @@ class HyperbolicAttention(HyperbolicModule):
             shared = self._shared[0]()
             mask = resolve_self_attn_mask(N, q, attn_mask, is_causal)
 
-            query, key, value = (self._exp0(t, c, vectors, scalars) for t in (q, k, v))
-            centroid = self._exp0(shared, c, vectors, scalars)  # as keys and as values, once for the whole batch
-            to_tokens = maybe_add_mask(self._scores(query, key, c), mask)
-            scores = torch.cat([self._scores(query, centroid, c), to_tokens], dim=-1)
-            weights = self.attn_drop(scores.softmax(dim=-1)).to(vectors)
-            to_centroids, to_tokens = weights.split([shared.shape[-2], N], dim=-1)
-            sums = to_centroids @ self._lorentz(centroid) + to_tokens @ self._lorentz(value)
-            out = midpoint_log0(sums[..., :-1], sums[..., -1:].to(scalars), c, self.limits)
+            # In a half type, and without a margin, the entries of points near the boundary differ too much for one
+            # product.
+            if is_fused() and mask is None and vectors.itemsize >= 4 and self.is_clipped:
+                sums = self._fused_sums(q, k, v, shared.to(vectors), c)
+            else:
+                sums = self._sums(q, k, v, shared, c, mask, vectors)
+            weighted, mass = sums[..., : self.head_dim], sums[..., self.head_dim, None].to(scalars)
+            out = midpoint_log0(weighted, mass, c, self.limits)
         out = self.norm(out.transpose(1, 2).flatten(2).to(out_dtype))
         return self.proj_drop(self.proj(out))
+
+    def _sums(self, q, k, v, shared, c, mask, vectors) -> Tensor:
+        """`[Σ wλv, Σ w(λ - 1)]`, `[B, H, N, D + 1]`: the definition."""
+        scalars, N = c.dtype, q.shape[-2]
+        query, key, value = (self._exp0(t, c, vectors, scalars) for t in (q, k, v))
+        centroid = self._exp0(shared, c, vectors, scalars)  # as keys and as values, once for the whole batch
+        to_tokens = maybe_add_mask(self._scores(query, key, c), mask)
+        scores = torch.cat([self._scores(query, centroid, c), to_tokens], dim=-1)
+        weights = self.attn_drop(scores.softmax(dim=-1)).to(vectors)
+        to_centroids, to_tokens = weights.split([shared.shape[-2], N], dim=-1)
+        return to_centroids @ self._lorentz(centroid) + to_tokens @ self._lorentz(value)
+
+    def _fused_sums(self, q, k, v, shared, c) -> Tensor:
+        """The same by one node, and a column besides."""
+        query, key, value = attention_rows(torch.stack([q, k, v]), 'qkv', c, self.limits)
+        shared_key, shared_value = attention_rows(torch.stack([shared, shared]), 'kv', c, self.limits)
+        keep, rate = None, self.attn_drop.p
+        if self.training and rate > 0:
+            size = *q.shape[:-1], shared.shape[-2] + q.shape[-2]
+            keep = torch.empty(size, dtype=torch.bool, device=q.device).bernoulli_(1 - rate)
+        return distance_attention(query, key, value, shared_key, shared_value, self.sigma(), c, keep, (1 - rate) or 1.0)
 
     def _exp0(self, v: Tensor, c: Tensor, vectors: torch.dtype, scalars: torch.dtype) -> tuple[Tensor, Gyrovector]:
         """Points as vectors, `[..., N, D]`, and as gyrovectors with their scalars."""

@@ -1,0 +1,189 @@
+"""Attention by distance: softmax of squared geodesic distances, as one matrix product and a pointwise function.
+
+With the complements `u`, `c‖p - q‖²/(u_p·u_q)` is the inner product of two vectors of `D + 2` entries:
+
+    query  c·[-2p/u_p, ‖p‖²/u_p, 1/u_p]        key  [q/u_q, 1/u_q, ‖q‖²/u_q]
+
+and `arsinh²(√q) = ¼·log1p²(2(q + √(q + q²)))` of it needs one logarithm. A value is `[λv, λ - 1]`, so that the product
+with the weights gives both sums of the gyro-midpoint.
+
+`distance_attention` computes it as one autograd node that keeps its inputs and makes scores and weights again on the
+way back, for a few samples of the batch at a time, which then stay in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .analytic import sech2, tanhc
+from .fused import compile_once, differentiable_backward, wants_graph
+from .gyrovector import dot
+from .limits import Limits
+
+__all__ = ['attention_rows', 'distance_attention']
+
+# Scores computed at a time on a CPU
+_CHUNK = 2**18
+
+
+def _positive(c: Tensor) -> Tensor:
+    """`c`, at zero so small a curvature that its effect is below rounding."""
+    return c.clamp_min(torch.finfo(c.dtype).eps ** 2)
+
+
+def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
+    """The points `exp0(v)` as queries, keys and values.
+
+    Args:
+        v: Tangent vectors at the origin, `[R, ..., D]`, float32 or float64.
+        roles: R letters of 'q', 'k', 'v', one for each slice.
+        c: Curvature, `[1]`, of the type that the scalars of a row are computed in.
+        limits: The clip.
+
+    Returns:
+        `[R, ..., D + 2]`, in the type of `v`; a value has a zero at its end.
+    """
+    vv = dot(v, v, c.dtype)
+    shorten = limits.tangent(vv, c)
+    z2 = c * vv * shorten**2
+    scale, inverse = tanhc(z2) * shorten, 1 / sech2(z2)
+    square = vv * scale**2 * inverse
+    c = _positive(c)
+    factors = {'q': -2 * c, 'k': torch.ones_like(c), 'v': torch.full_like(c, 2)}
+    columns = {
+        'q': lambda one, square: (c * square, c * one),
+        'k': lambda one, square: (one, square),
+        'v': lambda one, square: (2 * one - 1, torch.zeros_like(one)),
+    }
+    factor = torch.cat([factors[role] for role in roles]).view(-1, *(1,) * (v.dim() - 1))
+    last = [torch.cat(columns[role](inverse[i], square[i]), -1) for i, role in enumerate(roles)]
+    return torch.cat([(factor * scale * inverse).to(v.dtype) * v, torch.stack(last).to(v.dtype)], -1)
+
+
+def distance_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    shared_key: Tensor,
+    shared_value: Tensor,
+    temperature: Tensor,
+    c: Tensor,
+    keep: Tensor | None = None,
+    keep_probability: float = 1.0,
+) -> Tensor:
+    """`Σ_j w_ij [λv_j, λ_j - 1]` with weights `w = softmax(-d²/(2σ²))` over M shared points and N tokens.
+
+    Args:
+        query: `[B, H, N, D + 2]`, from `attention_rows` as the others.
+        key: The same shape.
+        value: The same shape.
+        shared_key: `[H, M, D + 2]`.
+        shared_value: The same shape.
+        temperature: `σ`, `[H]`.
+        c: Curvature, `[1]`.
+        keep: Weights that dropout leaves, `[B, H, N, M + N]`, bool; None for all.
+        keep_probability: That it was drawn with, by which the weights are divided.
+
+    Returns:
+        `[B, H, N, D + 2]`, in the type of `query`.
+    """
+    dtype = query.dtype
+    # d²/(2σ²) = L²/(2cσ²) with L = 2·arsinh
+    slope = (-0.5 / (_positive(c) * temperature.to(c.dtype) ** 2)).to(dtype).view(-1, 1, 1)
+    return _fused(query, key, value, shared_key, shared_value, slope, keep, keep_probability)
+
+
+def _joined(shared: Tensor, own: Tensor) -> Tensor:
+    return torch.cat([shared.expand(len(own), *shared.shape), own], -2)
+
+
+def _scores(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """`L = 2·arsinh √q`, and half its derivative's inverse, `√(q + q²) = 1/(dL/dq)`."""
+    q = (query @ key.mT).clamp_min_(torch.finfo(query.dtype).eps ** 4)
+    r = torch.addcmul(q, q, q).sqrt_()
+    return q.add_(r).mul_(2).log1p_(), r
+
+
+def _definition(query, key, value, shared_key, shared_value, slope, keep, keep_probability):
+    q = query @ _joined(shared_key, key).mT
+    q = q + (torch.finfo(q.dtype).eps ** 4 - q.detach()).clamp_min(0)
+    weights = ((2 * (q + (q + q**2).sqrt())).log1p() ** 2 * slope).softmax(-1)
+    if keep is not None:
+        weights = weights * keep / keep_probability
+    return weights @ _joined(shared_value, value)
+
+
+class _DistanceAttention(torch.autograd.Function):
+    @staticmethod
+    def size(query: Tensor, shared: Tensor) -> int:
+        """How many samples to take at a time."""
+        if query.device.type != 'cpu' or torch.compiler.is_compiling():
+            return len(query)
+        heads, tokens = query.shape[1:3]
+        return max(1, _CHUNK // (heads * tokens * (tokens + shared.shape[-2])))
+
+    @staticmethod
+    def parts(tensors: tuple, size: int):
+        """The tensors in pieces along the batch; None stays None."""
+        count = -(-len(tensors[0]) // size)
+        return zip(*((None,) * count if t is None else t.split(size) for t in tensors), strict=True)
+
+    @staticmethod
+    def value(query, key, value, shared_key, shared_value, slope, keep, keep_probability):
+        """The sums."""
+        out = []
+        size = _DistanceAttention.size(query, shared_key)
+        for q, k, v, kept in _DistanceAttention.parts((query, key, value, keep), size):
+            length, _ = _scores(q, _joined(shared_key, k))
+            weights = length.square_().mul_(slope).softmax(-1)
+            if kept is not None:
+                weights = weights.mul_(kept).div_(keep_probability)
+            out.append(weights @ _joined(shared_value, v))
+        return torch.cat(out) if len(out) > 1 else out[0]
+
+    @staticmethod
+    def forward(ctx, query, key, value, shared_key, shared_value, slope, keep, keep_probability):
+        ctx.save_for_backward(query, key, value, shared_key, shared_value, slope, keep)
+        ctx.keep_probability = keep_probability
+        return _DistanceAttention.value(query, key, value, shared_key, shared_value, slope, keep, keep_probability)
+
+    @staticmethod
+    def backward(ctx, g):
+        query, key, value, shared_key, shared_value, slope, keep = saved = ctx.saved_tensors
+        if wants_graph():
+            return differentiable_backward(ctx, _definition, (*saved, ctx.keep_probability), g)
+        M = shared_key.shape[-2]
+        g_query, g_key, g_value = [], [], []
+        g_shared_key, g_shared_value = torch.zeros_like(shared_key), torch.zeros_like(shared_value)
+        g_slope = torch.zeros_like(slope)
+        size = _DistanceAttention.size(query, shared_key)
+        for q, k, v, kept, gs in _DistanceAttention.parts((query, key, value, keep, g), size):
+            keys = _joined(shared_key, k)
+            length, r = _scores(q, keys)
+            square = length.square()
+            weights = (square * slope).softmax(-1)
+            g_weights = gs @ _joined(shared_value, v).mT
+            dropped = weights
+            if kept is not None:
+                dropped = (weights * kept).div_(ctx.keep_probability)
+                g_weights = g_weights.mul_(kept).div_(ctx.keep_probability)
+            g_values = dropped.mT @ gs
+            g_scores = torch._softmax_backward_data(g_weights, weights, -1, weights.dtype)
+            g_slope += (square.mul_(g_scores)).sum((0, -2, -1)).view_as(slope)
+            g_q = length.mul_(g_scores).div_(r).mul_(2 * slope)
+            g_keys = g_q.mT @ q
+            g_query.append(g_q @ keys)
+            g_key.append(g_keys[..., M:, :])
+            g_value.append(g_values[..., M:, :])
+            g_shared_key += g_keys[..., :M, :].sum(0)
+            g_shared_value += g_values[..., :M, :].sum(0)
+        g_query, g_key, g_value = (torch.cat(t) for t in (g_query, g_key, g_value))
+        return g_query, g_key, g_value, g_shared_key, g_shared_value, g_slope, None, None
+
+
+@compile_once
+def _fused(*inputs) -> Tensor:
+    if torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+        return _DistanceAttention.apply(*inputs)
+    return _DistanceAttention.value(*inputs)
