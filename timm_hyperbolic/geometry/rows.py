@@ -26,7 +26,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['CenteredRows', 'OriginRows', 'PointRows', 'Program', 'SumRows']
+__all__ = ['CenteredRows', 'OriginRows', 'PointRows', 'Program', 'SumRows', 'rapidity']
 
 # A point this near to the margin, relatively, counts as outside, as in `Limits.point`.
 _INSIDE = 1 - 1e-9
@@ -57,10 +57,10 @@ def _length(h: Tensor) -> Tensor:
     return _dot(h, h).clamp_min_(torch.finfo(h.dtype).tiny).sqrt_()
 
 
-def _rapidity(r: Tensor) -> tuple[Tensor, Tensor]:
+def rapidity(r: Tensor) -> tuple[Tensor, Tensor]:
     """`arsinh(r)`, and `√(1 + r²)`, which tells the time part better than a sum of products whose terms cancel."""
     t = (r * r).add_(1).sqrt_()
-    return (r / (1 + t)).atanh_().mul_(2), t
+    return 2 * (r / (1 + t)).atanh(), t
 
 
 class _Exp0:
@@ -111,7 +111,7 @@ class _Scale:
         self.p, self.k = p, k
         self.w_max = w_max if closed else math.inf
         self.r = _length(p.h)
-        self.whole, self.t = _rapidity(self.r)
+        self.whole, self.t = rapidity(self.r)
         self.w0 = self.whole.clamp_max(self.w_max)
         self.w = (k * self.w0).clamp_(-self.w_max, self.w_max)
         self.sinh, cosh = self.w.sinh(), self.w.cosh()
@@ -180,7 +180,7 @@ class _Log0:
     def __init__(self, p: _Points, w_max: float, closed: bool) -> None:
         self.p, self.w_max = p, w_max if closed else math.inf
         self.r = _length(p.h)
-        self.whole, self.t = _rapidity(self.r)
+        self.whole, self.t = rapidity(self.r)
         self.f = self.whole.clamp_max(self.w_max).div_(self.r).mul_(0.5)
         self.out = self.f * p.h
 

@@ -196,7 +196,7 @@ class HyperbolicAttention(HyperbolicModule):
 
     def _fused_sums(self, q, k, v, shared, c) -> Tensor:
         """The same by one node, and a column besides."""
-        query, key, value = attention_rows(torch.stack([q, k, v]), 'qkv', c, self.limits)
+        query, key, value = attention_rows(torch.stack([q, k, v]).to(shared), 'qkv', c, self.limits)
         shared_key, shared_value = attention_rows(torch.stack([shared, shared]), 'kv', c, self.limits)
         keep, rate = None, self.attn_drop.p
         if self.training and rate > 0:

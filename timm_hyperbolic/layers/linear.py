@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
-from ..geometry import Frame, dot, widen
+from ..geometry import FixedVectors, Frame, dot, fused_linear_map, is_fused, shrink, widen
 from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
@@ -79,7 +80,36 @@ class HyperbolicLinear(HyperbolicModule):
         """`[..., D]` to `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type)."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
+            # The node is for eager mode: the compiler makes as few passes of the definition. It is in float64, on a
+            # hyperboloid, and once differentiable.
+            curved = self.limits.margin is not None and not self.curvature.is_flat
+            if is_fused() and curved and vectors.itemsize >= 4 and x.device.type != 'mps' and not is_compiling():
+                return self._fused(x, vectors)
             return self._forward(x, vectors, scalars)
+
+    def _fused(self, x: Tensor, vectors: torch.dtype) -> Tensor:
+        c = self.curvature().double()
+        weight = self.weight.to(vectors)
+        w = weight.unflatten(0, (self.parts, -1))  # [parts, E, D]
+        p_in, p_out = (self._inside(p, c) for p in (self.p_in, self.p_out))
+        fixed = [(w @ p_in.to(vectors).unsqueeze(-1)).squeeze(-1), p_out.to(vectors)]
+        if self.bias is not None:
+            fixed.append(self.bias.to(vectors).unflatten(0, (self.parts, -1)))
+        fixed = torch.stack(fixed)  # [F, parts, E]
+        columns = torch.cat([p_in.to(vectors).unsqueeze(0), (fixed.unsqueeze(-2) @ w).squeeze(-2)])
+        exact = fixed.double()
+        gram = c * (exact.unsqueeze(0) * exact.unsqueeze(1)).sum(-1)
+        pp = c * p_in.double().square().sum(-1)
+        rows = x.to(vectors).reshape(-1, self.in_features)
+        out = fused_linear_map(rows, weight, FixedVectors(columns, fixed, gram, pp, c), self.limits.max_rapidity)
+        return out.view(*x.shape[:-1], self.out_features).to(vectors if self.hamp else x.dtype)
+
+    @staticmethod
+    def _inside(p: Tensor, c: Tensor) -> Tensor:
+        """Centres kept inside the ball, whatever the curvature has become: where float32 would keep them."""
+        p = p.double()
+        n = c * p.square().sum(-1)
+        return p * shrink(n, 1 - 8 * torch.finfo(torch.float32).eps).unsqueeze(-1)
 
     def _forward(self, x: Tensor, vectors: torch.dtype, scalars: torch.dtype) -> Tensor:
         out_dtype = vectors if self.hamp else x.dtype
