@@ -62,11 +62,8 @@ def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
 
 
 def distance_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    shared_key: Tensor,
-    shared_value: Tensor,
+    rows: Tensor,
+    shared: Tensor,
     temperature: Tensor,
     c: Tensor,
     keep: Tensor | None = None,
@@ -75,23 +72,19 @@ def distance_attention(
     """`Σ_j w_ij [λv_j, λ_j - 1]` with weights `w = softmax(-d²/(2σ²))` over M shared points and N tokens.
 
     Args:
-        query: `[B, H, N, D + 2]`, from `attention_rows` as the others.
-        key: The same shape.
-        value: The same shape.
-        shared_key: `[H, M, D + 2]`.
-        shared_value: The same shape.
+        rows: Queries, keys and values, `[3, B, H, N, D + 2]`, from `attention_rows`.
+        shared: Keys and values that all samples share, `[2, H, M, D + 2]`.
         temperature: `σ`, `[H]`.
         c: Curvature, `[1]`.
         keep: Weights that dropout leaves, `[B, H, N, M + N]`, bool; None for all.
         keep_probability: That it was drawn with, by which the weights are divided.
 
     Returns:
-        `[B, H, N, D + 2]`, in the type of `query`.
+        `[B, H, N, D + 2]`, in the type of `rows`.
     """
-    dtype = query.dtype
     # d²/(2σ²) = L²/(2cσ²) with L = 2·arsinh
-    slope = (-0.5 / (_positive(c) * temperature.to(c.dtype) ** 2)).to(dtype).view(-1, 1, 1)
-    return _fused(query, key, value, shared_key, shared_value, slope, keep, keep_probability)
+    slope = (-0.5 / (_positive(c) * temperature.to(c.dtype) ** 2)).to(rows.dtype).view(-1, 1, 1)
+    return _fused(rows, shared, slope, keep, keep_probability)
 
 
 def _joined(shared: Tensor, own: Tensor) -> Tensor:
@@ -183,7 +176,9 @@ class _DistanceAttention(torch.autograd.Function):
 
 
 @compile_once
-def _fused(*inputs) -> Tensor:
-    if torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+def _fused(rows, shared, slope, keep, keep_probability) -> Tensor:
+    # Taken apart here, since the compiler's regions take no two views of one tensor
+    inputs = (*rows.unbind(), *shared.unbind(), slope, keep, keep_probability)
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (rows, shared, slope)):
         return _DistanceAttention.apply(*inputs)
     return _DistanceAttention.value(*inputs)

@@ -162,31 +162,33 @@ class HyperbolicAttention(HyperbolicModule):
             `[B, N, dim]`, in the type of `x` (with `hamp` under autocast, in the autocast type).
         """
         N = x.shape[1]
-        # [B, N, 3·H·D] -> three of [B, H, N, D]
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
-        out_dtype = q.dtype
-        q, k = self.q_norm(q), self.k_norm(k)
+        # [B, N, 3·H·D] -> [3, B, H, N, D]
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        out_dtype = qkv.dtype
+        if not isinstance(self.q_norm, nn.Identity):
+            q, k, v = qkv.unbind(0)
+            qkv = torch.stack([self.q_norm(q), self.k_norm(k), v])
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             c = self.curvature().to(scalars)
             shared = self._shared[0]()
-            mask = resolve_self_attn_mask(N, q, attn_mask, is_causal)
+            mask = resolve_self_attn_mask(N, qkv[0], attn_mask, is_causal)
 
             # In a half type, and without a margin, the entries of points near the boundary differ too much for one
             # product.
             if is_fused() and mask is None and vectors.itemsize >= 4 and self.is_clipped:
-                sums = self._fused_sums(q, k, v, shared.to(vectors), c)
+                sums = self._fused_sums(qkv.to(vectors), shared.to(vectors), c)
             else:
-                sums = self._sums(q, k, v, shared, c, mask, vectors)
+                sums = self._sums(qkv, shared, c, mask, vectors)
             weighted, mass = sums[..., : self.head_dim], sums[..., self.head_dim, None].to(scalars)
             out = midpoint_log0(weighted, mass, c, self.limits)
         out = self.norm(out.transpose(1, 2).flatten(2).to(out_dtype))
         return self.proj_drop(self.proj(out))
 
-    def _sums(self, q, k, v, shared, c, mask, vectors) -> Tensor:
+    def _sums(self, qkv, shared, c, mask, vectors) -> Tensor:
         """`[Σ wλv, Σ w(λ - 1)]`, `[B, H, N, D + 1]`: the definition."""
-        scalars, N = c.dtype, q.shape[-2]
-        query, key, value = (self._exp0(t, c, vectors, scalars) for t in (q, k, v))
+        scalars, N = c.dtype, qkv.shape[-2]
+        query, key, value = (self._exp0(t, c, vectors, scalars) for t in qkv.unbind(0))
         centroid = self._exp0(shared, c, vectors, scalars)  # as keys and as values, once for the whole batch
         to_tokens = maybe_add_mask(self._scores(query, key, c), mask)
         scores = torch.cat([self._scores(query, centroid, c), to_tokens], dim=-1)
@@ -194,15 +196,15 @@ class HyperbolicAttention(HyperbolicModule):
         to_centroids, to_tokens = weights.split([shared.shape[-2], N], dim=-1)
         return to_centroids @ self._lorentz(centroid) + to_tokens @ self._lorentz(value)
 
-    def _fused_sums(self, q, k, v, shared, c) -> Tensor:
+    def _fused_sums(self, qkv, shared, c) -> Tensor:
         """The same by one node, and a column besides."""
-        query, key, value = attention_rows(torch.stack([q, k, v]).to(shared), 'qkv', c, self.limits)
-        shared_key, shared_value = attention_rows(torch.stack([shared, shared]), 'kv', c, self.limits)
+        rows = attention_rows(qkv, 'qkv', c, self.limits)
+        shared = attention_rows(torch.stack([shared, shared]), 'kv', c, self.limits)
         keep, rate = None, self.attn_drop.p
         if self.training and rate > 0:
-            size = *q.shape[:-1], shared.shape[-2] + q.shape[-2]
-            keep = torch.empty(size, dtype=torch.bool, device=q.device).bernoulli_(1 - rate)
-        return distance_attention(query, key, value, shared_key, shared_value, self.sigma(), c, keep, (1 - rate) or 1.0)
+            size = *qkv.shape[1:-1], shared.shape[-2] + qkv.shape[-2]
+            keep = torch.empty(size, dtype=torch.bool, device=qkv.device).bernoulli_(1 - rate)
+        return distance_attention(rows, shared, self.sigma(), c, keep, (1 - rate) or 1.0)
 
     def _exp0(self, v: Tensor, c: Tensor, vectors: torch.dtype, scalars: torch.dtype) -> tuple[Tensor, Gyrovector]:
         """Points as vectors, `[..., N, D]`, and as gyrovectors with their scalars."""
