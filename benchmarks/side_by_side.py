@@ -1,0 +1,158 @@
+"""What the programs beside it measure with: times of several things in one run, and two counts of memory.
+
+Whatever else a machine does falls on all contenders alike only if they take turns. So one *round* calls every
+contender once, in an order drawn anew for each round, and a ratio is formed within a round, never between runs.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler, which `peak_bytes` uses, says when it starts and stops
+
+import torch
+from torch import Tensor
+
+__all__ = ['Spread', 'interleaved', 'peak_bytes', 'ratios', 'saved_bytes', 'spread', 'synchronize', 'timed']
+
+
+class Spread(NamedTuple):
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Median and quartiles of the values; the value itself where there is only one."""
+    if len(values) == 1:
+        return Spread(*3 * tuple(values))
+    low, median, high = statistics.quantiles(values, n=4, method='inclusive')
+    return Spread(median, low, high)
+
+
+def ratios(times: Sequence[float], base: Sequence[float]) -> Spread:
+    """`time/base` of each round, as a spread."""
+    return spread([t / b for t, b in zip(times, base, strict=True)])
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for what the device was given to do."""
+    torch.get_device_module(device).synchronize()
+
+
+def timed(f: Callable[[], Any], device: torch.device, calls: int = 1) -> float:
+    """Seconds of one call, the mean over some in a row."""
+    synchronize(device)
+    start = time.perf_counter()
+    for _ in range(calls):
+        f()
+    synchronize(device)
+    return (time.perf_counter() - start) / calls
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """The garbage collector rests, as in `timeit`: a collection falls on whoever happens to be next."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def interleaved(
+    contenders: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    device: torch.device,
+    warmup: int = 2,
+    least: float = 0.0,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """Seconds of every contender in every round.
+
+    Args:
+        contenders: What to call, by name.
+        rounds: How often.
+        device: Where the work is done.
+        warmup: Calls of each before the rounds.
+        least: Seconds that a timing should last at least: what is faster is called several times in a row.
+        seed: Of the order within the rounds.
+    """
+    calls = {}
+    for name, f in contenders.items():
+        for _ in range(warmup):
+            f()
+        calls[name] = max(1, math.ceil(least / timed(f, device))) if least else 1
+    order, shuffler = list(contenders), random.Random(seed)
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    with uncollected():
+        for _ in range(rounds):
+            shuffler.shuffle(order)
+            for name in order:
+                times[name].append(timed(contenders[name], device, calls[name]))
+    return times
+
+
+def saved_bytes(f: Callable[[], Any], left_out: Iterable[Tensor] = ()) -> int:
+    """Bytes that autograd keeps for a backward pass through `f()`, each storage once.
+
+    Counted by hooks on saved tensors, which also see what an `autograd.Function` saves.
+
+    Args:
+        f: A forward pass.
+        left_out: Tensors that exist anyway, such as parameters.
+    """
+    known = {t.untyped_storage().data_ptr() for t in left_out}
+    kept: dict[int, int] = {}
+    alive = []
+
+    def pack(t: Tensor) -> Tensor:
+        storage = t.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes()
+            alive.append(t)  # or its storage could be used again
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        f()
+    return sum(kept.values())
+
+
+def peak_bytes(f: Callable[[], Any], device: torch.device) -> int:
+    """The most bytes that `f()` has allocated at once, above what was there before it.
+
+    On CUDA it is the caching allocator's own peak. On a CPU it is the peak of the running sum over every allocation and
+    release that torch's CPU allocator reports to the profiler, which is exact for tensors. What a library allocates for
+    itself (packed matrices in MKL or oneDNN) does not pass through torch and is in neither.
+    """
+    if device.type == 'cuda':
+        synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        with uncollected():
+            f()
+        synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    if device.type != 'cpu':
+        raise ValueError(f'no peak memory on {device.type}: it is measured on CUDA and on CPUs')
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with uncollected(), torch.profiler.profile(activities=activities, profile_memory=True) as profiler:
+        f()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == '[memory]']
+    now = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        now += event.nbytes()
+        peak = max(peak, now)
+    return peak
