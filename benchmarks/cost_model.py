@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
+from timm_hyperbolic.models.vit_hyp import PRESETS
+
 __all__ = ['VIT_BASE', 'VIT_TINY', 'Cost', 'Machine', 'Passes', 'Size', 'layer_costs', 'training_step']
 
 
@@ -259,17 +261,7 @@ def layer_costs(s: Size) -> dict[str, tuple[Passes, Passes]]:
 
 
 #: Which layers a variant swaps.
-VARIANTS = {
-    'euclid': (),
-    'head': ('head',),
-    'pos': ('pos',),
-    'res': ('res',),
-    'res0': ('res0',),
-    'resx': ('resx',),
-    'mlp': ('mlp',),
-    'attn': ('attn',),
-    'all': ('head', 'pos', 'res', 'mlp', 'attn'),
-}
+VARIANTS = {'euclid': (), **{name: m for name, m in PRESETS.items() if len(m) == 1 or name == 'all'}}
 
 
 def training_step(s: Size, modules: tuple[str, ...] = ()) -> Cost:
