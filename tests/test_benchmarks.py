@@ -135,13 +135,7 @@ def test_products_on_paper_are_those_that_torch_counts(layer: str) -> None:
     assert cost.disagreement(model, 1.02 * products + 1) > cost.TOLERANCE
 
 
-ADDED_IN_PLACE = pytest.mark.xfail(strict=False, reason='FlopCounterMode does not know addmm_')
-
-
-@pytest.mark.parametrize(
-    'layer',
-    [pytest.param(g, marks=ADDED_IN_PLACE) if g in ('linear', 'mlp', 'attn') else g for g in contenders.GROUPS],
-)
+@pytest.mark.parametrize('layer', contenders.GROUPS)
 def test_torch_counts_our_products_without_help(layer: str) -> None:
     ours, model, _, _ = cost.counted(layer, TINY, CPU)[contenders.OURS]
     assert cost.disagreement(model, counters.products(ours.accumulate, plain=True)) <= cost.TOLERANCE

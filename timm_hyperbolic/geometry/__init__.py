@@ -25,7 +25,7 @@ from .linear_map import FixedVectors, fused_linear_map
 from .midpoint import midpoint_log0
 from .pairwise import pairwise_squared_distance
 from .plane import PlaneExpression, plane_expression
-from .rows import CenteredRows, OriginRows, PointRows, SumRows
+from .rows import CenteredRows, OriginRows, PointRows, SumRows, computes_rows
 from .spaces import (
     ball_to_klein,
     ball_to_lorentz,
@@ -55,6 +55,7 @@ __all__ = [
     'attention_rows',
     'ball_to_klein',
     'ball_to_lorentz',
+    'computes_rows',
     'distance',
     'distance_attention',
     'dot',

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .analytic import sech2, tanhc
-from .fused import compile_once, differentiable_backward, wants_graph
+from .fused import compile_once, differentiable_backward, needs_gradient, wants_graph
 from .gyrovector import dot
 from .limits import Limits
 
@@ -179,6 +179,6 @@ class _DistanceAttention(torch.autograd.Function):
 def _fused(rows, shared, slope, keep, keep_probability) -> Tensor:
     # Taken apart here, since the compiler's regions take no two views of one tensor
     inputs = (*rows.unbind(), *shared.unbind(), slope, keep, keep_probability)
-    if torch.is_grad_enabled() and any(t.requires_grad for t in (rows, shared, slope)):
+    if needs_gradient(inputs):
         return _DistanceAttention.apply(*inputs)
     return _DistanceAttention.value(*inputs)

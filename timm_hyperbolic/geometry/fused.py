@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ['compile_once', 'differentiable_backward', 'is_fused', 'set_fused', 'wants_graph']
+__all__ = ['compile_once', 'differentiable_backward', 'is_fused', 'needs_gradient', 'set_fused', 'wants_graph']
 
 _fused = True
 
@@ -38,6 +38,11 @@ def compile_once(f: Callable) -> Callable:
         return f(*args)
 
     return call
+
+
+def needs_gradient(inputs: Sequence[Any]) -> bool:
+    """Whether a node is needed: without one the compiler traces the plain computation, in eager mode it is quicker."""
+    return torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs)
 
 
 def wants_graph() -> bool:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .fused import differentiable_backward, wants_graph
-from .rows import rapidity
+from .rows import rapidity, square
 
 __all__ = ['FixedVectors', 'fused_linear_map']
 
@@ -100,17 +100,19 @@ def _skinny(g: Tensor, vectors: Tensor) -> Tensor:
 
 
 class _LinearMap(torch.autograd.Function):
+    # `addmm` with `out` and not `addmm_`, whose FLOPs torch's counter does not know
+
     @staticmethod
     def forward(ctx, x, weight, w_max, columns, vectors, gram, p_in, c):
         out = x @ weight.T  # y, at first
         parts = out.unflatten(-1, (len(c), -1))  # [R, P, E/P]
         inner = (columns.flatten(0, 1) @ x.T).view(*columns.shape[:2], -1).double()
-        xx = torch.linalg.vector_norm(x, dim=-1).double().square_()
-        yy = torch.linalg.vector_norm(parts, dim=-1).T.double().square_()
+        xx = square(x)
+        yy = square(parts).T
         of_y, *rest = _coefficients(xx, yy, inner, gram, p_in, c, w_max).to(x.dtype)
         parts.mul_(of_y.T.unsqueeze(-1))
         for part, u, v in zip(parts.unbind(1), torch.stack(rest).unbind(1), vectors.unbind(1), strict=True):
-            part.addmm_(u.T, v)
+            torch.addmm(part, u.T, v, out=part)
         ctx.save_for_backward(x, weight, out, xx, yy, inner, columns, vectors, gram, p_in, c)
         ctx.w_max = w_max
         return out
@@ -140,11 +142,12 @@ class _LinearMap(torch.autograd.Function):
         g_xx, of_x, along_x, of_out, of_y, rest = (t.to(x.dtype) for t in (g_xx, of_x, along_x, of_out, of_y[0], rest))
         torch.mul(g_parts, of_y.T.unsqueeze(-1), out=dy).addcmul_(out, of_out.T.unsqueeze(-1))
         dy = dy.flatten(-2)
-        dx = (dy @ weight).addmm_(of_x.T, columns.flatten(0, 1)).addcmul_(x, 2 * g_xx.unsqueeze(-1))
+        dx = dy @ weight
+        torch.addmm(dx, of_x.T, columns.flatten(0, 1), out=dx).addcmul_(x, 2 * g_xx.unsqueeze(-1))
         g_columns, lack = (along_x @ x).view(-1, *columns.shape[1:]).split([len(columns), len(vectors)])
         g_weight = dy.T @ x
         for part, v, t in zip(g_weight.chunk(len(c)), vectors.unbind(1), lack.unbind(1), strict=True):
-            part.addmm_(v.T, t, alpha=-1)
+            torch.addmm(part, v.T, t, alpha=-1, out=part)
         g_vectors = [u @ t for u, t in zip(rest.unbind(1), g_parts.unbind(1), strict=True)]
         return dx, g_weight, None, g_columns, torch.stack(g_vectors, 1), g_gram, g_p_in, g_c
 

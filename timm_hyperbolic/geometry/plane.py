@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .fused import compile_once, differentiable_backward, is_fused, wants_graph
+from .fused import compile_once, differentiable_backward, needs_gradient, wants_graph
 from .gyrovector import Frame, Gyrovector
 from .limits import Limits
-from .rows import Program
+from .rows import Program, computes_rows, square
 
 __all__ = ['PlaneExpression', 'plane_expression']
 
@@ -59,9 +59,7 @@ def plane_expression(
     Returns:
         `[..., D]`, in the type of `x`.
     """
-    # Without a margin the rows lose their digits, flat controls have a clip of their own, and not every device has
-    # float64.
-    if is_fused() and limits.margin is not None and limits.max_norm is None and x.device.type != 'mps':
+    if computes_rows(x, limits):
         rows = x if x.dim() > 1 else x.unsqueeze(0)
         return _fused(rows, y, curvature, expression, limits, *numbers).view_as(x)
     return _as_gyrovectors(x, y, expression, numbers, curvature, limits, scalars)
@@ -71,12 +69,6 @@ def _as_gyrovectors(x, y, expression, numbers, curvature, limits, scalars):
     _, tx, ty = Frame.plane(x, y, curvature, scalars, limits, expression.closed)
     h = expression.formula(tx.exp0(), ty.exp0(), *(r.to(scalars) for r in numbers))
     return h.log0().to_tensor()
-
-
-def _square(x: Tensor) -> Tensor:
-    """`⟨x, x⟩` of rows, summed in float32 or better, without a tensor of products."""
-    at_least = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vector_norm(x, dim=-1, dtype=at_least).to(torch.float64).square_()
 
 
 def _dot(x: Tensor, y: Tensor) -> Tensor:
@@ -125,7 +117,7 @@ class _PlaneExpression(torch.autograd.Function):
     @staticmethod
     def value(x, y, curvature, expression, limits, *numbers):
         """The result, and for the way back `gram`, `k` and `swap` of the plane."""
-        xx, yy = _square(x), _square(y).expand(x.shape[:-1])
+        xx, yy = square(x), square(y).expand(x.shape[:-1])
         y = y.expand_as(x)
         xy = _dot(x, y)
         # The basis begins with the longer vector, so that k is at most one.
@@ -134,7 +126,7 @@ class _PlaneExpression(torch.autograd.Function):
         inverse = longest.clamp_min(torch.finfo(torch.float64).tiny).reciprocal_()
         k = (xy * inverse).to(x.dtype)
         e, w = _basis(x, y, k, swap)
-        gram = torch.stack([longest, _square(w)])
+        gram = torch.stack([longest, square(w)])
         # Rounded as it is, w is orthogonal to e only up to an ulp of both, which is much where they nearly cancel. What
         # the rows compute with is w - δ·e, orthogonal in float64.
         delta = _dot(w, e).mul_(inverse)
@@ -176,8 +168,8 @@ class _PlaneExpression(torch.autograd.Function):
         # rounding only, so is the derivative by its length.
         a, b = coefficients.view_as(gram)
         kind = torch.finfo(torch.promote_types(x.dtype, torch.float32))
-        least = gram[0] * torch.tensor([0, kind.eps**2]).view(2, *(1,) * k.dim())
-        inverse = torch.maximum(gram, least).clamp_min_(kind.tiny).reciprocal_()
+        ee, ww = gram
+        inverse = torch.stack([ee, torch.maximum(ww, kind.eps**2 * ee)]).clamp_min_(kind.tiny).reciprocal_()
         of_e, of_w = g_log.view_as(gram) * inverse
         of_k = (g_k.view_as(k) - b * along[0].view_as(k)) * inverse[0]
         # Derivatives by e and by the other vector, in terms of g, e and w + δ·e
@@ -202,6 +194,6 @@ class _PlaneExpression(torch.autograd.Function):
 
 @compile_once
 def _fused(*inputs) -> Tensor:
-    if torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+    if needs_gradient(inputs):
         return _PlaneExpression.apply(*inputs)
     return _PlaneExpression.value(*inputs)[0]

@@ -26,10 +26,36 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['CenteredRows', 'OriginRows', 'PointRows', 'Program', 'SumRows', 'rapidity']
+from .fused import is_fused
+from .limits import Limits
+
+__all__ = [
+    'CenteredRows',
+    'OriginRows',
+    'PointRows',
+    'Program',
+    'SumRows',
+    'computes_rows',
+    'rapidity',
+    'square',
+]
 
 # A point this near to the margin, relatively, counts as outside, as in `Limits.point`.
 _INSIDE = 1 - 1e-9
+
+
+def computes_rows(x: Tensor, limits: Limits) -> bool:
+    """Whether rows of plain numbers are used for vectors like `x`.
+
+    Without a margin they lose their digits, flat controls have a clip of their own, and not every device has float64.
+    """
+    return is_fused() and limits.margin is not None and limits.max_norm is None and x.device.type != 'mps'
+
+
+def square(x: Tensor) -> Tensor:
+    """`⟨x, x⟩` in float64, `[..., D]` to `[...]`, summed in float32 or better, without a tensor of products."""
+    at_least = torch.promote_types(x.dtype, torch.float32)
+    return torch.linalg.vector_norm(x, dim=-1, dtype=at_least).to(torch.float64).square_()
 
 
 class _Points(NamedTuple):
@@ -63,27 +89,31 @@ def rapidity(r: Tensor) -> tuple[Tensor, Tensor]:
     return 2 * (r / (1 + t)).atanh(), t
 
 
-class _Exp0:
-    """Points at `k` times the tangent vectors `v` shortened to the margin, and shortened again.
+class _Radial:
+    """Points at `k` times the rapidity `w0` in the direction of `h`, shortened to the margin.
 
     Args:
-        v: `[2, n, R]`.
+        h: Vectors, `[2, n, R]`.
         r: Their lengths, `[n, R]`.
+        w0: Rapidities, functions of the lengths, `[n, R]`.
         w_max: Largest rapidity.
         k: Multipliers, `[n, 1]`, None for one.
     """
 
-    def __init__(self, v: Tensor, r: Tensor, w_max: float, k: Tensor | None = None) -> None:
-        self.v, self.r, self.w_max, self.k = v, r, w_max, k
-        self.w0 = w = (2 * r).clamp_max_(w_max)
-        self.w = w if k is None else (k * w).clamp_(-w_max, w_max)
+    def __init__(self, h: Tensor, r: Tensor, w0: Tensor, w_max: float, k: Tensor | None = None) -> None:
+        self.h, self.r, self.w0, self.w_max, self.k = h, r, w0, w_max, k
+        self.w = w0 if k is None else (k * w0).clamp_(-w_max, w_max)
         self.sinh, cosh = self.w.sinh(), self.w.cosh()
         self.f = self.sinh / r
-        self.out = _Points(self.f * v, cosh)
+        self.out = _Points(self.f * h, cosh)
+
+    def by_length(self, g: Tensor) -> Tensor:
+        """The derivative by `r`, from that by `w0`."""
+        raise NotImplementedError
 
     def backward(self, g: _Points) -> tuple[Tensor, Tensor | None]:
-        """Derivatives by `v`, `[2, n, R]`, and by `k`, `[n, 1]`."""
-        g_sinh = _dot(g.h, self.v) / self.r
+        """Derivatives by `h`, `[2, n, R]`, and by `k`, `[n, 1]`."""
+        g_sinh = _dot(g.h, self.h) / self.r
         g_w = g_sinh * self.out.t
         if g.t is not None:
             g_w.addcmul_(g.t, self.sinh)
@@ -92,43 +122,30 @@ class _Exp0:
             g_w = torch.where(self.w.abs() < self.w_max, g_w, 0)
             g_k = (g_w * self.w0).sum(-1, keepdim=True)
             g_w = self.k * g_w
-        # The derivative by r, over r
-        g_r = torch.where(2 * self.r <= self.w_max, 2 * g_w, 0).addcmul_(g_sinh, self.f, value=-1).div_(self.r)
-        return torch.addcmul(self.f * g.h, g_r, self.v), g_k
+        over_r = self.by_length(g_w).addcmul_(g_sinh, self.f, value=-1).div_(self.r)
+        return torch.addcmul(self.f * g.h, over_r, self.h), g_k
 
 
-class _Scale:
-    """`k ⊗ p` of the clipped points, clipped again where the expression is closed.
+class _Exp0(_Radial):
+    """Points at `k` times tangent vectors of length `r` that were shortened to the margin."""
 
-    Args:
-        p: The points.
-        k: Multipliers, `[n, 1]`.
-        w_max: Largest rapidity.
-        closed: Clip the points and their multiples.
-    """
+    def __init__(self, v: Tensor, r: Tensor, w_max: float, k: Tensor | None = None) -> None:
+        super().__init__(v, r, (2 * r).clamp_max_(w_max), w_max, k)
+
+    def by_length(self, g: Tensor) -> Tensor:
+        return torch.where(2 * self.r <= self.w_max, 2 * g, 0)
+
+
+class _Scale(_Radial):
+    """`k ⊗ p`; where the expression is closed, of the clipped points, and clipped again."""
 
     def __init__(self, p: _Points, k: Tensor, w_max: float, closed: bool) -> None:
-        self.p, self.k = p, k
-        self.w_max = w_max if closed else math.inf
-        self.r = _length(p.h)
-        self.whole, self.t = rapidity(self.r)
-        self.w0 = self.whole.clamp_max(self.w_max)
-        self.w = (k * self.w0).clamp_(-self.w_max, self.w_max)
-        self.sinh, cosh = self.w.sinh(), self.w.cosh()
-        self.f = self.sinh / self.r
-        self.out = _Points(self.f * p.h, cosh)
+        r, w_max = _length(p.h), w_max if closed else math.inf
+        self.whole, self.t = rapidity(r)
+        super().__init__(p.h, r, self.whole.clamp_max(w_max), w_max, k)
 
-    def backward(self, g: _Points) -> tuple[_Points, Tensor]:
-        """Derivatives by the points and by `k`, `[n, 1]`."""
-        g_sinh = _dot(g.h, self.p.h) / self.r
-        g_w = g_sinh * self.out.t
-        if g.t is not None:
-            g_w.addcmul_(g.t, self.sinh)
-        g_w = torch.where(self.w.abs() < self.w_max, g_w, 0)
-        g_k = (g_w * self.w0).sum(-1, keepdim=True)
-        g_r = torch.where(self.whole > self.w_max * _INSIDE, 0, self.k * g_w / self.t)
-        g_r.addcmul_(g_sinh, self.f, value=-1).div_(self.r)
-        return _Points(torch.addcmul(self.f * g.h, g_r, self.p.h), None), g_k
+    def by_length(self, g: Tensor) -> Tensor:
+        return torch.where(self.whole > self.w_max * _INSIDE, 0, g / self.t)
 
 
 class _Clip:
@@ -260,7 +277,7 @@ class PointRows(Program):
         """See `Program`."""
         g_x, g_step = self.sum.backward(self.log.backward(g))
         g_way, g_gamma = self.step.backward(g_step)
-        g_minus_x, g_y = self.way.backward(g_way)
+        g_minus_x, g_y = self.way.backward(_Points(g_way, None))
         g_x = _Points(g_x.h - g_minus_x.h, g_x.t + g_minus_x.t)
         g_v, _ = self.exp.backward(_join(g_x, g_y))
         return g_v, (g_gamma[0],)
@@ -291,7 +308,7 @@ class CenteredRows(Program):
         g_p, g_inner = self.sum.backward(self.log.backward(g))
         g_step = _join(*self.inner.backward(self.clip.backward(g_inner)))
         g_seen, g_k = self.step.backward(g_step)
-        g_minus_p, g_points = self.seen.backward(g_seen)
+        g_minus_p, g_points = self.seen.backward(_Points(g_seen, None))
         g_p = _Points(g_p.h - g_minus_p.h, g_p.t + g_minus_p.t)
         g_v, _ = self.exp.backward(g_points)
         g_parts, g_s = self.parts.backward(_join(*self.center.backward(g_p)))

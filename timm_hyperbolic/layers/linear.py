@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.compiler import is_compiling
 
-from ..geometry import FixedVectors, Frame, dot, fused_linear_map, is_fused, shrink, widen
+from ..geometry import FixedVectors, Frame, computes_rows, dot, fused_linear_map, shrink, widen
 from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
@@ -82,27 +81,35 @@ class HyperbolicLinear(HyperbolicModule):
         with self.without_autocast(x):
             # The node is for eager mode: the compiler makes as few passes of the definition. It is in float64, on a
             # hyperboloid, and once differentiable.
-            curved = self.limits.margin is not None and not self.curvature.is_flat
-            if is_fused() and curved and vectors.itemsize >= 4 and x.device.type != 'mps' and not is_compiling():
+            eager = vectors.itemsize >= 4 and not torch.compiler.is_compiling()
+            if eager and not self.curvature.is_flat and computes_rows(x, self.limits):
                 return self._fused(x, vectors)
             return self._forward(x, vectors, scalars)
 
     def _fused(self, x: Tensor, vectors: torch.dtype) -> Tensor:
         c = self.curvature().double()
         weight = self.weight.to(vectors)
-        w = weight.unflatten(0, (self.parts, -1))  # [parts, E, D]
         p_in, p_out = (self._inside(p, c) for p in (self.p_in, self.p_out))
-        fixed = [(w @ p_in.to(vectors).unsqueeze(-1)).squeeze(-1), p_out.to(vectors)]
-        if self.bias is not None:
-            fixed.append(self.bias.to(vectors).unflatten(0, (self.parts, -1)))
+        fixed, columns = self._fixed(weight, p_in, p_out)
         fixed = torch.stack(fixed)  # [F, parts, E]
-        columns = torch.cat([p_in.to(vectors).unsqueeze(0), (fixed.unsqueeze(-2) @ w).squeeze(-2)])
         exact = fixed.double()
         gram = c * (exact.unsqueeze(0) * exact.unsqueeze(1)).sum(-1)
-        pp = c * p_in.double().square().sum(-1)
+        pp = c * p_in.square().sum(-1)
         rows = x.to(vectors).reshape(-1, self.in_features)
         out = fused_linear_map(rows, weight, FixedVectors(columns, fixed, gram, pp, c), self.limits.max_rapidity)
         return out.view(*x.shape[:-1], self.out_features).to(vectors if self.hamp else x.dtype)
+
+    def _fixed(self, weight: Tensor, p_in: Tensor, p_out: Tensor) -> tuple[list[Tensor], Tensor]:
+        """`Wp_in`, `p_out` and the bias, each `[parts, E]`; `p_in` and `Wᵀv` for these, `[1 + F, parts, D]`.
+
+        The columns are those of one skinny product: `⟨x, p_in⟩`, and `⟨Wx, v⟩ = ⟨x, Wᵀv⟩`.
+        """
+        w = weight.unflatten(0, (self.parts, -1))  # [parts, E, D]
+        p_in, p_out = p_in.to(w.dtype), p_out.to(w.dtype)
+        fixed = [(w @ p_in.unsqueeze(-1)).squeeze(-1), p_out]
+        if self.bias is not None:
+            fixed.append(self.bias.to(w.dtype).unflatten(0, (self.parts, -1)))
+        return fixed, torch.stack([p_in, *((v.unsqueeze(-2) @ w).squeeze(-2) for v in fixed)])
 
     @staticmethod
     def _inside(p: Tensor, c: Tensor) -> Tensor:
@@ -125,13 +132,7 @@ class HyperbolicLinear(HyperbolicModule):
             xx = xx * shorten**2
         x = x.to(vectors)
         weight = self.weight.to(vectors)
-        w = weight.unflatten(0, (self.parts, -1))  # [parts, E, D]
-        fixed = [(w @ self.p_in.to(vectors).unsqueeze(-1)).squeeze(-1), self.p_out.to(vectors)]  # each [parts, E]
-        if self.bias is not None:
-            fixed.append(self.bias.to(vectors).unflatten(0, (self.parts, -1)))
-
-        # ⟨x, p_in⟩ and ⟨Wx, v⟩ = ⟨x, Wᵀv⟩ for the fixed vectors v
-        columns = torch.stack([self.p_in.to(vectors), *((v.unsqueeze(-2) @ w).squeeze(-2) for v in fixed)])
+        fixed, columns = self._fixed(weight, self.p_in, self.p_out)
         inner = widen(F.linear(x, columns.flatten(0, 1)), scalars).unflatten(-1, (len(fixed) + 1, self.parts))
         xp, *wx_fixed = inner.unsqueeze(-1).unbind(-3)  # each [..., parts, 1]
 
