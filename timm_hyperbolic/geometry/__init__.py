@@ -18,7 +18,7 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 from .analytic import arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
 from .attend import attention_rows, distance_attention
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
-from .fused import is_fused, set_fused
+from .fused import compile_once, is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
 from .linear_map import FixedVectors, fused_linear_map
@@ -55,6 +55,7 @@ __all__ = [
     'attention_rows',
     'ball_to_klein',
     'ball_to_lorentz',
+    'compile_once',
     'computes_rows',
     'distance',
     'distance_attention',

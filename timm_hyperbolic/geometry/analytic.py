@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,40 +23,52 @@ __all__ = ['arsinh2', 'arsinhc', 'artanhc', 'safe_sqrt', 'sech2', 'shrink', 'squ
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
 _SERIES_BELOW = 1 / 64
-_TERMS = {torch.float32: 4, torch.float64: 8}
+_TERMS = 4, 8
 
 
-def _tanhc_coefficients(terms: int) -> list[float]:
+class _Table(NamedTuple):
+    """Coefficients of a series for float32 and for float64.
+
+    No dictionary by type: the regions that `torch.compile` compiles once cannot guard one.
+    """
+
+    single: tuple[float, ...]
+    double: tuple[float, ...]
+
+
+def _tanhc_coefficients(terms: int) -> tuple[float, ...]:
     """Taylor coefficients of tanh(√q)/√q, from tanh' = 1 - tanh²."""
     a = [Fraction(1)]
     for k in range(1, terms):
         a.append(-sum(a[i] * a[k - 1 - i] for i in range(k)) / (2 * k + 1))
-    return [float(x) for x in a]
+    return tuple(float(x) for x in a)
 
 
-def _arsinhc_coefficients(terms: int) -> list[float]:
+def _arsinhc_coefficients(terms: int) -> tuple[float, ...]:
     """Taylor coefficients of arsinh(√q)/√q, from the binomial series of 1/√(1 + q)."""
-    return [float(Fraction((-1) ** k * math.comb(2 * k, k), 4**k * (2 * k + 1))) for k in range(terms)]
+    return tuple(float(Fraction((-1) ** k * math.comb(2 * k, k), 4**k * (2 * k + 1))) for k in range(terms))
 
 
-_TANHC = {dtype: _tanhc_coefficients(n) for dtype, n in _TERMS.items()}
-_ARSINHC = {dtype: _arsinhc_coefficients(n) for dtype, n in _TERMS.items()}
+_TANHC = _Table(*map(_tanhc_coefficients, _TERMS))
+_ARSINHC = _Table(*map(_arsinhc_coefficients, _TERMS))
 
 
-def _coefficients(table: dict[torch.dtype, list[float]], dtype: torch.dtype) -> list[float]:
-    if dtype not in table:
-        raise TypeError(f'squared arguments must be float32 or float64, got {dtype}: cast them with .float()')
-    return table[dtype]
+def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
+    if dtype == torch.float32:
+        return table.single
+    if dtype == torch.float64:
+        return table.double
+    raise TypeError(f'squared arguments must be float32 or float64, got {dtype}: cast them with .float()')
 
 
-def _horner(q: Tensor, coefficients: list[float]) -> Tensor:
+def _horner(q: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     value = q * coefficients[-1] + coefficients[-2]
     for a in reversed(coefficients[:-2]):
         value = value * q + a
     return value
 
 
-def _series(q: Tensor, table: dict[torch.dtype, list[float]]) -> Tensor:
+def _series(q: Tensor, table: _Table) -> Tensor:
     """The Taylor series where it is used, its first term elsewhere.
 
     There its powers may overflow, and although `torch.where` drops the value, the gradient would be `0·inf`.

@@ -59,13 +59,18 @@ def plane_expression(
     Returns:
         `[..., D]`, in the type of `x`.
     """
-    if computes_rows(x, limits):
+    # The compiler makes one pass of the definition, in float32 where the node's rows are float64.
+    if computes_rows(x, limits) and not torch.compiler.is_compiling():
         rows = x if x.dim() > 1 else x.unsqueeze(0)
-        return _fused(rows, y, curvature, expression, limits, *numbers).view_as(x)
-    return _as_gyrovectors(x, y, expression, numbers, curvature, limits, scalars)
+        inputs = rows, y, curvature, expression, limits, *numbers
+        return (
+            _PlaneExpression.apply(*inputs) if needs_gradient(inputs) else _PlaneExpression.value(*inputs)[0]
+        ).view_as(x)
+    return _as_gyrovectors(x, y, expression, curvature, limits, scalars, *numbers)
 
 
-def _as_gyrovectors(x, y, expression, numbers, curvature, limits, scalars):
+@compile_once
+def _as_gyrovectors(x, y, expression, curvature, limits, scalars, *numbers):
     _, tx, ty = Frame.plane(x, y, curvature, scalars, limits, expression.closed)
     h = expression.formula(tx.exp0(), ty.exp0(), *(r.to(scalars) for r in numbers))
     return h.log0().to_tensor()
@@ -189,11 +194,4 @@ class _PlaneExpression(torch.autograd.Function):
 
     @staticmethod
     def _definition(x, y, curvature, expression, limits, *numbers):
-        return _as_gyrovectors(x, y, expression, numbers, curvature, limits, torch.float64)
-
-
-@compile_once
-def _fused(*inputs) -> Tensor:
-    if needs_gradient(inputs):
-        return _PlaneExpression.apply(*inputs)
-    return _PlaneExpression.value(*inputs)[0]
+        return _as_gyrovectors(x, y, expression, curvature, limits, torch.float64, *numbers)
