@@ -718,15 +718,16 @@ def test_meta_model_takes_a_checkpoint_in_place(name: str) -> None:
 
 @pytest.mark.slow
 def test_compiles_as_one_graph_forward_and_backward() -> None:
+    # In float64, which tells a formula from rounding: eager mode computes by other means than the compiler.
     torch.compiler.reset()
-    model, plain = moved(depth=1), moved(depth=1)
+    model, plain = moved(depth=1).double(), moved(depth=1).double()
     compiled = torch.compile(model, fullgraph=True, backend='aot_eager')
-    a, b = compiled(images()), plain(images())
-    assert torch.allclose(a, b, rtol=1e-5, atol=1e-5)
+    a, b = compiled(images().double()), plain(images().double())
+    assert torch.allclose(a, b, rtol=1e-10, atol=1e-10)
     a.square().sum().backward()
     b.square().sum().backward()
     for (name, p), q in zip(plain.named_parameters(), model.parameters(), strict=True):
-        assert relative(q.grad, p.grad) < 1e-4, name
+        assert relative(q.grad, p.grad) < 1e-8, name
     torch.compiler.reset()
 
 
