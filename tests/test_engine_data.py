@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from timm_hyperbolic.engine import UserError, parse_options
-from timm_hyperbolic.engine.data import check_splits, create_splits
+from timm_hyperbolic.engine.data import check_splits, create_splits, labels_of
 from timm_hyperbolic.engine.digits import Digits
 
 
@@ -184,6 +184,72 @@ def test_data_sets_that_do_not_exist(argv, message):
 def test_torchvision_set_that_was_not_downloaded(tmp_path):
     with pytest.raises(UserError, match='not found or corrupted'):
         create_splits(options('--dataset', 'torch/cifar10', '--data-dir', tmp_path))
+
+
+def test_carved_out_of_the_training_split_with_the_test_split_left_alone(hf_folder):
+    path, keys = hf_folder([0, 1, 2, 3], train=40, test=8)
+    splits = create_splits(options('--dataset', f'hfds/{path}', *keys, '--val-split', '0.2', '--seed', '5'))
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (32, 8, 8)
+    assert (splits.carved, splits.keeps_best, splits.test_name) == (True, True, 'test')
+    assert sorted(labels_of(splits.val, 'fine')) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sorted(splits.train.rows + splits.val.rows) == list(range(40))
+    again = create_splits(options('--dataset', f'hfds/{path}', *keys, '--val-split', '8', '--seed', '5'))
+    assert again.val.rows == splits.val.rows
+
+
+def test_carving_leaves_train_and_validation_of_a_folder_to_train_and_test_on(image_folder):
+    splits = create_splits(options(image_folder('train', 'val', count=5), '--val-split', '2'))
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (8, 2, 10)
+    assert (splits.classes, splits.test_name) == (['cat', 'dog'], 'validation')
+    assert 'val' in splits.test.reader.root
+
+
+def test_without_any_other_split_nothing_is_tested_on(image_folder):
+    splits = create_splits(options(image_folder('train', count=5), '--val-split', '0.2'))
+    assert (splits.test, splits.keeps_best) == (None, True)
+
+
+def test_a_test_split_beside_a_named_one(image_folder):
+    folder = image_folder('train', 'val', 'test')
+    splits = create_splits(options(folder, '--test-split', 'test'))
+    assert (splits.val_name, splits.test_name, splits.carved, splits.keeps_best) == ('validation', 'test', False, True)
+    assert create_splits(options(folder)).keeps_best is False
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['--test-split', 'test'], '--test-split test: the same images as --val-split validation'),
+        (['--val-split', '0.1', '--test-split', 'train'], '--test-split train: the same images as --train-split train'),
+        (['--val-split', '1430'], '--val-split 1430: 1430 of 1437 images; .* at most 1427'),
+        (['--val-split', '1e-5'], '--val-split 1e-5: 0 of 1437 images; at least 1'),
+    ],
+)
+def test_splits_that_would_cheat_or_be_empty(argv, message):
+    with pytest.raises(UserError, match=message):
+        create_splits(options(*argv))
+
+
+@pytest.mark.parametrize('size', ['0', '-1', '1.5', '1.0', 'nan', 'inf', '0.0'])
+def test_sizes_that_make_no_sense(size):
+    with pytest.raises(UserError, match=f"--val-split: must be the name of a split, a share .*, not '{size}'"):
+        options(f'--val-split={size}')
+
+
+def test_labels_are_read_off_the_images_where_there_is_no_list_of_them(monkeypatch):
+    args = options('--val-split', '0.1')
+    rows = create_splits(args).val.rows
+    monkeypatch.setattr('timm_hyperbolic.engine.data.labels_of', lambda *_: None)
+    assert create_splits(args).val.rows == rows
+
+
+def test_a_carved_part_follows_the_channels_of_the_model(image_folder):
+    args = options(image_folder('train', 'val', count=3), '--val-split', '2', '-b', '2')
+    splits = create_splits(args)
+    check_splits(splits, 2, 1, args)
+    assert [dataset[0][0].getbands() for _, dataset in splits.named('train')] == [('L',)] * 3
+    with pytest.raises(UserError, match=r'--batch-size 9: more than the 4 images'):
+        check_splits(splits, 2, 1, options(args.data_dir, '-b', '9'))
 
 
 def test_labels_out_of_range_are_found_before_training():

@@ -39,6 +39,39 @@ def test_no_aug_only_resizes():
     assert {i.numpy().tobytes() for i in pixels} <= known
 
 
+def test_padded_crop_stands_in_place_of_the_resized_one():
+    args = parse_options(['--crop-padding', '2', '--color-jitter', '0', '--hflip', '0.5'])
+    splits = create_splits(args)
+    train, _ = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    padded = torch.nn.functional.pad(torch.from_numpy(splits.train.images), [2] * 4)
+    crops = padded.unfold(1, 8, 1).unfold(2, 8, 1)
+    known = {t.numpy().tobytes() for t in torch.stack([crops, crops.flip(-1)]).flatten(0, 3)}
+    image, _ = next(iter(train))
+    pixels = (image[:, 0] * 127.5 + 127.5).round().to(torch.uint8)
+    assert {t.numpy().tobytes() for t in pixels} <= known
+    unmoved = {t.numpy().tobytes() for t in torch.from_numpy(splits.train.images)}
+    assert sum(t.numpy().tobytes() in unmoved for t in pixels) < 16  # of 64; one place of 25, half of them flipped
+
+
+def test_padded_crop_of_an_image_of_another_size_is_of_the_resized_image():
+    args = parse_options(['--crop-padding', '0', '--color-jitter', '0', '--hflip', '0'])
+    splits = create_splits(args)
+    data_config = {**DATA_CONFIG, 'input_size': (3, 16, 12)}
+    train, _ = create_loaders(splits, data_config, args, torch.device('cpu'))
+    image, _ = next(iter(train))
+    assert image.shape == (64, 3, 16, 12)
+    args.no_aug, args.crop_padding = True, None
+    plain, _ = create_loaders(splits, data_config, args, torch.device('cpu'))
+    known = {t.numpy().tobytes() for image, _ in plain for t in image}
+    assert sum(t.numpy().tobytes() in known for t in image) > 56  # but for the few that an epoch leaves out
+
+
+def test_two_crops_exclude_each_other():
+    args = parse_options(['--crop-padding', '2', '--train-crop-mode', 'rkrr'])
+    with pytest.raises(UserError, match='--crop-padding stands in place of --train-crop-mode rkrr; give one'):
+        create_loaders(create_splits(args), DATA_CONFIG, args, torch.device('cpu'))
+
+
 def test_unknown_augmentation_policy():
     args = parse_options(['--aa', 'foo'])
     with pytest.raises(UserError, match='--aa foo: Unknown AA policy foo'):

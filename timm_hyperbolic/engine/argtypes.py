@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from timm.utils import ParseKwargs
 
-__all__ = ['KeyValues', 'nearest', 'one_of', 'real', 'whole']
+__all__ = ['KeyValues', 'nearest', 'one_of', 'real', 'split', 'split_size', 'whole']
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
@@ -69,6 +69,31 @@ def one_of(names: Callable[[], Iterable[str]] | Iterable[str], strip: str = '') 
         return text
 
     return parse
+
+
+def split_size(text: str) -> int | float | None:
+    """Return the number of images or the share of them that `text` asks for, None where it is the name of a split.
+
+    Raises:
+        argparse.ArgumentTypeError: a number that is neither a whole one of at least 1 nor between 0 and 1.
+    """
+    try:
+        size = float(text)
+    except ValueError:
+        return None
+    if text.isdecimal() and size >= 1:
+        return int(text)
+    if not 0 < size < 1:
+        raise argparse.ArgumentTypeError(
+            f'must be the name of a split, a share between 0 and 1 or a number of images of at least 1, not {text!r}'
+        )
+    return size
+
+
+def split(text: str) -> str:
+    """Return the name of a split, or the size of one to carve out, as it was written."""
+    split_size(text)
+    return text
 
 
 class KeyValues(ParseKwargs):

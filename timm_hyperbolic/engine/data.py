@@ -1,11 +1,11 @@
-"""From the data options to the two splits of a data set: timm's, or the digits."""
+"""From the data options to the splits of a data set: timm's, or the digits."""
 
 import argparse
 import importlib.util
 import logging
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import torch
 from timm.data import create_dataset
 from torch.utils.data import Dataset, IterableDataset
 
-from .argtypes import nearest
-from .digits import Digits
+from .argtypes import nearest, split_size
+from .carve import Part, stratified
+from .digits import HELD_OUT_SPLITS, Digits
 from .errors import UserError
 
-__all__ = ['Splits', 'check_splits', 'create_splits']
+__all__ = ['Splits', 'check_split', 'check_splits', 'class_names', 'create_splits', 'labels_of', 'open_split']
 
 _KINDS = ('hfds', 'hfids', 'tfds', 'torch', 'wds')
 _FOLDER_SPLITS = {'train': ('train', 'training'), 'validation': ('validation', 'val', 'valid', 'eval', 'evaluation')}
@@ -29,10 +30,13 @@ class Splits:
 
     Attributes:
         train: split to train on.
-        val: split to evaluate on.
-        val_name: its name in the data set.
+        val: split to evaluate on after every epoch.
+        val_name: its name in the data set, or what was carved out of `train` for it.
         classes: names of the classes by label, or None where the data set has none.
         num_classes: their number, None where it cannot be told.
+        test: split to evaluate on once, with the model that was the best on `val`; None for none.
+        test_name: its name.
+        carved: whether `val` was carved out of the training split.
     """
 
     train: Dataset
@@ -40,36 +44,105 @@ class Splits:
     val_name: str
     classes: list[str] | None
     num_classes: int | None
+    test: Dataset | None = None
+    test_name: str | None = None
+    carved: bool = False
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the result is the best epoch's model and not the last one's.
+
+        Choosing an epoch by `val` is honest only where `val` is not what the result is reported on.
+        """
+        return self.carved or self.test is not None
+
+    def __str__(self) -> str:
+        test = '' if self.test is None else f', {len(self.test):,} to test on'
+        return f'{len(self.train):,} images to train on, {len(self.val):,} to evaluate on{test}'
+
+    def named(self, train_name: str) -> list[tuple[str, Dataset]]:
+        """Return every split with its name."""
+        splits = [(train_name, self.train), (self.val_name, self.val)]
+        return splits if self.test is None else [*splits, (self.test_name, self.test)]
 
 
 def create_splits(args: argparse.Namespace) -> Splits:
-    """Open the training and the evaluation split that `args` name.
+    """Open the splits that `args` name: one to train on, one to evaluate on, and perhaps one to test on.
 
     Raises:
         UserError: the data set, a split or a column does not exist, or is empty.
     """
-    train_name, val_name = args.train_split, args.val_split
     kind, name = _kind_of(args)
-    if kind == 'digits':
-        val_name = val_name or 'validation'
-        train, val = Digits(train_name), Digits(val_name)
+    size = None if args.val_split is None else split_size(args.val_split)
+    val_name, test_name = args.val_split, args.test_split
+    if val_name is None:
+        val_name = _find_split(kind, name, args.data_dir, 'validation', 'test')
+        if val_name is None:
+            val_name = 'validation'  # whose absence is an error below
+        elif val_name == 'test':
+            print('no split called validation: evaluating on test')
+    if size is not None and test_name is None:
+        test_name = _find_split(kind, name, args.data_dir, 'test', 'validation')
+    if test_name is not None:
+        for flag, other in (('--train-split', args.train_split), ('--val-split', val_name)):
+            if _is_same_split(kind, test_name, other):
+                raise UserError(f'--test-split {test_name}: the same images as {flag} {other}; name another one')
+
+    train = open_split(args, args.train_split, is_training=True)
+    if size is None:
+        val = open_split(args, val_name)
     else:
-        val_name = val_name or _find_val_split(kind, name, args.data_dir)
-        for split in (train_name, val_name):
-            if kind == 'folder':
-                _check_folder_split(args.data_dir, split)
-            elif kind == 'hfds':
-                _check_columns(name, split, args)
-        train, val = _open(args, train_name, is_training=True), _open(args, val_name, is_training=False)
-    for split, dataset in ((train_name, train), (val_name, val)):
-        if not isinstance(dataset, IterableDataset) and len(dataset) == 0:
-            raise UserError(f'{_described(args)}: split {split} is empty')
-    classes = _class_names(train)
+        train, val = _carve(train, size, args)
+    test = None if test_name is None else open_split(args, test_name)
+    splits = Splits(train, val, val_name, None, None, test, test_name, size is not None)
+    classes = class_names(train)
     num_classes = len(classes) if classes else None
     if num_classes is None:
-        labels = [label for dataset in (train, val) for label in _labels(dataset, args.target_key) or ()]
+        datasets = [dataset for _, dataset in splits.named('')]
+        labels = [label for dataset in datasets for label in labels_of(dataset, args.target_key) or ()]
         num_classes = max(labels) + 1 if labels and all(isinstance(label, int) for label in labels) else None
-    return Splits(train, val, val_name, classes, num_classes)
+    return replace(splits, classes=classes, num_classes=num_classes)
+
+
+def open_split(args: argparse.Namespace, split: str, is_training: bool = False) -> Dataset:
+    """Open one split of the data set that `args` name.
+
+    Raises:
+        UserError: the data set, the split or a column does not exist, or is empty.
+    """
+    kind, name = _kind_of(args)
+    if kind == 'digits':
+        return Digits(split)
+    if kind == 'folder':
+        _check_folder_split(args.data_dir, split)
+    elif kind == 'hfds':
+        _check_columns(name, split, args)
+    dataset = _open(args, split, is_training)
+    if not isinstance(dataset, IterableDataset) and len(dataset) == 0:
+        raise UserError(f'{_described(args)}: split {split} is empty')
+    return dataset
+
+
+def _carve(train: Dataset, size: int | float, args: argparse.Namespace) -> tuple[Part, Part]:
+    if isinstance(train, IterableDataset):
+        raise UserError(f'--val-split {args.val_split}: a stream has no rows to carve out; give the name of a split')
+    labels = labels_of(train, args.target_key)
+    if labels is None:  # only the images' own rows have them
+        labels = [train[row][1] for row in range(len(train))]
+    try:
+        return tuple(Part(train, rows) for rows in stratified(labels, size, args.seed))
+    except ValueError as error:
+        raise UserError(f'--val-split {args.val_split}: {error}') from error
+
+
+def _is_same_split(kind: str, a: str, b: str) -> bool:
+    """Whether two names mean the same images."""
+    synonyms = [*_FOLDER_SPLITS.values()]
+    if kind == 'digits':
+        synonyms = [HELD_OUT_SPLITS]
+    elif kind == 'torch':  # most of torchvision's data sets hold out one split alone
+        synonyms = [(*_FOLDER_SPLITS['validation'], 'test')]
+    return a == b or any(a in names and b in names for names in synonyms)
 
 
 def _described(args: argparse.Namespace) -> str:
@@ -103,8 +176,8 @@ def _kind_of(args: argparse.Namespace) -> tuple[str, str]:
     return kind, rest
 
 
-def _find_val_split(kind: str, name: str, folder: str | None) -> str:
-    """Return `validation`, or `test` where the data set has no such split."""
+def _find_split(kind: str, name: str, folder: str | None, *wanted: str) -> str | None:
+    """Return the first of the `wanted` splits that the data set has; where that cannot be told, simply the first."""
     if kind == 'hfds':
         import datasets
 
@@ -113,15 +186,14 @@ def _find_val_split(kind: str, name: str, folder: str | None) -> str:
             known = datasets.get_dataset_split_names(name)
         except Exception as error:  # whatever the Hub or the files come up with
             raise UserError(f'--dataset {kind}/{name}: {_first_line(error)}') from error
-        missing = 'validation' not in known and 'test' in known
-    elif kind == 'folder':
-        missing = not any((Path(folder) / split).exists() for split in _FOLDER_SPLITS['validation'])
-        missing = missing and (Path(folder) / 'test').exists()
+    elif kind == 'folder' and Path(folder).is_dir():  # timm reads a .tar too
+        names = {split: _FOLDER_SPLITS.get(split, (split,)) for split in wanted}
+        known = [
+            split for split in wanted if any((Path(folder) / folder_name).exists() for folder_name in names[split])
+        ]
     else:
-        return 'validation'
-    if missing:
-        print('no split called validation: evaluating on test')
-    return 'test' if missing else 'validation'
+        known = wanted
+    return next((split for split in wanted if split in known), None)
 
 
 def _quiet_datasets() -> None:
@@ -180,7 +252,10 @@ def _first_line(error: Exception) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _class_names(dataset: Dataset) -> list[str] | None:
+def class_names(dataset: Dataset) -> list[str] | None:
+    """Return the names of the classes by label, None where the data set has none."""
+    if isinstance(dataset, Part):
+        return class_names(dataset.dataset)
     class_to_idx = getattr(getattr(dataset, 'reader', None), 'class_to_idx', None)
     if class_to_idx:
         return [str(name) for name in sorted(class_to_idx, key=class_to_idx.get)]
@@ -188,8 +263,11 @@ def _class_names(dataset: Dataset) -> list[str] | None:
     return [str(name) for name in classes] if classes else None
 
 
-def _labels(dataset: Dataset, target_key: str | None) -> list[Any] | None:
+def labels_of(dataset: Dataset, target_key: str | None) -> list[Any] | None:
     """Return all labels without decoding an image, None where there is no way to."""
+    if isinstance(dataset, Part):
+        labels = labels_of(dataset.dataset, target_key)
+        return None if labels is None else [labels[row] for row in dataset.rows]
     reader = getattr(dataset, 'reader', None)
     if hasattr(reader, 'iter_targets'):  # of the datasets library; a whole column is quicker than its rows
         return list(reader.iter_targets() if reader.remap_class else reader.dataset[target_key or 'label'])
@@ -206,22 +284,32 @@ def check_splits(splits: Splits, num_classes: int, in_chans: int, args: argparse
         UserError: a label that the classifier has no class for, an image of other channels, or a
             training split smaller than one batch.
     """
-    for split, dataset in ((args.train_split, splits.train), (splits.val_name, splits.val)):
-        if isinstance(dataset, IterableDataset):
-            continue
-        _check_labels(_labels(dataset, args.target_key) or (), num_classes, f'{_described(args)}, split {split}')
-        # torchvision's data sets yield images as they are; timm's readers convert them.
-        if hasattr(dataset, 'input_img_mode'):
-            dataset.input_img_mode = 'RGB' if in_chans == 3 else 'L'
-        channels = len(dataset[0][0].getbands())
-        if channels != in_chans:
-            raise UserError(
-                f'{_described(args)}: the images have {channels} channels, the model takes {in_chans}; '
-                f'give --in-chans {channels}'
-            )
+    for name, dataset in splits.named(args.train_split):
+        check_split(dataset, name, num_classes, in_chans, args)
     if not isinstance(splits.train, IterableDataset) and len(splits.train) < args.batch_size:
         raise UserError(
             f'--batch-size {args.batch_size}: more than the {len(splits.train)} images of split {args.train_split}'
+        )
+
+
+def check_split(dataset: Dataset, name: str, num_classes: int, in_chans: int, args: argparse.Namespace) -> None:
+    """Check labels and images of one split, called `name`, and have its images made for `in_chans` channels.
+
+    Raises:
+        UserError: a label that the classifier has no class for, or an image of other channels.
+    """
+    if isinstance(dataset, IterableDataset):
+        return
+    _check_labels(labels_of(dataset, args.target_key) or (), num_classes, f'{_described(args)}, split {name}')
+    source = dataset.dataset if isinstance(dataset, Part) else dataset
+    # torchvision's data sets yield images as they are; timm's readers convert them.
+    if hasattr(source, 'input_img_mode'):
+        source.input_img_mode = 'RGB' if in_chans == 3 else 'L'
+    channels = len(dataset[0][0].getbands())
+    if channels != in_chans:
+        raise UserError(
+            f'{_described(args)}: the images have {channels} channels, the model takes {in_chans}; '
+            f'give --in-chans {channels}'
         )
 
 

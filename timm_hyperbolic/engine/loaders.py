@@ -5,28 +5,28 @@ import os
 from typing import Any
 
 import torch
-from timm.data import Mixup, create_loader
+from timm.data import Mixup, create_loader, create_transform
+from timm.data.transforms import RandomResizedCropAndInterpolation
+from torch.utils.data import Dataset
+from torchvision.transforms import RandomCrop
 
 from .data import Splits
 from .errors import UserError
+from .memory import create_memory_loaders
 
-__all__ = ['create_loaders', 'create_mixup', 'default_workers']
+__all__ = ['create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
 
 
 def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device):
-    """Return timm's loaders of the training and the evaluation split.
+    """Return the loaders of the training and the evaluation split: timm's, or with `--data-in-memory` our own.
 
     Raises:
-        UserError: timm does not know the AutoAugment policy.
+        UserError: timm does not know the AutoAugment policy, or options that exclude each other.
     """
-    common = {
-        'input_size': data_config['input_size'],
-        'mean': data_config['mean'],
-        'std': data_config['std'],
-        'num_workers': args.workers,
-        'pin_memory': device.type == 'cuda',
-        'device': device,
-    }
+    if args.crop_padding is not None and args.train_crop_mode is not None:
+        raise UserError(f'--crop-padding stands in place of --train-crop-mode {args.train_crop_mode}; give one')
+    if args.data_in_memory:
+        return create_memory_loaders(splits, data_config, args, device)
     try:
         train = create_loader(
             splits.train,
@@ -45,19 +45,47 @@ def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.N
             re_count=args.recount,
             # Without augmentation an interpolation drawn at random would be one.
             interpolation=data_config['interpolation'] if args.no_aug else args.train_interpolation,
-            **common,
+            **_common(data_config, args, device),
         )
     except (AssertionError, KeyError, ValueError) as error:
         raise UserError(f'--aa {args.aa}: {error}') from error
-    val = create_loader(
-        splits.val,
+    if args.crop_padding is not None and not args.no_aug:
+        _crop_with_padding(splits.train.transform.transforms, data_config, args.crop_padding)
+    return train, create_eval_loader(splits.val, data_config, args, device)
+
+
+def create_eval_loader(dataset: Dataset, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device):
+    """Return timm's loader of a split to evaluate on."""
+    return create_loader(
+        dataset,
         batch_size=args.validation_batch_size or args.batch_size,
         interpolation=data_config['interpolation'],
         crop_pct=data_config['crop_pct'],
         crop_mode=data_config['crop_mode'],
-        **common,
+        **_common(data_config, args, device),
     )
-    return train, val
+
+
+def _common(data_config: dict[str, Any], args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    return {
+        'input_size': data_config['input_size'],
+        'mean': data_config['mean'],
+        'std': data_config['std'],
+        'num_workers': args.workers,
+        'pin_memory': device.type == 'cuda',
+        'device': device,
+    }
+
+
+def _crop_with_padding(transforms: list, data_config: dict[str, Any], padding: int) -> None:
+    """Put a crop out of the image with a black border in the place of timm's random resized crop."""
+    crop = next(i for i, transform in enumerate(transforms) if isinstance(transform, RandomResizedCropAndInterpolation))
+    size = tuple(data_config['input_size'][-2:])
+    resize = create_transform(
+        size, is_training=True, no_aug=True, use_prefetcher=True, interpolation=data_config['interpolation']
+    )
+    # The last step of timm's resize, to a tensor, is still to come.
+    transforms[crop : crop + 1] = [*resize.transforms[:-1], RandomCrop(size, padding=padding)]
 
 
 def default_workers(device: torch.device) -> int:

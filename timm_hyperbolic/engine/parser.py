@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import torch
 from timm.optim import list_optimizers
 
-from .argtypes import KeyValues, one_of, real, whole
+from .argtypes import KeyValues, one_of, real, split, whole
 from .errors import UserError
 from .recipes import DATASET_DEFAULTS
 
@@ -68,14 +68,29 @@ def _add_data_options(group) -> None:
     group.add_argument('--train-split', metavar='NAME', default='train', help='split to train on')
     group.add_argument(
         '--val-split',
+        type=split,
+        metavar='NAME|SIZE',
+        help='split to evaluate on after every epoch; 0.1 or 5000 carves so many images out of the training split, of '
+        'every class the same share, by --seed (default: validation, or test where there is none)',
+    )
+    group.add_argument(
+        '--test-split',
         metavar='NAME',
-        help='split to evaluate on (default: validation, or test where there is none)',
+        help='split to evaluate on once, at the end, with the model of the epoch that was the best on --val-split; '
+        'without one, the result is the last epoch (default: test where --val-split is carved, else none)',
     )
     group.add_argument(
         '--dataset-download',
         action=argparse.BooleanOptionalAction,
         default=False,
         help='download the data set where its kind can (torch/, tfds/)',
+    )
+    group.add_argument(
+        '--data-in-memory',
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help='decode the images once, keep them on the training device and augment them there in batches: for small '
+        'images of one size, which loader processes cannot feed fast enough to a GPU; not with --aa',
     )
     group.add_argument('--class-map', metavar='FILE', help='text file that maps class names to labels')
     group.add_argument('--input-key', metavar='KEY', help='column of the images, for example img (default: image)')
@@ -223,6 +238,13 @@ def _add_augmentation_options(group) -> None:
     group.add_argument(
         '--ratio', type=real(positive=True), nargs=2, metavar='X', help='its aspect (default: 0.75 1.33)'
     )
+    group.add_argument(
+        '--crop-padding',
+        type=whole(0),
+        metavar='N',
+        help='resize to the input size, add a black border of N pixels and crop to the input size at random, in '
+        'place of --train-crop-mode, --scale and --ratio',
+    )
     group.add_argument('--hflip', type=real(0, 1), default=0.5, metavar='P', help='horizontal flip')
     group.add_argument('--vflip', type=real(0, 1), default=0.0, metavar='P', help='vertical flip')
     group.add_argument('--color-jitter', type=real(0), default=0.4, metavar='X', help='colour jitter')
@@ -308,7 +330,7 @@ def _add_run_options(group) -> None:
         type=one_of(('top1', 'top5', 'loss')),
         default='top1',
         metavar='NAME',
-        help='which epoch is reported as the best: by top1, top5 or loss',
+        help='which epoch is the best: by top1, top5 or loss',
     )
     group.add_argument('--output', metavar='DIR', default='output/train', help='folder of runs')
     group.add_argument(
