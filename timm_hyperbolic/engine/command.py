@@ -22,6 +22,7 @@ from .model import create_model, load_initial_checkpoint
 from .options import parse_options
 from .output import OutputFolder
 from .report import Progress, curvature_summary, final_table
+from .selection import Result
 
 __all__ = ['main', 'train']
 
@@ -51,8 +52,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> int:
 def train(args: argparse.Namespace) -> Path:
     """Train as `args`, from `parse_options`, say, and return the folder with the result.
 
-    The saved model is that of the last epoch, of its moving average with `--model-ema`. Options that
-    were left open (`num_classes`, `val_split`, `workers`, ...) are filled in and written to `args.yaml`.
+    The saved model is that of the last epoch or of the best one, as `Result` says, and of its moving
+    average with `--model-ema`. Options that were left open (`num_classes`, `val_split`, `workers`, ...)
+    are filled in and written to `args.yaml`.
 
     Raises:
         UserError: something that `args` name does not exist or does not fit; nothing was written.
@@ -71,7 +73,8 @@ def train(args: argparse.Namespace) -> Path:
     data_config = _resolve_data_config(model, args)
     check_splits(splits, model.num_classes, data_config['input_size'][0], args)
     mixup = create_mixup(args, model.num_classes)
-    args.val_split, args.num_classes, args.device = splits.val_name, model.num_classes, str(device)
+    args.val_split, args.test_split = splits.val_name, splits.test_name
+    args.num_classes, args.device = model.num_classes, str(device)
     args.workers = default_workers(device) if args.workers is None else args.workers
     train_loader, val_loader = create_loaders(splits, data_config, args, device)
 
@@ -95,27 +98,24 @@ def train(args: argparse.Namespace) -> Path:
     parameters = sum(p.numel() for p in model.parameters())
     print(
         f'{args.model}: {parameters:,} parameters, {model.num_classes} classes, on {device}\n'
-        f'{len(splits.train):,} images to train on, {len(splits.val):,} to evaluate on; output in {folder.path}',
+        f'{splits}; output in {folder.path}',
         flush=True,
     )
     loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
-    export = {'data_config': data_config, 'classes': splits.classes}
+    result = Result(folder, splits, saved, args, data_config)
     try:
-        _run(loop, train_loader, val_loader, epochs, folder, saved, export)
+        _run(loop, train_loader, val_loader, epochs, result)
     except KeyboardInterrupt as interrupt:
         done = f'{folder.path} holds the model after epoch {len(folder.rows)}' if folder.rows else 'no epoch was done'
         raise KeyboardInterrupt(done) from interrupt
     return folder.path
 
 
-def _run(
-    loop: Loop, train_loader, val_loader, epochs: int, folder: OutputFolder, saved: nn.Module, export: dict[str, Any]
-) -> None:
+def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
     args = loop.args
     images = seconds = 0
-    best = None
     for epoch in range(epochs):
         if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
             loop.mixup.mixup_enabled = False
@@ -126,15 +126,14 @@ def _run(
             stats = loop.train_one_epoch(train_loader, progress)
         metrics = loop.evaluate(val_loader)
         images, seconds = images + stats.images, seconds + stats.seconds
-        folder.save_model(saved, **export)
-        folder.append_summary(
+        result.add(
             {
                 'epoch': epoch,
                 'train_loss': stats.loss,
                 **{f'eval_{name}': value for name, value in metrics.items()},
                 'lr': stats.lr,
                 'images_per_second': stats.images / stats.seconds,
-                **curvature_summary(saved),
+                **curvature_summary(result.saved),
             }
         )
         print(
@@ -142,17 +141,12 @@ def _run(
             f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',
             flush=True,
         )
-        score = -metrics['loss'] if args.eval_metric == 'loss' else metrics[args.eval_metric]
-        if best is None or score > best[0]:
-            best = (score, epoch)
         if loop.done:
             break
-    print(f'\n{args.model} on {args.dataset or args.data_dir}, split {args.val_split}, after {loop.step} steps')
-    print(final_table(saved, metrics, images / seconds))
-    print(
-        f"saved: the last epoch's {'moving average' if args.model_ema else 'model'} in {folder.path} "
-        f'(best {args.eval_metric}: {abs(best[0]):.4g} in epoch {best[1] + 1})'
-    )
+    split, metrics = result.finish(loop)
+    print(f'\n{args.model} on {args.dataset or args.data_dir}, split {split}, after {loop.step} steps')
+    print(final_table(result.saved, metrics, images / seconds))
+    print(f'saved: {result}')
 
 
 def _resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str, Any]:

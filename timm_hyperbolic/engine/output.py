@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import json
 import os
 import shutil
 import tempfile
@@ -19,10 +20,12 @@ from torch import nn
 
 from .errors import TrainingError, UserError
 
-__all__ = ['ARGS', 'SUMMARY', 'OutputFolder']
+__all__ = ['ARGS', 'MODEL', 'SUMMARY', 'TEST', 'OutputFolder']
 
 ARGS = 'args.yaml'
+MODEL = 'model.safetensors'
 SUMMARY = 'summary.csv'
+TEST = 'test.json'
 
 
 class OutputFolder:
@@ -82,6 +85,10 @@ class OutputFolder:
         writer.writerows(self.rows)
         self._write(SUMMARY, text.getvalue())
 
+    def save_test(self, metrics: dict[str, Any]) -> None:
+        """Write the metrics of the test split."""
+        self._write(TEST, json.dumps(metrics, indent=1) + '\n')
+
     def save_model(self, model: nn.Module, data_config: dict[str, Any], classes: list[str] | None) -> None:
         """Write weights and configuration so that `timm.create_model('local-dir:…', pretrained=True)` returns `model`.
 
@@ -94,7 +101,7 @@ class OutputFolder:
         with self._scratch() as scratch:
             save_for_hf(model, str(scratch), model_config=config, data_config=data_config, safe_serialization=True)
             # safetensors makes its file readable by the owner alone, whatever the umask.
-            (scratch / 'model.safetensors').chmod((scratch / 'config.json').stat().st_mode)
+            (scratch / MODEL).chmod((scratch / 'config.json').stat().st_mode)
 
     def _write(self, name: str, text: str) -> None:
         with self._scratch() as scratch:

@@ -1,0 +1,94 @@
+"""Which epoch of a run is its result, and the one look at the test split."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from timm.models import load_state_dict
+from torch import nn
+
+from .data import Splits
+from .loaders import create_eval_loader
+from .loop import Loop
+from .output import MODEL, OutputFolder
+
+__all__ = ['Result', 'best_epoch']
+
+
+def best_epoch(rows: Iterable[dict[str, Any]], metric: str) -> dict[str, Any]:
+    """Return the row of `summary.csv` with the best `metric` on the evaluation split, the first one of several.
+
+    Args:
+        rows: one of each epoch, with `eval_loss`, `eval_top1` and `eval_top5`.
+        metric: `loss`, of which less is better, or `top1` or `top5`.
+    """
+    sign = -1 if metric == 'loss' else 1
+    return max(rows, key=lambda row: sign * float(row[f'eval_{metric}']))
+
+
+class Result:
+    """What a run leaves in its folder: the model of its last epoch, or of its best one.
+
+    It is the best one where that was not chosen on the images that the result is reported on: where the evaluation
+    split was carved out of the training split, or a test split stands beside it. Otherwise the last one, since the
+    best of many looks at one split is no honest measure of it.
+
+    Args:
+        folder: of the run.
+        splits: its data.
+        saved: the model that is evaluated and saved.
+        args: options of the run.
+        data_config: how the input is prepared.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder,
+        splits: Splits,
+        saved: nn.Module,
+        args: argparse.Namespace,
+        data_config: dict[str, Any],
+    ) -> None:
+        self.folder = folder
+        self.splits = splits
+        self.saved = saved
+        self.args = args
+        self.data_config = data_config
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Save the model of an epoch if it is the result so far, and the row of metrics in any case."""
+        if not self.splits.keeps_best or best_epoch([*self.folder.rows, row], self.args.eval_metric) is row:
+            self.folder.save_model(self.saved, data_config=self.data_config, classes=self.splits.classes)
+        self.folder.append_summary(row)
+
+    def finish(self, loop: Loop) -> tuple[str, dict[str, float]]:
+        """Put the result into the saved model, evaluate it on the test split if there is one and write `test.json`.
+
+        Returns:
+            The split and the `loss`, `top1` and `top5` of the result on it.
+        """
+        rows, splits = self.folder.rows, self.splits
+        row = best_epoch(rows, self.args.eval_metric) if splits.keeps_best else rows[-1]
+        if row is not rows[-1]:
+            self.saved.load_state_dict(load_state_dict(str(self.folder.path / MODEL)))
+        if splits.test is None:
+            return splits.val_name, {name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')}
+        metrics = loop.evaluate(create_eval_loader(splits.test, self.data_config, self.args, loop.task.device))
+        about = {'split': splits.test_name, 'images': len(splits.test), 'epoch': row['epoch']}
+        self.folder.save_test({**about, 'chosen_by': f'{self.args.eval_metric} on {self.chosen_on}', **metrics})
+        return splits.test_name, metrics
+
+    def __str__(self) -> str:
+        metric, kind = self.args.eval_metric, 'moving average' if self.args.model_ema else 'model'
+        best = best_epoch(self.folder.rows, metric)
+        value = f'{metric}: {best[f"eval_{metric}"]:.4g} in epoch {best["epoch"] + 1}'
+        if not self.splits.keeps_best:
+            return f"the last epoch's {kind} in {self.folder.path} (best {value})"
+        return f"the best epoch's {kind} in {self.folder.path} ({value}, on {self.chosen_on})"
+
+    @property
+    def chosen_on(self) -> str:
+        """What the best epoch was chosen on, in words."""
+        if not self.splits.carved:
+            return f'split {self.splits.val_name}'
+        return f'{len(self.splits.val)} images carved out of split {self.args.train_split}'
