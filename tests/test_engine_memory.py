@@ -91,16 +91,15 @@ def test_batches_do_not_touch_the_generators_that_dropout_draws_from():
 
 
 def test_processes_share_out_the_batches_of_one():
-    single = list(make_loader(augment=AUGMENT, batch_size=8))
-    shares = [list(make_loader(augment=AUGMENT, batch_size=4, rank=rank, world_size=2)) for rank in (0, 1)]
+    single = list(make_loader(augment=AUGMENT))
+    shares = [list(make_loader(augment=AUGMENT, rank=rank, processes=2)) for rank in (0, 1)]
     assert [len(share) for share in shares] == [6, 6]
     for batch, *parts in zip(single, *shares, strict=True):
-        for rank, part in enumerate(parts):
-            assert all_equal([[t[rank::2] for t in batch]], [part])
+        assert all_equal([batch], [[torch.cat(tensors) for tensors in zip(*parts, strict=True)]])
 
 
 def test_evaluation_over_processes_counts_no_image_twice():
-    loaders = [make_loader(is_training=False, batch_size=4, rank=rank, world_size=3) for rank in range(3)]
+    loaders = [make_loader(is_training=False, batch_size=4, rank=rank, processes=3) for rank in range(3)]
     targets = [target for loader in loaders for _, batch in loader for target in batch.tolist()]
     assert sorted(targets) == list(range(50))
 

@@ -36,15 +36,16 @@ class MemoryLoader:
     Args:
         images: `[N, C, H, W]`, uint8.
         targets: `[N]`, int64.
-        batch_size: images in a batch, of all processes together `world_size` times as many.
+        batch_size: images in a batch; in training over all processes, and divisible by `processes`.
         mean: of each channel, of values from 0 to 1.
         std: of each channel.
         augment: what is done to the images; None leaves them.
         erasing: timm's random erasing of normalised images.
         is_training: shuffle, and leave out the last batch if it is not full.
         seed: of order and augmentation.
-        rank: number of this process, which gets every `world_size`-th image of a batch.
-        world_size: number of processes.
+        rank: number of this process. In training it gets its share of every batch, at evaluation its share of the
+            images, none of them twice.
+        processes: how many train together.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class MemoryLoader:
         is_training: bool = False,
         seed: int = 0,
         rank: int = 0,
-        world_size: int = 1,
+        processes: int = 1,
     ) -> None:
         self.images = images
         self.targets = targets
@@ -69,7 +70,7 @@ class MemoryLoader:
         self.is_training = is_training
         self.seed = seed
         self.rank = rank
-        self.world_size = world_size
+        self.processes = processes
         self.epoch = self.start = 0
         channels = images.shape[1]
         self.mean, self.std = (
@@ -78,8 +79,12 @@ class MemoryLoader:
         )
 
     def __len__(self) -> int:
-        together = self.batch_size * self.world_size
-        return len(self.images) // together if self.is_training else -(-len(self.images) // together)
+        if self.is_training:
+            return len(self.images) // self.batch_size
+        return -(-len(self._share(torch.arange(len(self.images)))) // self.batch_size)
+
+    def _share(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows.tensor_split(self.processes)[self.rank]
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
         """Say which epoch the next iterator runs through, and from which batch on."""
@@ -95,18 +100,21 @@ class MemoryLoader:
         if self.is_training:
             order = np.random.default_rng([self.seed, epoch]).permutation(order)
         order = torch.from_numpy(order).to(self.images.device)
-        together = self.batch_size * self.world_size
+        if not self.is_training:
+            order = self._share(order)
         for number in range(start, len(self)):
-            rows = order[number * together : (number + 1) * together]
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
             yield self._batch(rows, [self.seed, epoch, number + 1])  # a key that ends in 0 would be the order's own
 
     def _batch(self, rows: torch.Tensor, key: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        mine = slice(self.rank, None, self.world_size)
-        images, targets = self.images[rows[mine]], self.targets[rows[mine]]
+        mine = self._share(rows) if self.is_training else rows
+        images, targets = self.images[mine], self.targets[mine]
         if self.augment is not None:
             # Drawn for all processes: the share of each is what a single process would have done to these images.
             drawn = self.augment.draw(np.random.default_rng(key), len(rows), tuple(images.shape[2:]))
-            images = self.augment.apply(images, {name: values[mine] for name, values in drawn.items()})
+            first = self.rank * len(mine)
+            own = {name: values[first : first + len(mine)] for name, values in drawn.items()}
+            images = self.augment.apply(images, own)
         images = images.float().sub_(self.mean).div_(self.std)
         if self.erasing is not None:
             with _seeded([*key, self.rank + 1], images.device):
@@ -130,7 +138,12 @@ def _seeded(key: list[int], device: torch.device) -> Iterator[None]:
 
 
 def create_memory_loaders(
-    splits: Splits, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device
+    splits: Splits,
+    data_config: dict[str, Any],
+    args: argparse.Namespace,
+    device: torch.device,
+    rank: int = 0,
+    processes: int = 1,
 ) -> tuple[MemoryLoader, MemoryLoader]:
     """Decode the training and the evaluation split onto `device` and return their loaders.
 
@@ -157,7 +170,13 @@ def create_memory_loaders(
     splits.train.transform, splits.val.transform = first, create_transform(size, use_prefetcher=True, **options)
     _check_size([splits.train, splits.val], device)
 
-    common = {'mean': data_config['mean'], 'std': data_config['std'], 'seed': args.seed}
+    common = {
+        'mean': data_config['mean'],
+        'std': data_config['std'],
+        'seed': args.seed,
+        'rank': rank,
+        'processes': processes,
+    }
     train = decode(splits.train, device, args.workers, args.train_split)
     val = decode(splits.val, device, args.workers, splits.val_name)
     return (
