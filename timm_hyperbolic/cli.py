@@ -11,6 +11,7 @@ __all__ = ['main']
 # Each command is a `main(argv, prog) -> exit status`, imported only when it is called.
 _COMMANDS = {
     'train': ('timm_hyperbolic.engine', 'train a model on images, the same as train_hyp.py'),
+    'validate': ('timm_hyperbolic.engine.validate', 'measure a trained model on a split of a data set'),
 }
 
 

@@ -3,9 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from timm.data import resolve_input_data_config
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.task import ClassificationTask
@@ -18,7 +16,7 @@ from .device import create_autocast, create_scaler, resolve_device
 from .errors import EngineError, UserError
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
-from .model import create_model, load_initial_checkpoint
+from .model import create_model, load_initial_checkpoint, resolve_data_config
 from .options import parse_options
 from .output import OutputFolder
 from .report import Progress, curvature_summary, final_table
@@ -70,7 +68,7 @@ def train(args: argparse.Namespace) -> Path:
     model = create_model(args, splits.num_classes)
     if args.initial_checkpoint:
         load_initial_checkpoint(model, args.initial_checkpoint, args.model)
-    data_config = _resolve_data_config(model, args)
+    data_config = resolve_data_config(model, args)
     check_splits(splits, model.num_classes, data_config['input_size'][0], args)
     mixup = create_mixup(args, model.num_classes)
     args.val_split, args.test_split = splits.val_name, splits.test_name
@@ -147,13 +145,6 @@ def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> N
     print(f'\n{args.model} on {args.dataset or args.data_dir}, split {split}, after {loop.step} steps')
     print(final_table(result.saved, metrics, images / seconds))
     print(f'saved: {result}')
-
-
-def _resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str, Any]:
-    try:
-        return resolve_input_data_config(model, vars(args))
-    except (AssertionError, ValueError) as error:
-        raise UserError(f'the input of --model {args.model}: {error}') from error
 
 
 def _create_optimizer(model: nn.Module, args: argparse.Namespace):

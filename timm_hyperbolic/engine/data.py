@@ -18,7 +18,17 @@ from .carve import Part, stratified
 from .digits import HELD_OUT_SPLITS, Digits
 from .errors import UserError
 
-__all__ = ['Splits', 'check_split', 'check_splits', 'class_names', 'create_splits', 'labels_of', 'open_split']
+__all__ = [
+    'Splits',
+    'check_split',
+    'check_splits',
+    'class_count',
+    'create_splits',
+    'default_split',
+    'labels_of',
+    'open_split',
+    'split_names',
+]
 
 _KINDS = ('hfds', 'hfids', 'tfds', 'torch', 'wds')
 _FOLDER_SPLITS = {'train': ('train', 'training'), 'validation': ('validation', 'val', 'valid', 'eval', 'evaluation')}
@@ -72,17 +82,17 @@ def create_splits(args: argparse.Namespace) -> Splits:
     Raises:
         UserError: the data set, a split or a column does not exist, or is empty.
     """
-    kind, name = _kind_of(args)
+    kind, _ = _kind_of(args)
     size = None if args.val_split is None else split_size(args.val_split)
     val_name, test_name = args.val_split, args.test_split
     if val_name is None:
-        val_name = _find_split(kind, name, args.data_dir, 'validation', 'test')
+        val_name = default_split(args, 'validation', 'test')
         if val_name is None:
             val_name = 'validation'  # whose absence is an error below
         elif val_name == 'test':
             print('no split called validation: evaluating on test')
     if size is not None and test_name is None:
-        test_name = _find_split(kind, name, args.data_dir, 'test', 'validation')
+        test_name = default_split(args, 'test', 'validation')
     if test_name is not None:
         for flag, other in (('--train-split', args.train_split), ('--val-split', val_name)):
             if _is_same_split(kind, test_name, other):
@@ -95,13 +105,36 @@ def create_splits(args: argparse.Namespace) -> Splits:
         train, val = _carve(train, size, args)
     test = None if test_name is None else open_split(args, test_name)
     splits = Splits(train, val, val_name, None, None, test, test_name, size is not None)
-    classes = class_names(train)
-    num_classes = len(classes) if classes else None
-    if num_classes is None:
-        datasets = [dataset for _, dataset in splits.named('')]
-        labels = [label for dataset in datasets for label in labels_of(dataset, args.target_key) or ()]
-        num_classes = max(labels) + 1 if labels and all(isinstance(label, int) for label in labels) else None
-    return replace(splits, classes=classes, num_classes=num_classes)
+    num_classes = class_count([dataset for _, dataset in splits.named(args.train_split)], args.target_key)
+    return replace(splits, classes=_class_names(train), num_classes=num_classes)
+
+
+def default_split(args: argparse.Namespace, *wanted: str) -> str | None:
+    """Return the first of the `wanted` splits that the data set has; where that cannot be told, simply the first."""
+    kind, _ = _kind_of(args)
+    known = wanted
+    if kind == 'hfds':
+        known = split_names(args)
+    elif kind == 'folder' and Path(args.data_dir).is_dir():  # timm reads a .tar too
+        folders = {split: _FOLDER_SPLITS.get(split, (split,)) for split in wanted}
+        known = [split for split in wanted if any((Path(args.data_dir) / own).exists() for own in folders[split])]
+    return next((split for split in wanted if split in known), None)
+
+
+def split_names(args: argparse.Namespace) -> list[str]:
+    """Return the names of all splits of a data set of the datasets library.
+
+    Raises:
+        UserError: there is no such data set.
+    """
+    import datasets
+
+    kind, name = _kind_of(args)
+    _quiet_datasets()
+    try:
+        return datasets.get_dataset_split_names(name)
+    except Exception as error:  # whatever the Hub or the files come up with
+        raise UserError(f'--dataset {kind}/{name}: {_first_line(error)}') from error
 
 
 def open_split(args: argparse.Namespace, split: str, is_training: bool = False) -> Dataset:
@@ -176,26 +209,6 @@ def _kind_of(args: argparse.Namespace) -> tuple[str, str]:
     return kind, rest
 
 
-def _find_split(kind: str, name: str, folder: str | None, *wanted: str) -> str | None:
-    """Return the first of the `wanted` splits that the data set has; where that cannot be told, simply the first."""
-    if kind == 'hfds':
-        import datasets
-
-        _quiet_datasets()
-        try:
-            known = datasets.get_dataset_split_names(name)
-        except Exception as error:  # whatever the Hub or the files come up with
-            raise UserError(f'--dataset {kind}/{name}: {_first_line(error)}') from error
-    elif kind == 'folder' and Path(folder).is_dir():  # timm reads a .tar too
-        names = {split: _FOLDER_SPLITS.get(split, (split,)) for split in wanted}
-        known = [
-            split for split in wanted if any((Path(folder) / folder_name).exists() for folder_name in names[split])
-        ]
-    else:
-        known = wanted
-    return next((split for split in wanted if split in known), None)
-
-
 def _quiet_datasets() -> None:
     """Keep the datasets library from writing bars into log files, and remarks about a folder's README anywhere."""
     import datasets
@@ -252,15 +265,24 @@ def _first_line(error: Exception) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def class_names(dataset: Dataset) -> list[str] | None:
-    """Return the names of the classes by label, None where the data set has none."""
+def _class_names(dataset: Dataset) -> list[str] | None:
     if isinstance(dataset, Part):
-        return class_names(dataset.dataset)
+        return _class_names(dataset.dataset)
     class_to_idx = getattr(getattr(dataset, 'reader', None), 'class_to_idx', None)
     if class_to_idx:
         return [str(name) for name in sorted(class_to_idx, key=class_to_idx.get)]
     classes = getattr(dataset, 'classes', None)
     return [str(name) for name in classes] if classes else None
+
+
+def class_count(datasets: Iterable[Dataset], target_key: str | None) -> int | None:
+    """Return the number of classes: that of the names, else one more than the highest label; None if none is known."""
+    datasets = list(datasets)
+    classes = _class_names(datasets[0])
+    if classes:
+        return len(classes)
+    labels = [label for dataset in datasets for label in labels_of(dataset, target_key) or ()]
+    return max(labels) + 1 if labels and all(isinstance(label, int) for label in labels) else None
 
 
 def labels_of(dataset: Dataset, target_key: str | None) -> list[Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.data import resolve_input_data_config
 from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
 
@@ -14,7 +15,7 @@ from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from .argtypes import nearest
 from .errors import UserError
 
-__all__ = ['create_model', 'load_initial_checkpoint']
+__all__ = ['create_model', 'load_initial_checkpoint', 'resolve_data_config']
 
 _MODEL_WEIGHTS = 'model.safetensors'
 
@@ -61,7 +62,21 @@ def _check_name(name: str) -> None:
         raise UserError(f'--model {name}: no config.json in {model_id}')
 
 
-def load_initial_checkpoint(model: nn.Module, path: str, name: str) -> None:
+def resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str, Any]:
+    """Return how the model's input is prepared, as timm resolves it.
+
+    Raises:
+        UserError: a value of `args` does not fit.
+    """
+    try:
+        return resolve_input_data_config(model, vars(args))
+    except (AssertionError, ValueError) as error:
+        raise UserError(f'the input of --model {args.model}: {error}') from error
+
+
+def load_initial_checkpoint(
+    model: nn.Module, path: str, name: str, flag: str = '--initial-checkpoint', use_ema: bool = True
+) -> None:
     """Load the weights at `path`, a file or a folder made by a run, into `model`.
 
     A checkpoint of the reference study's code is translated.
@@ -70,6 +85,8 @@ def load_initial_checkpoint(model: nn.Module, path: str, name: str) -> None:
         model: receives the weights.
         path: of the checkpoint.
         name: of the model, for the message.
+        flag: that gave the path, for the message.
+        use_ema: take the moving average from a checkpoint that holds both.
 
     Raises:
         UserError: there is no such file, it is no checkpoint, or it belongs to another model; the
@@ -77,11 +94,11 @@ def load_initial_checkpoint(model: nn.Module, path: str, name: str) -> None:
     """
     file = Path(path) / _MODEL_WEIGHTS if Path(path).is_dir() else Path(path)
     if not file.is_file():
-        raise UserError(f'--initial-checkpoint {path}: no such file{"" if file == Path(path) else f": {file}"}')
+        raise UserError(f'{flag} {path}: no such file{"" if file == Path(path) else f": {file}"}')
     try:
-        state = load_state_dict(str(file))
+        state = load_state_dict(str(file), use_ema=use_ema)
     except Exception as error:  # safetensors, pickle and zip each have errors of their own
-        raise UserError(f'--initial-checkpoint {path}: not a checkpoint: {" ".join(str(error).split())}') from error
+        raise UserError(f'{flag} {path}: not a checkpoint: {" ".join(str(error).split())}') from error
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model)
@@ -94,7 +111,7 @@ def load_initial_checkpoint(model: nn.Module, path: str, name: str) -> None:
     problems = [problem for problem in problems if problem]
     if problems:
         raise UserError(
-            f'--initial-checkpoint {path} does not fit --model {name}: {"; ".join(problems)}. '
+            f'{flag} {path} does not fit --model {name}: {"; ".join(problems)}. '
             'Give the --model, --model-kwargs and --num-classes that it was made with'
         )
     model.load_state_dict(state)

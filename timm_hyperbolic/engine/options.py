@@ -15,7 +15,7 @@ from .errors import UserError
 from .parser import create_parser
 from .recipes import DATASET_DEFAULTS
 
-__all__ = ['parse_options']
+__all__ = ['parse_options', 'read_command_line']
 
 _UNSET = object()
 _NOT_IN_CONFIG = {'help', 'data', 'config'}
@@ -33,17 +33,7 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     """
     parser = create_parser(prog)
     options = {action.dest: action for action in parser._actions if action.dest != 'help'}
-    # Whatever is still unset after parsing was not on the command line.
-    given = argparse.Namespace(**dict.fromkeys(options, _UNSET))
-    _, unknown = parser.parse_known_args(argv, given)
-    if unknown:
-        flags = [flag for action in options.values() for flag in action.option_strings]
-        raise UserError(f'unknown argument {unknown[0]}.{nearest(unknown[0], flags)}')
-    given = {key: value for key, value in vars(given).items() if value is not _UNSET}
-
-    folder = given.pop('data', None)
-    if folder is not None and given.setdefault('data_dir', folder) != folder:
-        raise UserError(f'two data folders: {folder} and --data-dir {given["data_dir"]}; give one')
+    given = read_command_line(parser, argv)
     config = _read_config(given['config'], options) if given.get('config') else {}
 
     values = {key: action.default for key, action in options.items() if key not in _NOT_IN_CONFIG}
@@ -55,6 +45,26 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     values.update(chosen, dataset=dataset)
     values.pop('config', None)
     return argparse.Namespace(**values)
+
+
+def read_command_line(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> dict[str, Any]:
+    """Return the value of every option that stands on the command line; the folder of the data as `data_dir`.
+
+    Raises:
+        UserError: a flag or value that does not exist or is out of range.
+    """
+    options = {action.dest: action for action in parser._actions if action.dest != 'help'}
+    # Whatever is still unset after parsing was not on the command line.
+    given = argparse.Namespace(**dict.fromkeys(options, _UNSET))
+    _, unknown = parser.parse_known_args(argv, given)
+    if unknown:
+        flags = [flag for action in options.values() for flag in action.option_strings]
+        raise UserError(f'unknown argument {unknown[0]}.{nearest(unknown[0], flags)}')
+    given = {key: value for key, value in vars(given).items() if value is not _UNSET}
+    folder = given.pop('data', None)
+    if folder is not None and given.setdefault('data_dir', folder) != folder:
+        raise UserError(f'two data folders: {folder} and --data-dir {given["data_dir"]}; give one')
+    return given
 
 
 def _read_config(path: str, options: dict[str, argparse.Action]) -> dict[str, Any]:

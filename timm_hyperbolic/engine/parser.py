@@ -11,7 +11,7 @@ from .argtypes import KeyValues, one_of, real, split, whole
 from .errors import UserError
 from .recipes import DATASET_DEFAULTS
 
-__all__ = ['create_parser']
+__all__ = ['create_parser', 'create_subparser']
 
 _INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'box', 'hamming', 'lanczos')
 _SCHEDULERS = ('cosine', 'tanh', 'step', 'multistep', 'poly', 'wsd', 'rsqrt', 'constant', 'none')
@@ -51,6 +51,23 @@ def create_parser(prog: str | None = None) -> argparse.ArgumentParser:
     _add_schedule_options(parser.add_argument_group('schedule'))
     _add_augmentation_options(parser.add_argument_group('augmentation and regularisation'))
     _add_run_options(parser.add_argument_group('run'))
+    return parser
+
+
+def create_subparser(prog: str | None, description: str, flags: dict[str, tuple[str, ...]]) -> argparse.ArgumentParser:
+    """Return a parser with some of the training command's flags, for a command that shares them.
+
+    Args:
+        prog: the program's name, for the help.
+        description: what the command does.
+        flags: names of the options, as `parse_args` calls them, by the title of the group that they stand in.
+    """
+    parser = _Parser(prog=prog, allow_abbrev=False, formatter_class=_HelpFormatter, description=description)
+    actions = {action.dest: action for action in create_parser()._actions}
+    for title, names in flags.items():
+        group = parser.add_argument_group(title)
+        for name in names:
+            group._add_action(actions[name])
     return parser
 
 

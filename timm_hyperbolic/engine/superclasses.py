@@ -1,0 +1,57 @@
+"""Which superclass each class of a data set belongs to, read off a second column of labels."""
+
+import argparse
+
+import torch
+from torch.utils.data import Dataset
+
+from .data import labels_of, open_split, split_names
+from .errors import UserError
+
+__all__ = ['read_superclasses']
+
+_USUAL_KEY = 'coarse_label'  # as CIFAR-100 has it
+
+
+def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argparse.Namespace) -> torch.Tensor | None:
+    """Return the number of the superclass of each class, `[num_classes]`, None for a data set without superclasses.
+
+    A class that `dataset` has no image of is looked up in the other splits; one that no split has is -1.
+
+    Args:
+        dataset: a split of the data set that `args` name.
+        split: its name.
+        num_classes: of the classifier.
+        args: `coarse_key`, the column, and the options of the data set.
+
+    Raises:
+        UserError: there is no such column, or a class has images of several superclasses.
+    """
+    key = args.coarse_key or _USUAL_KEY
+    columns = _columns(dataset)
+    if key not in columns or key == args.target_key:
+        if args.coarse_key is None:
+            return None
+        has = f'the data set has {", ".join(columns)}' if columns else 'only data sets of kind hfds/ have columns'
+        raise UserError(f'--coarse-key {key}: no such column beside the labels; {has}')
+    found: dict[int, object] = {}
+    _add(found, dataset, key, args)
+    others = iter(split_names(args))
+    while len(found) < num_classes and (other := next(others, None)) is not None:
+        if other != split:
+            _add(found, open_split(args, other), key, args)
+    numbers = {value: number for number, value in enumerate(sorted(set(found.values()), key=str))}
+    return torch.tensor([numbers[found[label]] if label in found else -1 for label in range(num_classes)])
+
+
+def _columns(dataset: Dataset) -> list[str]:
+    return getattr(getattr(getattr(dataset, 'reader', None), 'dataset', None), 'column_names', None) or []
+
+
+def _add(found: dict[int, object], dataset: Dataset, key: str, args: argparse.Namespace) -> None:
+    for label, value in zip(labels_of(dataset, args.target_key), dataset.reader.dataset[key], strict=True):
+        if found.setdefault(label, value) != value:
+            raise UserError(
+                f'--coarse-key {key}: class {label} has images of {found[label]!r} and of {value!r}; a class must '
+                'belong to one superclass'
+            )
