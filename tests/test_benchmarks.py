@@ -22,6 +22,7 @@ import cost  # noqa: E402
 import cost_model  # noqa: E402
 import counters  # noqa: E402
 import layers  # noqa: E402
+import loaders  # noqa: E402
 import models  # noqa: E402
 import optimizers  # noqa: E402
 import page  # noqa: E402
@@ -351,6 +352,14 @@ def test_layers_program(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     shares = [row['share'] for row in rows if row['table'] == 'roofline']
     assert all(share > 0 for share in shares)
     assert '<svg' in figure.read_text()
+
+
+def test_loaders_program(tmp_path: Path) -> None:
+    out = tmp_path / 'out.json'
+    loaders.main(['--images', '24', '--batch-size', '8', '--workers', '0', '--rounds', '1', '--json', str(out)])
+    rows = json.loads(out.read_text())['rows']
+    assert [row['augmentation'] for row in rows] == list(loaders.AUGMENTATIONS)
+    assert min(row[kind] for row in rows for kind in ('timm', 'memory')) > 0
 
 
 def test_optimizers_program(tmp_path: Path) -> None:

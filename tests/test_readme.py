@@ -164,7 +164,8 @@ def make_training_cheap(arguments: list[str]) -> list[str]:
         if not CIFAR100.is_dir():
             pytest.skip('needs CIFAR-100: set CIFAR100_DIR to a folder that holds the data set of the Hub')
         cheap[cheap.index('hfds/uoft-cs/cifar100')] = f'hfds/{CIFAR100}'
-        cheap += ['--val-split', 'test[:256]']
+        carved = ['--train-split', 'train[:2000]', '--test-split', 'test[:256]']
+        cheap += carved if '--val-split' in cheap else ['--val-split', 'test[:256]']
     if 'path/to/images' in cheap:
         make_image_folder(Path('path/to/images'))
     small = '--model-kwargs embed_dim=24 depth=1 --epochs 1 --max-steps 2 --batch-size 16 --workers 0'
@@ -184,6 +185,16 @@ def run_training(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert list((tmp_path / 'output').rglob('model.safetensors')) != []
 
 
+def run_validation(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measurement, after the run whose folder it names."""
+    monkeypatch.chdir(tmp_path)
+    for word in words:
+        if word.startswith('local-dir:'):
+            arguments = [*make_training_cheap([]), '--experiment', Path(word).name]
+            run_program(ROOT / 'train_hyp.py', arguments, monkeypatch)
+    run_console_script(words[1:])
+
+
 def run_figure(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture of the idea, which must be the one that is committed."""
     run_program(ROOT / words[1], ['--output', str(tmp_path / 'idea.svg')], monkeypatch)
@@ -201,6 +212,7 @@ def run_command(command: str, request: pytest.FixtureRequest, tmp_path: Path, mo
         'ruff': lambda: check_tool(words),
         'python train_hyp.py': lambda: run_training(words, tmp_path, monkeypatch),
         'timm-hyperbolic train': lambda: run_training(words, tmp_path, monkeypatch),
+        'timm-hyperbolic validate': lambda: run_validation(words, tmp_path, monkeypatch),
         'python docs/make_idea_figure.py': lambda: run_figure(words, tmp_path, monkeypatch),
     }
     for kind, run in kinds.items():
@@ -227,6 +239,7 @@ def test_command_runs(
         'python -m pytest tests/nosuch.py',
         'ruff chekc .',
         'python train_hyp.py --no-such-flag',
+        'timm-hyperbolic validate --no-such-flag',
         'python train_hyp.py --dataset torch/cifar100 --no-such-flag',
     ],
 )
