@@ -286,6 +286,7 @@ def test_the_committed_page_names_only_tables_that_the_programs_make() -> None:
     made = {
         'models': set(models.MODES),
         'layers': LAYER_TABLES,
+        'loaders': {'speed'},
         'optimizers': {'steps'},
         'cost': {'machine', 'count', 'time', 'expected', 'paper-ViT-Tiny/4', 'paper-ViT-B/16'},
     }
