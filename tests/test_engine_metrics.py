@@ -19,6 +19,14 @@ def test_calibration_error_of_a_hand_computation():
     assert error.compute() == pytest.approx(100 * expected)
 
 
+def test_lowest_bins_are_bins_of_their_own():
+    # Ten classes. In (0, 0.2]: 0.15 right. In (0.2, 0.4]: 0.3 wrong.
+    probabilities = torch.tensor([[p, *[(1 - p) / 9] * 9] for p in (0.15, 0.3)])
+    error = CalibrationError(bins=5)
+    error.update(probabilities.log(), torch.tensor([0, 1]))
+    assert error.compute() == pytest.approx(100 * (1 / 2 * 0.85 + 1 / 2 * 0.3))
+
+
 def test_batches_add_up_and_bins_are_not_averaged_over_batches():
     logits, target = torch.randn(64, 7, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 7
     whole, parts = CalibrationError(), CalibrationError()

@@ -12,6 +12,8 @@ from train_helpers import run, summary
 
 import timm_hyperbolic
 from timm_hyperbolic import cli
+from timm_hyperbolic.engine.digits import Digits
+from timm_hyperbolic.engine.metrics import CalibrationError
 from timm_hyperbolic.engine.validate import main, parse_options, validate
 
 CIFAR100 = Path(__file__).parent.parent.parent / 'shared' / 'data' / 'cifar100'
@@ -19,6 +21,7 @@ TINY = {'embed_dim': 24, 'depth': 2, 'num_heads': 3, 'img_size': 8, 'num_classes
 # What the model's own configuration says of a model made by a run, and a named one must be told.
 INPUT = ['--img-size', '8', '--mean', '0.305', '--std', '0.376']
 NAMED = ['--model', 'vit_tiny_patch4_hyp_res', '--model-kwargs', 'embed_dim=24', 'depth=2', 'num_heads=3', *INPUT]
+HELD_OUT = Digits('test')
 
 
 @pytest.fixture(scope='module')
@@ -27,6 +30,15 @@ def trained(tmp_path_factory) -> Path:
     status, folder = run(tmp_path_factory.mktemp('runs'), '--lr', '1e-2', '--smoothing', '0', steps=30)
     assert status == 0
     return folder
+
+
+def write_images(folder: Path, classes: int = 10) -> None:
+    """The held out digits of the first classes as a folder of images."""
+    for row, target in enumerate(HELD_OUT.targets):
+        if target < classes:
+            path = folder / str(target) / f'{row}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            HELD_OUT[row][0].save(path)
 
 
 def measured(*argv: str) -> dict:
@@ -47,9 +59,6 @@ def test_folder_of_a_run_has_the_numbers_of_its_last_evaluation(trained, capsys)
 
 
 def test_calibration_is_that_of_the_models_own_predictions(trained):
-    from timm_hyperbolic.engine.digits import Digits
-    from timm_hyperbolic.engine.metrics import CalibrationError
-
     model = timm.create_model(f'local-dir:{trained}', pretrained=True).eval()
     config = timm.data.resolve_model_data_config(model)
     loader = create_loader(Digits('test'), batch_size=360, device=torch.device('cpu'), **config)
@@ -59,6 +68,21 @@ def test_calibration_is_that_of_the_models_own_predictions(trained):
             error.update(model(image), target)
     results = measured('--model', f'local-dir:{trained}', '-b', '7')
     assert results['ece'] == pytest.approx(error.compute(), rel=1e-4)
+
+
+def test_data_of_fewer_classes_leaves_the_classifier_as_it_was_trained(trained, tmp_path):
+    write_images(tmp_path / 'validation', classes=3)
+    results = measured('--model', f'local-dir:{trained}', '--data-dir', tmp_path)
+    model = timm.create_model(f'local-dir:{trained}', pretrained=True).eval()
+    loader = create_loader(
+        Digits('test'), batch_size=360, device=torch.device('cpu'), **timm.data.resolve_model_data_config(model)
+    )
+    image, target = next(iter(loader))
+    few = target < 3
+    with torch.no_grad():
+        right = (model(image).argmax(1) == target)[few].float()
+    assert (results['images'], results['top1']) == (few.sum(), pytest.approx(100 * right.mean().item()))
+    assert results['top1'] > 0
 
 
 @pytest.mark.parametrize('path', ['', 'model.safetensors'])
@@ -196,15 +220,7 @@ def test_superclasses_of_cifar100(cifar_checkpoint, tmp_path):
 def test_what_timms_validate_does_works_with_our_models(trained, tmp_path):
     """The factory calls of timm's validate.py in their order, on a folder of images."""
 
-    from timm_hyperbolic.engine.digits import Digits
-
-    digits = Digits('test')
-    for row, (image, target) in enumerate(digits):
-        path = tmp_path / 'images' / 'validation' / str(target) / f'{row}.png'
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
-        if row == len(digits) - 1:
-            break
+    write_images(tmp_path / 'images' / 'validation')
     checkpoint = str(trained / 'model.safetensors')
     assert timm.is_model('vit_tiny_patch4_hyp_res')
     model = create_model('vit_tiny_patch4_hyp_res', pretrained=False, global_pool=None, scriptable=False, **TINY)

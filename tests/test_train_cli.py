@@ -138,6 +138,11 @@ def bad(tmp_path):
         (['--config', '{bad}/unknown.yaml'], ['--config', 'unknown.yaml', "'epoch'", 'Nearest: epochs']),
         (['--bathc-size', '3'], ['--bathc-size', 'Nearest: --batch-size']),
         (['--output', '{bad}/file'], ['--output', 'file is a file']),
+        (['--val-split', '1.5'], ['--val-split', "'1.5'", 'a share between 0 and 1']),
+        (['--val-split', '1430'], ['--val-split 1430', 'at most 1427']),
+        (['--test-split', 'test'], ['--test-split test', '--val-split validation', 'same images']),
+        (['--data-in-memory', '--aa', 'rand-m5'], ['--data-in-memory', '--aa rand-m5']),
+        (['--crop-padding', '1', '--train-crop-mode', 'rrc'], ['--crop-padding', '--train-crop-mode rrc']),
         (['--mean', '0.1', '0.2'], ['--model', 'mean must have one value or 3']),
     ],
 )
@@ -154,8 +159,9 @@ def test_bad_input_is_one_line_and_status_2_before_anything_is_written(bad, tmp_
     assert sorted(bad.rglob('*')) == files  # `bad` is the same folder as `tmp_path`
 
 
-def test_same_seed_same_weights_bit_for_bit(tmp_path):
-    flags = ['--drop', '0.1', '--drop-path', '0.1', '--mixup', '0.2', '--aa', 'rand-m5', '--reprob', '0.2']
+@pytest.mark.parametrize('extra', [['--aa', 'rand-m5'], ['--data-in-memory', '--val-split', '0.1']], ids=' '.join)
+def test_same_seed_same_weights_bit_for_bit(tmp_path, extra):
+    flags = ['--drop', '0.1', '--drop-path', '0.1', '--mixup', '0.2', '--reprob', '0.2', *extra]
     folders = [
         run(tmp_path, *flags, '--seed', seed, name=name)[1] for name, seed in (('a', '1'), ('b', '1'), ('c', '2'))
     ]
@@ -219,6 +225,14 @@ def test_interrupt_says_what_was_saved(tmp_path, capsys, monkeypatch):
     timm.create_model(f'local-dir:{folder}', pretrained=True)
 
 
+def test_interrupt_of_a_run_that_keeps_its_best_model(tmp_path, capsys, monkeypatch):
+    interrupt_in_epoch(monkeypatch, 2, KeyboardInterrupt())
+    status, folder = run(tmp_path, '--val-split', '0.1', steps=None)
+    assert status == 130
+    assert f'{folder} holds the best model of 2 epochs\n' in capsys.readouterr().err
+    assert not (folder / 'test.json').exists()
+
+
 def test_interrupt_in_the_first_epoch(tmp_path, capsys, monkeypatch):
     interrupt_in_epoch(monkeypatch, 0, KeyboardInterrupt())
     status, folder = run(tmp_path, steps=None)
@@ -261,6 +275,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_epoch(tmp_pat
         ['--sched', 'wsd', '--cooldown-epochs', '1'],
         ['--mixup', '0.2', '--cutmix', '1', '--mixup-off-epoch', '1', '--grad-accum-steps', '2'],
         ['--workers', '1', '--no-aug', '--smoothing', '0'],
+        ['--data-in-memory', '--reprob', '0.2', '--color-jitter', '0.2', '--mixup', '0.2', '--val-split', '0.2'],
         ['--grad-checkpointing', '--model-ema', '--model-ema-warmup'],
         ['--in-chans', '1', '--eval-metric', 'loss', '--train-crop-mode', 'rkrr'],
     ],
@@ -272,7 +287,7 @@ def test_options_that_work_together(tmp_path, capfd, flags):
     rows = summary(folder)
     assert len(rows) == 2 + ('--cooldown-epochs' in flags)
     assert rows[-1]['train_loss'] < 2.6
-    assert {file.name for file in folder.iterdir()} == FILES
+    assert {file.name for file in folder.iterdir()} == FILES | ({'test.json'} if '--val-split' in flags else set())
 
 
 def test_compiled_model_is_saved_under_its_own_names(tmp_path):

@@ -1,8 +1,8 @@
 """What the training command is made of.
 
 `parse_options` reads a command line, `train` runs it, `main` does both and turns errors into one line.
-The parts: `parser`, `recipes` and `options` (what to do), `data`, `loaders` and `model` (with what),
-`loop` (how), `output` and `report` (what remains).
+The parts: `parser`, `recipes` and `options` (what to do), `data`, `loaders`, `memory` and `model` (with what),
+`loop` (how), `selection`, `output` and `report` (what remains). `validate` measures a model that was trained.
 """
 
 from .command import main, train

@@ -105,7 +105,7 @@ def train(args: argparse.Namespace) -> Path:
     try:
         _run(loop, train_loader, val_loader, epochs, result)
     except KeyboardInterrupt as interrupt:
-        done = f'{folder.path} holds the model after epoch {len(folder.rows)}' if folder.rows else 'no epoch was done'
+        done = f'{folder.path} holds {result.kept}' if folder.rows else 'no epoch was done'
         raise KeyboardInterrupt(done) from interrupt
     return folder.path
 

@@ -87,6 +87,12 @@ class Result:
         return f"the best epoch's {kind} in {self.folder.path} ({value}, on {self.chosen_on})"
 
     @property
+    def kept(self) -> str:
+        """What the folder holds after the epochs so far, in words."""
+        epochs = len(self.folder.rows)
+        return f'the best model of {epochs} epochs' if self.splits.keeps_best else f'the model after epoch {epochs}'
+
+    @property
     def chosen_on(self) -> str:
         """What the best epoch was chosen on, in words."""
         if not self.splits.carved:
