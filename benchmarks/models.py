@@ -18,6 +18,7 @@ It is a report: a missed target does not change the exit status.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -172,6 +173,7 @@ def measure(mode: str, args: argparse.Namespace, device: torch.device, report: R
         t = Trainer(name, mode == 'compiled', args, device)
         if report.works(f'{name}, {mode}', t.begin):
             trainers.append(t)
+            print(f'{name}, {mode}: ready after {t.begin_s:.1f} s', file=sys.stderr, flush=True)
     train = rates(trainers, 'step', args.rounds, device)
     infer = rates(trainers, 'infer', args.rounds, device)
     activations = {t.variant: t.activations() if mode == 'eager' else None for t in trainers}
