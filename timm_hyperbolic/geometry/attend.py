@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .analytic import sech2, tanhc
-from .fused import compile_once, differentiable_backward, needs_gradient, wants_graph
+from .fused import differentiable_backward, needs_gradient, wants_graph
 from .gyrovector import dot
 from .limits import Limits
 
@@ -84,7 +84,10 @@ def distance_attention(
     """
     # d²/(2σ²) = L²/(2cσ²) with L = 2·arsinh
     slope = (-0.5 / (_positive(c) * temperature.to(c.dtype) ** 2)).to(rows.dtype).view(-1, 1, 1)
-    return _fused(rows, shared, slope, keep, keep_probability)
+    inputs = (*rows.unbind(), *shared.unbind(), slope, keep, keep_probability)
+    if needs_gradient(inputs):
+        return _DistanceAttention.apply(*inputs)
+    return _DistanceAttention.value(*inputs)
 
 
 def _joined(shared: Tensor, own: Tensor) -> Tensor:
@@ -173,12 +176,3 @@ class _DistanceAttention(torch.autograd.Function):
             g_shared_value += g_values[..., :M, :].sum(0)
         g_query, g_key, g_value = (torch.cat(t) for t in (g_query, g_key, g_value))
         return g_query, g_key, g_value, g_shared_key, g_shared_value, g_slope, None, None
-
-
-@compile_once
-def _fused(rows, shared, slope, keep, keep_probability) -> Tensor:
-    # Taken apart here, since the compiler's regions take no two views of one tensor
-    inputs = (*rows.unbind(), *shared.unbind(), slope, keep, keep_probability)
-    if needs_gradient(inputs):
-        return _DistanceAttention.apply(*inputs)
-    return _DistanceAttention.value(*inputs)

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from ..geometry import (
     Frame,
     Gyrovector,
+    Limits,
     attention_rows,
+    compile_once,
     distance_attention,
     is_fused,
     midpoint_log0,
@@ -177,11 +179,11 @@ class HyperbolicAttention(HyperbolicModule):
             # In a half type, and without a margin, the entries of points near the boundary differ too much for one
             # product.
             if is_fused() and mask is None and vectors.itemsize >= 4 and self.is_clipped:
-                sums = self._fused_sums(qkv.to(vectors), shared.to(vectors), c)
+                keep, keep_probability = self._drawn(N, shared.shape[-2], qkv)
+                inputs = qkv.to(vectors), shared.to(vectors), self.sigma(), c, self.limits
+                out = _fused(*inputs, keep, keep_probability)
             else:
-                sums = self._sums(qkv, shared, c, mask, vectors)
-            weighted, mass = sums[..., : self.head_dim], sums[..., self.head_dim, None].to(scalars)
-            out = midpoint_log0(weighted, mass, c, self.limits)
+                out = _midpoint(self._sums(qkv, shared, c, mask, vectors), c, self.limits)
         out = self.norm(out.transpose(1, 2).flatten(2).to(out_dtype))
         return self.proj_drop(self.proj(out))
 
@@ -196,15 +198,13 @@ class HyperbolicAttention(HyperbolicModule):
         to_centroids, to_tokens = weights.split([shared.shape[-2], N], dim=-1)
         return to_centroids @ self._lorentz(centroid) + to_tokens @ self._lorentz(value)
 
-    def _fused_sums(self, qkv, shared, c) -> Tensor:
-        """The same by one node, and a column besides."""
-        rows = attention_rows(qkv, 'qkv', c, self.limits)
-        shared = attention_rows(torch.stack([shared, shared]), 'kv', c, self.limits)
-        keep, rate = None, self.attn_drop.p
-        if self.training and rate > 0:
-            size = *qkv.shape[1:-1], shared.shape[-2] + qkv.shape[-2]
-            keep = torch.empty(size, dtype=torch.bool, device=qkv.device).bernoulli_(1 - rate)
-        return distance_attention(rows, shared, self.sigma(), c, keep, (1 - rate) or 1.0)
+    def _drawn(self, N: int, M: int, qkv: Tensor) -> tuple[Tensor | None, float]:
+        """The weights that dropout leaves, None for all, and the probability that they were drawn with."""
+        rate = self.attn_drop.p
+        if not self.training or rate == 0:
+            return None, 1.0
+        keep = torch.empty(*qkv.shape[1:3], N, M + N, dtype=torch.bool, device=qkv.device)
+        return keep.bernoulli_(1 - rate), (1 - rate) or 1.0
 
     def _exp0(self, v: Tensor, c: Tensor, vectors: torch.dtype, scalars: torch.dtype) -> tuple[Tensor, Gyrovector]:
         """Points as vectors, `[..., N, D]`, and as gyrovectors with their scalars."""
@@ -228,3 +228,17 @@ class HyperbolicAttention(HyperbolicModule):
 
     def extra_repr(self) -> str:
         return f'num_heads={self.num_heads}, {super().extra_repr()}'
+
+
+def _midpoint(sums: Tensor, c: Tensor, limits: Limits) -> Tensor:
+    """`log0` of the gyro-midpoints from `[Σ wλv, Σ w(λ - 1)]`: `[B, H, N, D + 1]` to `[B, H, N, D]`."""
+    return midpoint_log0(sums[..., :-1], sums[..., -1:].to(c.dtype), c, limits)
+
+
+@compile_once
+def _fused(qkv, shared, sigma, c, limits, keep, keep_probability) -> Tensor:
+    """The midpoints' tangent vectors, `[B, H, N, D]`, with the sums by one node."""
+    rows = attention_rows(qkv, 'qkv', c, limits)
+    shared = attention_rows(torch.stack([shared, shared]), 'kv', c, limits)
+    sums = distance_attention(rows, shared, sigma, c, keep, keep_probability)
+    return _midpoint(sums[..., :-1], c, limits)
