@@ -1,6 +1,6 @@
 """Hyperbolic Vision Transformers as ordinary timm models.
 
-Importing this package registers its models with timm:
+Importing this package registers its models and optimizers with timm:
 
     import timm, timm_hyperbolic
 
@@ -9,6 +9,14 @@ Importing this package registers its models with timm:
 
 from .layers import named_curvatures
 from .models import HyperbolicVisionTransformer, checkpoint_filter_fn
+from .optim import HyperbolicAdamW, HyperbolicSGD
 from .version import __version__
 
-__all__ = ['HyperbolicVisionTransformer', '__version__', 'checkpoint_filter_fn', 'named_curvatures']
+__all__ = [
+    'HyperbolicAdamW',
+    'HyperbolicSGD',
+    'HyperbolicVisionTransformer',
+    '__version__',
+    'checkpoint_filter_fn',
+    'named_curvatures',
+]

@@ -2,7 +2,7 @@
 Euclidean layers freely."""
 
 from .attention import Centroids, HyperbolicAttention
-from .curvature import Curvature, named_curvatures
+from .curvature import Curvature, inverse_softplus, is_curvature, named_curvatures
 from .head import HyperbolicHead
 from .linear import HyperbolicLinear
 from .manifold import LayerBall, manifold_parameter
@@ -24,6 +24,8 @@ __all__ = [
     'LayerBall',
     'OriginResidual',
     'PointResidual',
+    'inverse_softplus',
+    'is_curvature',
     'manifold_parameter',
     'named_curvatures',
 ]

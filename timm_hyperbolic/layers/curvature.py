@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ['Curvature', 'named_curvatures']
+__all__ = ['Curvature', 'inverse_softplus', 'is_curvature', 'named_curvatures']
 
 
 def inverse_softplus(value: float) -> float:
@@ -19,7 +19,8 @@ def inverse_softplus(value: float) -> float:
 class Curvature(nn.Module):
     """The magnitude `c >= 0` of the sectional curvature `-c`.
 
-    Calling it gives `c`, shape `[copies]`, float32 or float64.
+    Calling it gives `c`, shape `[copies]`, float32 or float64. A learnt one is a parameter for which `is_curvature` holds:
+    optimizers give it a learning rate and bounds of its own.
 
     Args:
         value: `c` at the start; `curvature=1.0` gives exactly the ball of radius one.
@@ -49,6 +50,7 @@ class Curvature(nn.Module):
             self.raw = nn.Parameter(c)
         else:
             self.register_buffer('value', c)
+        self._mark()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -64,18 +66,50 @@ class Curvature(nn.Module):
         """Zero, and stays zero."""
         return not self.learnt and self.initial == 0
 
-    def forward(self) -> Tensor:
-        stored = self.raw if self.learnt else self.value
+    @property
+    def stored(self) -> Tensor:
+        """The parameter or buffer that holds the curvature."""
+        return self.raw if self.learnt else self.value
+
+    @staticmethod
+    def of(stored: Tensor, learnt: bool) -> Tensor:
+        """`c` from what is stored of one or of several curvatures, float32 or float64."""
         stored = stored.to(torch.promote_types(stored.dtype, torch.float32))
-        return F.softplus(stored) if self.learnt else stored
+        return F.softplus(stored) if learnt else stored
+
+    def forward(self) -> Tensor:
+        return self.of(self.stored, self.learnt)
+
+    def _mark(self) -> None:
+        # An attribute, not a type of its own: the compiler and sharding see a plain parameter. Whatever makes a new
+        # parameter (a copy, `to_empty`, `assign=True`) loses it, so each of these marks again.
+        if self.learnt:
+            self.raw.is_curvature = True
+
+    def __setstate__(self, state) -> None:
+        super().__setstate__(state)
+        self._mark()
+
+    def _apply(self, fn, recurse=True):
+        super()._apply(fn, recurse)
+        self._mark()
+        return self
+
+    def _load_from_state_dict(self, *args, **kwargs):
+        super()._load_from_state_dict(*args, **kwargs)
+        self._mark()
 
     def __format__(self, spec: str) -> str:
         """The present values, in a number format such as `.4g`."""
-        stored = self.raw if self.learnt else self.value
-        return 'meta' if stored.is_meta else '/'.join(format(c, spec) for c in self().tolist())
+        return 'meta' if self.stored.is_meta else '/'.join(format(c, spec) for c in self().tolist())
 
     def extra_repr(self) -> str:
         return f'initial={self.initial:g}, {"learnt" if self.learnt else "fixed"}'
+
+
+def is_curvature(parameter: Tensor) -> bool:
+    """Whether a parameter is what `Curvature` learns, the inverse softplus of `c`."""
+    return getattr(parameter, 'is_curvature', False)
 
 
 def named_curvatures(model: nn.Module) -> dict[str, float]:

@@ -33,8 +33,12 @@ class LayerBall(geoopt.PoincareBall):
 
     @property
     def c(self) -> Tensor:
-        c = self.curvature()
-        return c if len(c) == 1 else c.unsqueeze(-1)
+        return self.by_row(self.curvature())
+
+    @staticmethod
+    def by_row(values: Tensor) -> Tensor:
+        """One number for each curvature, `[copies]`, in a shape that broadcasts against the points `[..., D]`."""
+        return values if len(values) == 1 else values.unsqueeze(-1)
 
 
 def manifold_of(curvature: Curvature) -> geoopt.Manifold:

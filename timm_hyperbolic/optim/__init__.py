@@ -1,6 +1,16 @@
-"""Optimization of models that are partly on a manifold."""
+"""Optimization of models that are partly on a manifold. Importing it registers `hypadamw` and `hypsgd` with timm."""
 
-from .factory import JointOptimizer, create_optimizer
-from .groups import euclidean_groups, manifold_parameters
+from .adamw import HyperbolicAdamW
+from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
+from .groups import manifold_parameters
+from .register import RIEMANNIAN
+from .sgd import HyperbolicSGD
 
-__all__ = ['JointOptimizer', 'create_optimizer', 'euclidean_groups', 'manifold_parameters']
+__all__ = [
+    'CURVATURE_BOUNDS',
+    'RIEMANNIAN',
+    'HyperbolicAdamW',
+    'HyperbolicOptimizer',
+    'HyperbolicSGD',
+    'manifold_parameters',
+]
