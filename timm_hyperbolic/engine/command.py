@@ -8,15 +8,14 @@ from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.task import ClassificationTask
 from timm.utils import random_seed
-from torch import nn
 
-from ..optim import create_optimizer
 from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
 from .errors import EngineError, UserError
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
 from .model import create_model, load_initial_checkpoint, resolve_data_config
+from .optimizer import create_optimizer
 from .options import parse_options
 from .output import OutputFolder
 from .report import Progress, curvature_summary, final_table
@@ -85,7 +84,7 @@ def train(args: argparse.Namespace) -> Path:
     )
     if args.model_ema:
         task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
-    optimizer = _create_optimizer(model, args)
+    optimizer = create_optimizer(model, args)
     steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
     scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
     if args.torchcompile:
@@ -130,6 +129,7 @@ def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> N
                 'train_loss': stats.loss,
                 **{f'eval_{name}': value for name, value in metrics.items()},
                 'lr': stats.lr,
+                **stats.norms,
                 'images_per_second': stats.images / stats.seconds,
                 **curvature_summary(result.saved),
             }
@@ -145,25 +145,6 @@ def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> N
     print(f'\n{args.model} on {args.dataset or args.data_dir}, split {split}, after {loop.step} steps')
     print(final_table(result.saved, metrics, images / seconds))
     print(f'saved: {result}')
-
-
-def _create_optimizer(model: nn.Module, args: argparse.Namespace):
-    extra = {'eps': args.opt_eps, 'betas': None if args.opt_betas is None else tuple(args.opt_betas)}
-    try:
-        return create_optimizer(
-            model,
-            args.opt,
-            lr=args.lr,
-            weight_decay=args.weight_decay,
-            layer_decay=args.layer_decay,
-            man_lr_scale=args.man_lr_scale,
-            momentum=args.momentum,
-            **{name: value for name, value in extra.items() if value is not None},
-        )
-    # An optimizer of a package that is not installed, or an argument that this one refuses.
-    except (AssertionError, ImportError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        given = f' with --opt-betas {" ".join(map(str, args.opt_betas))}' if args.opt_betas else ''
-        raise UserError(f'--opt {args.opt}{given}: {error or type(error).__name__}') from error
 
 
 def _create_scheduler(optimizer, steps_per_epoch: int, args: argparse.Namespace) -> tuple[Scheduler | None, int]:

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
-from timm.utils import NativeScaler
 
 from .errors import UserError
 
@@ -45,6 +44,6 @@ def create_autocast(args: argparse.Namespace, device: torch.device) -> Callable[
     return autocast
 
 
-def create_scaler(args: argparse.Namespace, device: torch.device) -> NativeScaler | None:
+def create_scaler(args: argparse.Namespace, device: torch.device) -> torch.amp.GradScaler | None:
     """Return the scaler that keeps small float16 gradients from vanishing; no other type needs one."""
-    return NativeScaler(device=device.type) if args.amp and args.amp_dtype == 'float16' else None
+    return torch.amp.GradScaler(device.type) if args.amp and args.amp_dtype == 'float16' else None

@@ -12,11 +12,13 @@ import torch
 from timm.data import Mixup
 from timm.scheduler.scheduler import Scheduler
 from timm.task import TrainingTask, evaluation_sample_limit
-from timm.utils import NativeScaler, dispatch_clip_grad, unwrap_model
+from timm.utils import unwrap_model
 from tqdm import tqdm
 
-from ..optim import JointOptimizer
+from ..optim import GradientNorms
 from .errors import TrainingError
+from .norms import MeanNorms
+from .optimizer import create_clip
 from .report import Progress
 
 __all__ = ['EpochStats', 'Loop']
@@ -31,12 +33,14 @@ class EpochStats:
         lr: learning rate of the last step, of the first parameter group.
         images: images trained on.
         seconds: time that took, data included, evaluation not.
+        norms: mean norm of the gradients before clipping: `grad_norm`, and `man_grad_norm` of points on a manifold.
     """
 
     loss: float
     lr: float
     images: int
     seconds: float
+    norms: dict[str, float]
 
 
 class _Losses:
@@ -77,7 +81,7 @@ class Loop:
         task: turns a batch into a loss; owns the model and its moving average.
         optimizer: of the task's parameters.
         scheduler: sets the learning rate after every step, None for a constant one.
-        args: options of the run (`grad_accum_steps`, `max_steps`, `clip_grad`, `clip_mode`, `log_interval`).
+        args: options of the run (`grad_accum_steps`, `max_steps`, `log_interval`, those of the clip).
         autocast: makes the context of a forward pass.
         scaler: of the loss, for float16.
         mixup: mixes the images of a batch.
@@ -86,11 +90,11 @@ class Loop:
     def __init__(
         self,
         task: TrainingTask,
-        optimizer: torch.optim.Optimizer | JointOptimizer,
+        optimizer: torch.optim.Optimizer,
         scheduler: Scheduler | None,
         args: argparse.Namespace,
         autocast: Callable[[], AbstractContextManager] = nullcontext,
-        scaler: NativeScaler | None = None,
+        scaler: torch.amp.GradScaler | None = None,
         mixup: Mixup | None = None,
     ) -> None:
         self.task = task
@@ -100,6 +104,7 @@ class Loop:
         self.autocast = autocast
         self.scaler = scaler
         self.mixup = mixup
+        self.clip = create_clip(unwrap_model(task.get_trainable_module()), args)
         self.step = 0  # steps of the optimizer since the start of the run
 
     @property
@@ -117,6 +122,7 @@ class Loop:
         accum, batches = self.args.grad_accum_steps, len(loader)
         # Reading a loss makes the CPU wait for a GPU; on the CPU it costs nothing.
         read_every = 1 if self.task.device.type == 'cpu' else self.args.log_interval
+        norms = MeanNorms()
         losses, lr, start = _Losses(self.args.log_interval), self._lr(), time.perf_counter()
         images = 0
         self.optimizer.zero_grad()
@@ -128,30 +134,34 @@ class Loop:
             with nullcontext() if update else self.task.no_sync():
                 with self.autocast():
                     loss = self.task(image, target)['loss']
-                self._backward(loss / min(accum, batches - first), update)
+                self._backward(loss / min(accum, batches - first))
             losses.add(self.step, len(image), loss)
             images += len(image)
             if update:
                 lr = self._lr()
+                norms.add(self._make_step())
                 self._after_step()
             if (index + 1) % read_every == 0:
                 progress.update(index + 1, losses.read(), lr, images / (time.perf_counter() - start))
             if self.done:
                 break
         losses.read()
-        return EpochStats(losses.total / max(images, 1), lr, images, time.perf_counter() - start)
+        return EpochStats(losses.total / max(images, 1), lr, images, time.perf_counter() - start, norms.read())
 
-    def _backward(self, loss: torch.Tensor, update: bool) -> None:
-        clip = self.args.clip_grad or None
-        parameters = list(self._clip_parameters()) if clip else None
+    def _backward(self, loss: torch.Tensor) -> None:
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+
+    def _make_step(self) -> GradientNorms:
+        """Clip the gradients and step; return their norms."""
         if self.scaler is not None:
-            self.scaler(loss, self.optimizer, clip, self.args.clip_mode, parameters=parameters, need_update=update)
-            return
-        loss.backward()
-        if update:
-            if clip:
-                dispatch_clip_grad(parameters, clip, mode=self.args.clip_mode)
+            self.scaler.unscale_(self.optimizer)
+        norms = self.clip()
+        if self.scaler is None:
             self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        return norms
 
     def _after_step(self) -> None:
         self.optimizer.zero_grad()
@@ -159,14 +169,6 @@ class Loop:
         self.task.update_ema(step=self.step)
         if self.scheduler is not None:
             self.scheduler.step_update(self.step)
-
-    def _clip_parameters(self):
-        """Return the parameters to clip: adaptive clipping leaves out the classifier, found by name, not by place."""
-        model = unwrap_model(self.task.get_trainable_module())
-        head = set()
-        if self.args.clip_mode == 'agc' and hasattr(model, 'get_classifier'):
-            head = {id(p) for p in model.get_classifier().parameters()}
-        return (p for p in model.parameters() if id(p) not in head)
 
     def _lr(self) -> float:
         return self.optimizer.param_groups[0]['lr']

@@ -7,12 +7,17 @@ from typing import Any, NoReturn
 import torch
 from timm.optim import list_optimizers
 
+from ..optim import CLIP_MODES, CURVATURE_BOUNDS, MANIFOLD_NORMS
 from .argtypes import KeyValues, one_of, real, split, whole
 from .errors import UserError
 from .recipes import DATASET_DEFAULTS
 
 __all__ = ['create_parser', 'create_subparser']
 
+_OPTIMIZER_HELP = (
+    'hypadamw: AdamW, Riemannian for parameters on a manifold; hypsgd: SGD, likewise; or, for models without such '
+    'parameters, any optimizer of timm'
+)
 _INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'box', 'hamming', 'lanczos')
 _SCHEDULERS = ('cosine', 'tanh', 'step', 'multistep', 'poly', 'wsd', 'rsqrt', 'constant', 'none')
 
@@ -168,26 +173,53 @@ def _add_model_options(group) -> None:
 
 def _add_optimizer_options(group) -> None:
     optimizer = one_of(list_optimizers, strip='lookahead_')
-    group.add_argument('--opt', type=optimizer, default='adamw', metavar='NAME', help='any optimizer of timm')
+    group.add_argument('--opt', type=optimizer, default='hypadamw', metavar='NAME', help=_OPTIMIZER_HELP)
     group.add_argument('--opt-eps', type=real(positive=True), metavar='X', help="epsilon (default: the optimizer's)")
     group.add_argument('--opt-betas', type=real(0, 1), nargs='+', metavar='X', help="betas (default: the optimizer's)")
     group.add_argument('--momentum', type=real(0), default=0.9, metavar='X', help='where the optimizer has one')
     group.add_argument('--weight-decay', type=real(0), default=0.05, metavar='X', help='weight decay')
     group.add_argument('--layer-decay', type=real(0, 1), metavar='X', help='learning-rate decay from layer to layer')
-    group.add_argument('--clip-grad', type=real(0), metavar='X', help='clip the gradients at this value; 0 does not')
+    group.add_argument(
+        '--clip-grad', type=real(0), metavar='X', help='clip the gradients of Euclidean parameters; 0 does not'
+    )
+    group.add_argument(
+        '--man-clip-grad', type=real(0), metavar='X', help='clip those of parameters on a manifold; 0 does not'
+    )
+    group.add_argument(
+        '--man-clip-norm',
+        type=one_of(MANIFOLD_NORMS),
+        default='riemannian',
+        metavar='NAME',
+        help='what --man-clip-grad measures by: riemannian, the metric at the point; or euclidean',
+    )
     group.add_argument(
         '--clip-mode',
-        type=one_of(('norm', 'value', 'agc')),
+        type=one_of(CLIP_MODES),
         default='norm',
         metavar='NAME',
-        help='what --clip-grad bounds: norm, value, or agc (adaptive)',
+        help='what both bound: norm, of all gradients; value, of each entry; agc, of each unit, relative to its weight',
     )
     group.add_argument(
         '--man-lr-scale',
         type=real(0),
         default=0.25,
         metavar='X',
-        help='learning rate of parameters on a manifold (Riemannian Adam), as a share of --lr',
+        help='learning rate of parameters on a manifold, as a share of --lr (hypadamw, hypsgd)',
+    )
+    group.add_argument(
+        '--curv-lr-scale',
+        type=real(0),
+        default=1.0,
+        metavar='X',
+        help='learning rate of curvatures, as a share of --lr (hypadamw, hypsgd)',
+    )
+    group.add_argument(
+        '--curv-bounds',
+        type=real(0, positive=True),
+        nargs=2,
+        default=list(CURVATURE_BOUNDS),
+        metavar='C',
+        help='keep every learnt curvature between these (hypadamw, hypsgd)',
     )
 
 

@@ -19,8 +19,8 @@ def inverse_softplus(value: float) -> float:
 class Curvature(nn.Module):
     """The magnitude `c >= 0` of the sectional curvature `-c`.
 
-    Calling it gives `c`, shape `[copies]`, float32 or float64. A learnt one is a parameter for which `is_curvature` holds:
-    optimizers give it a learning rate and bounds of its own.
+    Calling it gives `c`, shape `[copies]`, float32 or float64. What is learnt is a parameter for which `is_curvature`
+    holds, so that optimizers can give it a learning rate and bounds of its own.
 
     Args:
         value: `c` at the start; `curvature=1.0` gives exactly the ball of radius one.

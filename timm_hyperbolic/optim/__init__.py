@@ -2,15 +2,23 @@
 
 from .adamw import HyperbolicAdamW
 from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
-from .groups import manifold_parameters
+from .clip import CLIP_MODES, MANIFOLD_NORMS, GradientClip, GradientNorms, gradient_norm, riemannian_norm
+from .groups import apply_lr_scale, manifold_parameters
 from .register import RIEMANNIAN
 from .sgd import HyperbolicSGD
 
 __all__ = [
+    'CLIP_MODES',
     'CURVATURE_BOUNDS',
+    'MANIFOLD_NORMS',
     'RIEMANNIAN',
+    'GradientClip',
+    'GradientNorms',
     'HyperbolicAdamW',
     'HyperbolicOptimizer',
     'HyperbolicSGD',
+    'apply_lr_scale',
+    'gradient_norm',
     'manifold_parameters',
+    'riemannian_norm',
 ]

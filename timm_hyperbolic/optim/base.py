@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from .groups import CURVATURE, MANIFOLD, check_curvatures, clamp_curvatures, split_group
+from .groups import CURVATURE, MANIFOLD, apply_lr_scale, check_curvatures, clamp_curvatures, split_group
 
 __all__ = ['CURVATURE_BOUNDS', 'HyperbolicOptimizer']
 
@@ -57,8 +57,7 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
                 check_curvatures(group['params'], group['curv_bounds'])
             if group['foreach'] is None and group['fused'] is None:
                 group['fused'] = all(_has_fused_step(p) for p in group['params'])
-            group['initial_lr'] = group['lr']
-            group['lr'] *= group.get('lr_scale', 1.0)
+            apply_lr_scale(group)
             super().add_param_group(group)
 
     @torch.no_grad()
@@ -78,10 +77,11 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
                 raise RuntimeError(f'{type(self).__name__} does not take sparse gradients')
             if group['kind'] == MANIFOLD:
                 owners.update(dict.fromkeys(parameters, group))
-            elif parameters:
-                self._step_euclidean(parameters, group)
-                if group['kind'] == CURVATURE:
-                    clamp_curvatures(parameters, group['curv_bounds'])
+                continue
+            for kind in {type(p): None for p in parameters}:  # no operation takes whole and sharded parameters together
+                self._step_euclidean([p for p in parameters if type(p) is kind], group)
+            if group['kind'] == CURVATURE and parameters:
+                clamp_curvatures(parameters, group['curv_bounds'])
         if owners:
             self._step_points(owners)
         return loss

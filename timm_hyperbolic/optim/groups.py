@@ -11,14 +11,24 @@ from torch import Tensor, nn
 
 from ..layers import Curvature, inverse_softplus, is_curvature
 
-__all__ = ['CURVATURE', 'EUCLIDEAN', 'MANIFOLD', 'clamp_curvatures', 'kind_of', 'manifold_parameters', 'split_group']
+__all__ = [
+    'CURVATURE',
+    'EUCLIDEAN',
+    'MANIFOLD',
+    'apply_lr_scale',
+    'check_curvatures',
+    'clamp_curvatures',
+    'kind_of',
+    'manifold_parameters',
+    'split_group',
+]
 
 #: The kinds of parameters. They are plain strings, as they are saved with the optimizer.
 EUCLIDEAN, CURVATURE, MANIFOLD = 'euclidean', 'curvature', 'manifold'
 
 
 def kind_of(parameter: Tensor) -> str:
-    """`MANIFOLD` for a `geoopt.ManifoldParameter`, `CURVATURE` for what a layer's curvature learns, else `EUCLIDEAN`."""
+    """`MANIFOLD` for a `geoopt.ManifoldParameter`, `CURVATURE` for what a `Curvature` learns, else `EUCLIDEAN`."""
     if isinstance(parameter, geoopt.ManifoldParameter):
         return MANIFOLD
     return CURVATURE if is_curvature(parameter) else EUCLIDEAN
@@ -50,6 +60,12 @@ def split_group(group: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**group, **changes[kind], 'params': own, 'kind': kind} for kind, own in members.items() if own]
 
 
+def apply_lr_scale(group: dict[str, Any]) -> None:
+    """Scale a new group's learning rate by its `lr_scale`, and keep the unscaled one, from which schedulers start."""
+    group['initial_lr'] = group['lr']
+    group['lr'] *= group.get('lr_scale', 1.0)
+
+
 def check_curvatures(parameters: Sequence[Tensor], bounds: tuple[float, float]) -> None:
     """Raise a ValueError if a curvature lies outside its bounds."""
     for p in parameters:
@@ -58,7 +74,7 @@ def check_curvatures(parameters: Sequence[Tensor], bounds: tuple[float, float]) 
         for c in Curvature.of(p.detach(), learnt=True).flatten().tolist():
             if not bounds[0] * (1 - 1e-4) <= c <= bounds[1] * (1 + 1e-4):
                 raise ValueError(
-                    f'curv_bounds={bounds}: a curvature starts at {c:.4g}. Give bounds that hold it, or start within them'
+                    f'curv_bounds={bounds}: a curvature starts at {c:.4g}; give bounds that hold it, or start within'
                 )
 
 

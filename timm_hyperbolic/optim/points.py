@@ -1,8 +1,8 @@
 """Points on manifolds, stacked: one operation acts on many parameters.
 
-geoopt's mathematics broadcasts over the curvature. So the rows of all parameters that lie on balls of one dimension form
-one tensor, with a curvature for each row, and a step on two hundred small parameters takes as many operations as a step
-on one.
+geoopt's mathematics broadcasts over the curvature. So the rows of all parameters that lie on balls of one dimension
+form one tensor, with a curvature for each row, and a step on two hundred small parameters takes as many operations as a
+step on one.
 """
 
 from __future__ import annotations
