@@ -30,9 +30,9 @@ import torch._dynamo.config
 import torch.nn.functional as F
 from report import Report, add_arguments, chosen_device, header, pyplot, save_figure
 from side_by_side import Spread, interleaved, peak_bytes, ratios, saved_bytes, spread, timed
+from timm.optim import create_optimizer_v2
 
-import timm_hyperbolic  # noqa: F401  registers the models
-from timm_hyperbolic.optim import create_optimizer
+import timm_hyperbolic  # noqa: F401  registers models and optimizers
 
 BASE = 'timm'
 VARIANTS = ('head', 'pos', 'res', 'res0', 'resx', 'mlp', 'attn', 'all')
@@ -117,8 +117,8 @@ class Trainer:
         self.variant, self.device = variant, device
         self.model = build(variant, args).to(device)
         self.run = torch.compile(self.model, fullgraph=True, mode=args.compile_mode) if compiled else self.model
-        if args.optimizer == 'joint':
-            self.optimizer = create_optimizer(self.model, 'adamw', lr=1e-4, foreach=True)
+        if args.optimizer == 'hypadamw':
+            self.optimizer = create_optimizer_v2(self.model, 'hypadamw', lr=1e-4, weight_decay=0.01)
         else:
             self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, foreach=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=args.amp == 'float16')
@@ -270,7 +270,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--optimizer',
         default='adamw',
-        choices=['adamw', 'joint'],
+        choices=['adamw', 'hypadamw'],
         help="torch's AdamW for all parameters, or train_hyp's",
     )
     parser.add_argument('--batch-size', type=int, default=64)

@@ -71,7 +71,7 @@ class Net(nn.Module):
         return self.head
 
     def group_matcher(self, coarse: bool = False) -> dict:
-        return {'stem': r'^norm', 'blocks': [(r'^fc', (0,)), (r'^head', (99999,))]}
+        return {'stem': r'^norm', 'blocks': [(r'^fc', (0,)), (r'^head', (1,))]}
 
 
 def backward(model: Net, seed: int) -> Tensor:

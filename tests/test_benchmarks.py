@@ -338,7 +338,7 @@ def test_a_variant_that_fails_is_noted_and_left_out(
 
 
 def test_models_program_with_autocast_and_our_optimizer(capsys: pytest.CaptureFixture) -> None:
-    models.main([*TINY_MODEL, '--variants', 'all', '--amp', 'bfloat16', '--optimizer', 'joint'])
+    models.main([*TINY_MODEL, '--variants', 'all', '--amp', 'bfloat16', '--optimizer', 'hypadamw'])
     assert '| all |' in capsys.readouterr().out
 
 
@@ -366,7 +366,12 @@ def test_loaders_program(tmp_path: Path) -> None:
 def test_optimizers_program(tmp_path: Path) -> None:
     out = tmp_path / 'o.json'
     optimizers.main(['--depth', '1', '--rounds', '1', '--json', str(out)])
-    assert [row['optimizer'] for row in json.loads(out.read_text())['rows']] == list(optimizers.OPTIMIZERS)
+    rows = json.loads(out.read_text())['rows']
+    assert [(row['step'], row['model']) for row in rows] == list(optimizers.STEPS)
+    assert [optimizers.judged(row) is None for row in rows].count(False) == 1
+    target = {'step': 'hypadamw', 'model': 'hyperbolic'}
+    assert optimizers.judged({**target, 'ratio': 1.3}) == '1.30 met'
+    assert optimizers.judged({**target, 'ratio': 1.31}) == '1.30 missed'
     assert tables(out) == {'header', 'steps'}
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from timm_hyperbolic.engine import TrainingError, parse_options
 from timm_hyperbolic.engine.loop import Loop
 from timm_hyperbolic.engine.report import Progress
+from timm_hyperbolic.layers import HyperbolicHead
 
 
 class Net(nn.Module):
@@ -162,6 +163,31 @@ def test_clipping_bounds_the_norm_over_all_parameters(net):
     assert norm(clipped) == pytest.approx(0.01, rel=1e-3)
 
 
+@pytest.mark.parametrize('scaled', [False, True])
+def test_points_are_clipped_apart_and_both_norms_are_reported(scaled):
+    """Plain gradient descent shows the clipped gradients, unscaled."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), HyperbolicHead(12, 3, learn_curvature=False))
+    head = net[1]
+    before = copy.deepcopy(head.state_dict())
+    flags = ['--clip-grad', '0.01', '--man-clip-grad', '1e-3', '--man-clip-norm', 'euclidean']
+    scaler = torch.amp.GradScaler('cpu', init_scale=8.0) if scaled else None
+    stats = train(make_loop(net, *flags, lr=1.0, scaler=scaler), batches(1))
+    change = {key: value - before[key] for key, value in head.state_dict().items()}
+    points = change.pop('weight').norm().item()
+    flat = torch.cat([t.flatten() for t in change.values()]).norm().item()
+    assert (points, flat) == pytest.approx((1e-3, 0.01), rel=1e-3)
+    assert set(stats.norms) == {'grad_norm', 'man_grad_norm'}
+    assert stats.norms['grad_norm'] > 0.01
+    assert stats.norms['man_grad_norm'] > 1e-3
+
+
+def test_norms_are_means_over_the_steps(net):
+    loader = batches(3)
+    single = [train(make_loop(net, lr=0.0), [batch]).norms['grad_norm'] for batch in loader]
+    assert train(make_loop(net, lr=0.0), loader).norms == {'grad_norm': pytest.approx(sum(single) / 3)}
+
+
 def test_clipping_by_value(net):
     clipped = change(net, '--clip-grad', '0.001', '--clip-mode', 'value')
     assert max(t.abs().max().item() for t in clipped.values()) == pytest.approx(0.001, rel=1e-4)
@@ -201,12 +227,10 @@ def test_an_evaluation_that_is_not_finite_stops_too(net):
 
 @pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
 def test_mixed_precision_trains(net, dtype):
-    from timm.utils import NativeScaler
-
     seen = set()
     net.body.register_forward_hook(lambda module, args, output: seen.add(output.dtype))
     autocast = partial(torch.autocast, 'cpu', dtype=getattr(torch, dtype))
-    scaler = NativeScaler('cpu') if dtype == 'float16' else None
+    scaler = torch.amp.GradScaler('cpu') if dtype == 'float16' else None
     loop = make_loop(net, '--clip-grad', '10', autocast=autocast, scaler=scaler)
     loader = batches(4) * 10
     before = loop.evaluate(loader)['loss']

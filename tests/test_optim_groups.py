@@ -1,41 +1,98 @@
+"""Which parameters are what, and the groups that the optimizers make of timm's."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
 import geoopt
+import pytest
 import torch
+from optim_helpers import Net
 from torch import nn
 
-from timm_hyperbolic.optim import euclidean_groups, manifold_parameters
+from timm_hyperbolic.layers import Curvature, is_curvature
+from timm_hyperbolic.optim import manifold_parameters
+from timm_hyperbolic.optim.groups import CURVATURE, EUCLIDEAN, MANIFOLD, clamp_curvatures, kind_of, split_group
+
+KINDS = {
+    'norm.weight': EUCLIDEAN,
+    'norm.bias': EUCLIDEAN,
+    'fc.weight': EUCLIDEAN,
+    'fc.bias': EUCLIDEAN,
+    'fc.p_in': MANIFOLD,
+    'fc.p_out': MANIFOLD,
+    'fc.curvature.raw': CURVATURE,
+    'head.weight': MANIFOLD,
+    'head.bias': EUCLIDEAN,
+    'head.scale_raw': EUCLIDEAN,
+    'head.sigma_raw': EUCLIDEAN,
+    'head.curvature.raw': CURVATURE,
+}
 
 
-class Toy(nn.Module):
-    """A matrix, a bias, a matrix that asks for no decay, and a point on the ball that would be decayed by its shape."""
-
-    def __init__(self, frozen: bool = False) -> None:
-        super().__init__()
-        self.fc = nn.Linear(3, 2)
-        self.gates = nn.Parameter(torch.ones(2, 2))
-        self.proto = geoopt.ManifoldParameter(
-            torch.full((4, 2), 0.1), manifold=geoopt.PoincareBall(), requires_grad=not frozen
-        )
-
-    def no_weight_decay(self):
-        return {'gates'}
+def kinds(model: nn.Module) -> dict[str, str]:
+    return {name: kind_of(p) for name, p in model.named_parameters()}
 
 
-def test_points_on_a_manifold_are_found_and_leave_the_other_groups():
-    model = Toy()
-    assert manifold_parameters(model) == [model.proto]
-    groups = euclidean_groups(model, weight_decay=0.1)
-    decay = {id(p): group['weight_decay'] for group in groups for p in group['params']}
-    assert decay == {id(model.fc.weight): 0.1, id(model.fc.bias): 0.0, id(model.gates): 0.0}
+def assigned(model: nn.Module) -> nn.Module:
+    model.load_state_dict({key: value.clone() for key, value in model.state_dict().items()}, assign=True)
+    return model
 
 
-def test_frozen_points_are_left_alone():
-    assert manifold_parameters(Toy(frozen=True)) == []
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda: Net(),
+        lambda: copy.deepcopy(Net()),
+        lambda: pickle.loads(pickle.dumps(Net())),
+        lambda: Net().to(torch.float32).to(torch.float64),
+        lambda: Net().to('meta').to_empty(device='cpu'),
+        lambda: assigned(Net()),
+    ],
+    ids=['new', 'deepcopy', 'pickle', 'to', 'to_empty', 'assign'],
+)
+def test_kinds_are_known_however_a_model_came_to_be(make) -> None:
+    assert kinds(make()) == KINDS
 
 
-def test_layer_decay_scales_the_groups():
-    model = nn.Module()
-    model.first, model.last = nn.Linear(2, 2), nn.Linear(2, 2)
-    model.group_matcher = lambda coarse: {'first': r'first', 'last': r'last'}
-    groups = euclidean_groups(model, weight_decay=0.1, layer_decay=0.5)
-    scales = {id(p): group['lr_scale'] for group in groups for p in group['params']}
-    assert scales[id(model.last.weight)] == 2 * scales[id(model.first.weight)]
+def test_a_fixed_curvature_is_no_parameter() -> None:
+    assert not list(Curvature(0.5, learn=False).parameters())
+    assert not is_curvature(Curvature(0.5, learn=False).value)
+
+
+def test_trainable_points_are_listed_once() -> None:
+    model = Net()
+    model.alias = model.head
+    model.fc.p_in.requires_grad_(False)
+    assert [id(p) for p in manifold_parameters(model)] == [id(model.fc.p_out), id(model.head.weight)]
+
+
+def test_a_group_is_split_with_its_options() -> None:
+    model = Net()
+    group = {'params': model.named_parameters(), 'weight_decay': 0.1, 'lr_scale': 0.5, 'other': 1}
+    flat, curvatures, points = split_group({**group, 'man_lr_scale': 0.25, 'curv_lr_scale': 3.0})
+    assert [g['kind'] for g in (flat, curvatures, points)] == [EUCLIDEAN, CURVATURE, MANIFOLD]
+    for g in (flat, curvatures, points):
+        assert [name for name, _ in g['params']] == [name for name, kind in KINDS.items() if kind == g['kind']]
+        assert g['other'] == 1
+    assert [g['weight_decay'] for g in (flat, curvatures, points)] == [0.1, 0, 0]
+    assert [g['lr_scale'] for g in (flat, curvatures, points)] == [0.5, 1.5, 0.125]
+
+
+def test_what_is_missing_makes_no_group() -> None:
+    plain = {'params': nn.Linear(2, 2).parameters(), 'man_lr_scale': 1.0, 'curv_lr_scale': 1.0}
+    (group,) = split_group(plain)
+    assert group['kind'] == EUCLIDEAN
+    assert 'lr_scale' not in group
+    p = geoopt.ManifoldParameter(torch.tensor([1.0, 0.0]), manifold=geoopt.Sphere())
+    (group,) = split_group({**plain, 'params': [p]})
+    assert group['kind'] == MANIFOLD
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_clamped_curvatures_are_within_their_bounds(dtype: torch.dtype) -> None:
+    curvatures = [Curvature(c, copies=2, dtype=dtype) for c in (1e-8, 1e-3, 1.0, 90.0, 1e4)]
+    clamp_curvatures([c.raw for c in curvatures], (1e-6, 100.0))
+    values = torch.stack([c()[0] for c in curvatures]).tolist()
+    assert values == pytest.approx([1e-6, 1e-3, 1, 90, 100], rel=1e-5)

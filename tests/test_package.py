@@ -180,6 +180,10 @@ def test_import_overwrites_nothing_of_timm(probe: dict[str, Any]) -> None:
     assert probe['optims'] == {name: probe['optims_after'].get(name) for name in probe['optims']}
 
 
+def test_import_adds_the_riemannian_optimizers(probe: dict[str, Any]) -> None:
+    assert set(probe['optims_after']) - set(probe['optims']) == {'hypadamw', 'hypsgd'}
+
+
 def test_import_adds_models_under_modules_of_their_own(probe: dict[str, Any]) -> None:
     new = {name: module for name, module in probe['models_after'].items() if name not in probe['models']}
     assert 'vit_tiny_patch4_hyp_res' in new

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.optimizer import ParamsT
 
 from .groups import CURVATURE, MANIFOLD, apply_lr_scale, check_curvatures, clamp_curvatures, split_group
@@ -53,12 +53,12 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
         if isinstance(param_group['params'], set):
             raise TypeError('parameters need an order that is the same in every run: give a list, not a set')
         for group in split_group({**self.defaults, **param_group}):
-            if group['kind'] == CURVATURE:
-                check_curvatures(group['params'], group['curv_bounds'])
-            if group['foreach'] is None and group['fused'] is None:
-                group['fused'] = all(_has_fused_step(p) for p in group['params'])
             apply_lr_scale(group)
             super().add_param_group(group)
+            if group['kind'] == CURVATURE:
+                check_curvatures(group['params'], group['curv_bounds'])
+            if group['foreach'] is None and group['fused'] is None and all(map(_has_fused_step, group['params'])):
+                group['fused'] = True
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -96,4 +96,5 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
 
 
 def _has_fused_step(p: Tensor) -> bool:
-    return p.is_floating_point() and p.device.type in ('cpu', 'cuda')
+    whole = type(p) in (Tensor, nn.Parameter)  # torch has no fused step of SGD for sharded parameters
+    return whole and p.is_floating_point() and p.device.type in ('cpu', 'cuda')
