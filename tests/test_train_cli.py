@@ -132,7 +132,13 @@ def bad(tmp_path):
         (['--device', 'gpu'], ['--device gpu', '--device cpu']),
         (['--amp-dtype', 'float8'], ['--amp-dtype', 'float8', 'float16, bfloat16']),
         (['--opt', 'adamww'], ['--opt', 'adamww', 'Nearest: adamw']),
-        (['--opt-betas', '0.9'], ['--opt adamw', '--opt-betas 0.9']),
+        (['--opt-betas', '0.9'], ['--opt hypadamw', '--opt-betas 0.9']),
+        (
+            ['--opt', 'adamw', '--model', 'vit_tiny_patch4_hyp_head'],
+            ['--opt adamw', 'head.weight', 'hypadamw or hypsgd'],
+        ),
+        (['--curv-bounds', '2', '1'], ['--opt hypadamw', 'curv_bounds=(2.0, 1.0)', 'low < high']),
+        (['--man-clip-norm', 'flat'], ['--man-clip-norm', "'flat'", 'riemannian, euclidean']),
         (['--sched', 'cosin'], ['--sched', 'cosin', 'Nearest: cosine']),
         (['--sched', 'wsd', '--decay-epochs', '500'], ['--sched wsd', 'decay_epochs']),
         (['--config', '{bad}/unknown.yaml'], ['--config', 'unknown.yaml', "'epoch'", 'Nearest: epochs']),
@@ -269,9 +275,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_epoch(tmp_pat
     'flags',
     [
         ['--amp', '--amp-dtype', 'bfloat16'],
-        ['--amp', '--amp-dtype', 'float16', '--clip-grad', '1'],
-        ['--opt', 'sgd', '--momentum', '0.5', '--sched', 'none'],
-        ['--opt', 'lookahead_adamw', '--layer-decay', '0.7'],
+        ['--amp', '--amp-dtype', 'float16', '--clip-grad', '1', '--man-clip-grad', '1'],
+        ['--clip-mode', 'agc', '--clip-grad', '0.1', '--man-clip-grad', '0.1', '--curv-lr-scale', '2'],
+        ['--opt', 'hypsgd', '--momentum', '0.5', '--sched', 'none', '--lr', '0.03', '--man-clip-norm', 'euclidean'],
+        ['--opt', 'lookahead_hypadamw', '--layer-decay', '0.7'],
         ['--sched', 'wsd', '--cooldown-epochs', '1'],
         ['--mixup', '0.2', '--cutmix', '1', '--mixup-off-epoch', '1', '--grad-accum-steps', '2'],
         ['--workers', '1', '--no-aug', '--smoothing', '0'],
@@ -287,6 +294,7 @@ def test_options_that_work_together(tmp_path, capfd, flags):
     rows = summary(folder)
     assert len(rows) == 2 + ('--cooldown-epochs' in flags)
     assert rows[-1]['train_loss'] < 2.6
+    assert all(row[name] > 0 for row in rows for name in ('grad_norm', 'man_grad_norm'))
     assert {file.name for file in folder.iterdir()} == FILES | ({'test.json'} if '--val-split' in flags else set())
 
 
