@@ -24,9 +24,12 @@ def test_loaders_augment_the_training_split_alone():
     raw = torch.from_numpy(splits.val.images[:64]).float() / 255
     torch.testing.assert_close(image[:, 0], (raw - 0.5) / 0.5)
     assert target.tolist() == splits.val.targets[:64]
-    a, b = (next(iter(train))[0] for _ in range(2))
-    assert a.shape == b.shape == (64, 3, 8, 8)
-    assert not torch.equal(a, b)
+    batches = []
+    for epoch in (0, 1):
+        train.set_epoch(epoch)
+        batches.append(next(iter(train))[0])
+    assert batches[0].shape == batches[1].shape == (64, 3, 8, 8)
+    assert not torch.equal(*batches)
 
 
 def test_no_aug_only_resizes():

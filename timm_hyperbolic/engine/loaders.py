@@ -6,18 +6,27 @@ from typing import Any
 
 import torch
 from timm.data import Mixup, create_loader, create_transform
+from timm.data.loader import PrefetchLoader
 from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch.utils.data import Dataset
 from torchvision.transforms import RandomCrop
 
 from .data import Splits
 from .errors import UserError
-from .memory import create_memory_loaders
+from .memory import MemoryLoader, create_memory_loaders
+from .sampling import EpochLoader, TrainLoader
 
 __all__ = ['create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
 
 
-def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device):
+def create_loaders(
+    splits: Splits,
+    data_config: dict[str, Any],
+    args: argparse.Namespace,
+    device: torch.device,
+    rank: int = 0,
+    processes: int = 1,
+) -> tuple[TrainLoader, PrefetchLoader | MemoryLoader]:
     """Return the loaders of the training and the evaluation split: timm's, or with `--data-in-memory` our own.
 
     Raises:
@@ -26,11 +35,11 @@ def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.N
     if args.crop_padding is not None and args.train_crop_mode is not None:
         raise UserError(f'--crop-padding stands in place of --train-crop-mode {args.train_crop_mode}; give one')
     if args.data_in_memory:
-        return create_memory_loaders(splits, data_config, args, device)
+        return create_memory_loaders(splits, data_config, args, device, rank, processes)
     try:
         train = create_loader(
             splits.train,
-            batch_size=args.batch_size,
+            batch_size=args.batch_size // processes,
             is_training=True,
             no_aug=args.no_aug,
             train_crop_mode=args.train_crop_mode,
@@ -51,13 +60,17 @@ def create_loaders(splits: Splits, data_config: dict[str, Any], args: argparse.N
         raise UserError(f'--aa {args.aa}: {error}') from error
     if args.crop_padding is not None and not args.no_aug:
         _crop_with_padding(splits.train.transform.transforms, data_config, args.crop_padding)
-    return train, create_eval_loader(splits.val, data_config, args, device)
+    train = EpochLoader(train, args.batch_size, args.seed, rank, processes)
+    return train, create_eval_loader(splits.val, data_config, args, device, processes)
 
 
-def create_eval_loader(dataset: Dataset, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device):
-    """Return timm's loader of a split to evaluate on."""
+def create_eval_loader(
+    dataset: Dataset, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device, processes: int = 1
+) -> PrefetchLoader:
+    """Return timm's loader of a split, of this process's share of it, to evaluate on."""
     return create_loader(
         dataset,
+        distributed=processes > 1,
         batch_size=args.validation_batch_size or args.batch_size,
         interpolation=data_config['interpolation'],
         crop_pct=data_config['crop_pct'],
