@@ -10,6 +10,7 @@ from timm.task import ClassificationTask
 from torch import nn
 
 from timm_hyperbolic.engine import TrainingError, parse_options
+from timm_hyperbolic.engine.errors import Diverged
 from timm_hyperbolic.engine.loop import Loop
 from timm_hyperbolic.engine.report import Progress
 from timm_hyperbolic.layers import HyperbolicHead
@@ -47,6 +48,9 @@ def make_loop(model: nn.Module, *argv: str, lr: float = 0.1, ema: float | None =
 
 
 def train(loop: Loop, loader):
+    """Train for another epoch."""
+    if loop.state.batch:
+        loop.state = loop.state.next_epoch()
     with Progress(0, 1, len(loader), 50) as progress:
         return loop.train_one_epoch(loader, progress)
 
@@ -200,23 +204,90 @@ def test_adaptive_clipping_leaves_out_the_classifier_wherever_it_stands(net):
     assert clipped['body.weight'].norm() < 0.1 * free['body.weight'].norm()
 
 
-def test_a_loss_that_is_not_finite_stops_at_its_step(net):
-    loader = batches(4)
-    loader[2][0][0, 0] = torch.inf
-    loop = make_loop(net)
-    with pytest.raises(TrainingError, match=r'the training loss is (nan|inf) at step 3;') as error:
-        train(loop, loader)
-    assert '--lr' in str(error.value)
+def poisoned(count: int, *numbers: int):
+    loader = batches(count)
+    for number in numbers:
+        loader[number][0][0, 0] = torch.inf
+    return loader
 
 
-def test_losses_read_late_still_name_the_step(net):
-    """On a GPU losses are read once in `--log-interval` batches."""
-    loop = make_loop(net, '--log-interval', '4')
-    loop.task.device = torch.device('meta')  # any device but the CPU
-    loader = batches(4)
-    loader[1][0][0, 0] = torch.inf
-    with pytest.raises(TrainingError, match='at step 2;'):
+def test_a_step_that_is_not_finite_is_left_out_and_told(net, capsys):
+    """The other batches train as if the bad one had not been there, but for the place of the schedule."""
+    twin, loader = copy.deepcopy(net), poisoned(4, 2)
+    loop = make_loop(net, ema=0.5)
+    stats = train(loop, loader)
+    good = make_loop(twin, ema=0.5)
+    assert stats.loss == pytest.approx(train(good, [loader[i] for i in (0, 1, 3)]).loss)
+    for a, b in zip(loop.task.state_dict().values(), good.task.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert (loop.state.step, loop.state.skipped, loop.state.bad_in_row) == (4, 1, 0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('step 3: skipped, not finite: the images of the batch are not finite (training loss ')
+    assert '1 in a row, 1 in all' in line
+
+
+def test_the_moving_average_starts_after_the_first_step_that_was_made(net):
+    loop = make_loop(net, ema=1.0)
+    train(loop, poisoned(2, 0))
+    for a, b in zip(loop.task.trainable_module_ema.module.parameters(), net.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_one_bad_batch_spoils_its_step_alone_when_gradients_are_accumulated(net):
+    twin, loader = copy.deepcopy(net), poisoned(4, 1)
+    train(make_loop(net, '--grad-accum-steps', '2'), loader)
+    train(make_loop(twin, '--grad-accum-steps', '2'), loader[2:])
+    for a, b in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_gradient_that_is_not_finite_is_a_fault_too(net, capsys):
+    """The loss of the second batch is finite, its gradient is not; the parameter of which it is one is named."""
+    net.body.weight.register_hook(
+        lambda g, calls=[]: (calls.append(0), g * (torch.nan if len(calls) in (2, 3) else 1))[1]
+    )
+    before = copy.deepcopy(net.state_dict())
+    loop = make_loop(net, lr=0.0)
+    train(loop, batches(3))
+    assert loop.state.skipped == 1
+    assert 'first in the gradient, that of body.weight' in capsys.readouterr().err
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+def test_statistics_of_batch_normalisation_survive_a_bad_batch(net):
+    net.body = nn.Sequential(nn.Linear(12, 4), nn.BatchNorm1d(4))
+    twin, loader = copy.deepcopy(net), poisoned(3, 1)
+    train(make_loop(net), loader)
+    train(make_loop(twin), [loader[0], loader[2]])
+    for a, b in zip(net.state_dict().values(), twin.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_too_many_bad_steps_in_a_row_end_at_the_last_good_state(net):
+    twin, loader = copy.deepcopy(net), poisoned(6, 2, 3, 4)
+    train(make_loop(twin), loader[:2])
+    loop = make_loop(net, '--max-bad-steps', '3')
+    with pytest.raises(Diverged, match='3 steps in a row, up to step 5, were not finite'):
         train(loop, loader)
+    assert (loop.state.batch, loop.state.step, loop.state.bad_in_row, loop.state.skipped) == (2, 2, 0, 3)
+    for a, b in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(a, b)
+    loop = make_loop(copy.deepcopy(twin), '--max-bad-steps', '3')
+    train(loop, poisoned(6, 1, 2, 4, 5))  # two at a time
+    assert loop.state.skipped == 4
+
+
+def test_an_overflow_that_a_smaller_scale_mends_is_no_fault(net, capsys):
+    """The scaler leaves out the step itself, until there is no scale left to blame."""
+    scaler = torch.amp.GradScaler('cpu', init_scale=4.0)
+    net.body.weight.register_hook(lambda g: g * torch.inf)
+    before = copy.deepcopy(net.state_dict())
+    loop = make_loop(net, scaler=scaler)
+    for scale, skipped in ((2, 0), (1, 0), (0.5, 1)):
+        train(loop, batches(1))
+        assert (scaler.get_scale(), loop.state.skipped) == (scale, skipped)
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_an_evaluation_that_is_not_finite_stops_too(net):

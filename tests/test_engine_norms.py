@@ -1,36 +1,25 @@
-import torch
+import math
 
-from timm_hyperbolic.engine.norms import MeanNorms
-from timm_hyperbolic.optim import GradientNorms
+import pytest
 
-
-def norms(euclidean: float, manifold: float | None = None) -> GradientNorms:
-    return GradientNorms(torch.tensor(euclidean), None if manifold is None else torch.tensor(manifold))
+from timm_hyperbolic.engine.norms import add_norms, mean_norms
 
 
-def test_means_of_both():
-    mean = MeanNorms()
-    mean.add(norms(1.0, 10.0))
-    mean.add(norms(3.0, 30.0))
-    assert mean.read() == {'grad_norm': 2, 'man_grad_norm': 20}
+def test_means_over_steps():
+    sums = {}
+    for flat, points in ((1.0, 3.0), (2.0, 5.0)):
+        before, sums = sums, add_norms(sums, {'grad_norm': flat, 'man_grad_norm': points})
+        assert before != sums  # what a checkpoint holds is not changed behind its back
+    assert mean_norms(sums) == pytest.approx({'grad_norm': 1.5, 'man_grad_norm': 4.0})
 
 
-def test_without_points_there_is_one_norm_and_without_steps_none():
-    mean = MeanNorms()
-    assert mean.read() == {}
-    mean.add(norms(1.0))
-    assert mean.read() == {'grad_norm': 1}
+def test_no_steps_have_no_mean():
+    assert mean_norms({}) == {}
 
 
-def test_what_is_not_finite_does_not_count():
-    mean = MeanNorms()
-    for value in (1.0, torch.inf, torch.nan, 2.0):
-        mean.add(norms(value, 4.0))
-    assert mean.read() == {'grad_norm': 1.5, 'man_grad_norm': 4}
-
-
-def test_given_norms_are_not_changed():
-    mean, first = MeanNorms(), norms(1.0)
-    mean.add(first)
-    mean.add(norms(2.0))
-    assert first.euclidean.item() == 1
+@pytest.mark.parametrize('bad', [math.inf, math.nan])
+def test_a_norm_that_is_not_finite_does_not_count(bad):
+    sums = add_norms(add_norms({}, {'grad_norm': 2.0, 'man_grad_norm': bad}), {'grad_norm': bad, 'man_grad_norm': bad})
+    means = mean_norms(sums)
+    assert means['grad_norm'] == 2.0
+    assert math.isnan(means['man_grad_norm'])

@@ -23,7 +23,13 @@ KWARGS = {'embed_dim': 24, 'depth': 1, 'num_heads': 3, 'curvature': 0.5, 'margin
 
 
 def options(tmp_path, **kwargs) -> argparse.Namespace:
-    values = {'output': str(tmp_path), 'experiment': 'run', 'model': 'vit_tiny_patch4_hyp_all', 'img_size': None}
+    values = {
+        'output': str(tmp_path),
+        'experiment': 'run',
+        'resume': None,
+        'model': 'vit_tiny_patch4_hyp_all',
+        'img_size': None,
+    }
     return argparse.Namespace(**{**values, **kwargs})
 
 
@@ -70,7 +76,7 @@ def test_all_files_have_the_permissions_of_an_ordinary_file(folder):
     (folder.path / 'plain').touch()
     modes = {stat.S_IMODE(file.stat().st_mode) for file in folder.path.iterdir()}
     assert len(modes) == 1
-    names = {file.name for file in folder.path.iterdir()} - {'plain'}
+    names = {file.name for file in folder.path.iterdir()} - {'plain', '.lock'}
     assert names == {'args.yaml', 'config.json', 'model.safetensors', 'summary.csv'}
 
 

@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_replaced_and_no_batch_is_lost(tmp_path, capsys):
     assert same(epoch_of(loader_of(Squares(kill=kill), num_workers=1)), epoch_of(loader_of(Squares())))
     assert flag.exists()
     assert 'a loader process died' in (said := capsys.readouterr().err)
-    assert 'starting all again at batch' in said
+    assert 'starting all of them again' in said
 
 
 def test_a_worker_that_dies_again_and_again_ends_the_run():

@@ -1,5 +1,6 @@
 """The training command from the outside: what it prints, writes and returns."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,12 @@ from timm_hyperbolic.engine.loop import Loop
 
 ROOT = Path(__file__).parent.parent
 CIFAR100 = ROOT.parent / 'shared' / 'data' / 'cifar100'
-FILES = {'args.yaml', 'config.json', 'model.safetensors', 'summary.csv'}
+FILES = {'.lock', 'args.yaml', 'checkpoint-N.pt', 'config.json', 'model.safetensors', 'summary.csv'}
+
+
+def files_of(folder: Path) -> set[str]:
+    """Names of the files, without the numbers of steps."""
+    return {re.sub(r'-\d{8}\.', '-N.', file.name) for file in folder.iterdir()}
 
 
 def script(*argv: str, cwd: Path) -> subprocess.CompletedProcess:
@@ -33,7 +39,7 @@ def test_script_trains_on_the_digits_and_leaves_a_model_that_timm_loads(tmp_path
     done = script(*TINY, '--epochs', '12', '--log-interval', '2', cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
     (folder,) = (tmp_path / 'output' / 'train').iterdir()
-    assert {file.name for file in folder.iterdir()} == FILES
+    assert files_of(folder) == FILES
     assert folder.name.endswith('-vit_tiny_patch4_hyp_res-8')
 
     rows = summary(folder)
@@ -191,7 +197,7 @@ def test_max_steps_ends_the_run_with_everything_saved(tmp_path, capsys):
     assert status == 0
     assert len(summary(folder)) == 2
     assert 'after 7 steps' in capsys.readouterr().out
-    assert {file.name for file in folder.iterdir()} == FILES
+    assert files_of(folder) == FILES
 
 
 def test_a_run_starts_from_the_folder_of_another(tmp_path):
@@ -227,7 +233,10 @@ def test_interrupt_says_what_was_saved(tmp_path, capsys, monkeypatch):
     interrupt_in_epoch(monkeypatch, 1, KeyboardInterrupt())
     status, folder = run(tmp_path, steps=None)
     assert status == 130
-    assert f'train_hyp.py: interrupted: {folder} holds the model after epoch 1\n' == capsys.readouterr().err
+    assert (
+        f'train_hyp.py: interrupted: {folder} holds the model after epoch 1; go on with --resume {folder}\n'
+        == capsys.readouterr().err
+    )
     timm.create_model(f'local-dir:{folder}', pretrained=True)
 
 
@@ -244,7 +253,7 @@ def test_interrupt_in_the_first_epoch(tmp_path, capsys, monkeypatch):
     status, folder = run(tmp_path, steps=None)
     assert status == 130
     assert 'no epoch was done' in capsys.readouterr().err
-    assert [file.name for file in folder.iterdir()] == ['args.yaml']  # written before the first step
+    assert files_of(folder) == {'.lock', 'args.yaml'}  # written before the first step
 
 
 def test_interrupt_before_training(tmp_path, capsys, monkeypatch):
@@ -253,22 +262,35 @@ def test_interrupt_before_training(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == 'train_hyp.py: interrupted: nothing was saved\n'
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_epoch(tmp_path, capsys, monkeypatch):
+def poison(monkeypatch, *bad: int) -> None:
+    """Make the training loss of some batches, counted from 1, not a number."""
     forward, calls = ClassificationTask.forward, []
 
     def patched(self, image, target):
         calls.append(None)
         result = forward(self, image, target)
-        return {**result, 'loss': result['loss'] * torch.nan} if len(calls) == 7 else result
+        return {**result, 'loss': result['loss'] * torch.nan} if len(calls) in bad else result
 
     monkeypatch.setattr(ClassificationTask, 'forward', patched)
-    status, folder = run(tmp_path, steps=None)
-    (line,) = capsys.readouterr().err.splitlines()
+
+
+def test_losses_that_are_not_finite_end_the_run_with_the_last_good_state(tmp_path, capsys, monkeypatch):
+    poison(monkeypatch, *range(7, 99))
+    status, folder = run(tmp_path, '--max-bad-steps', '3', steps=None)
+    *told, line = capsys.readouterr().err.splitlines()
     assert status == 1
-    assert 'the training loss is nan at step 7' in line
+    assert len(told) == 3
+    assert all('skipped, not finite: first in the loss' in text for text in told)
+    saved = folder / 'checkpoint-00000006.pt'
+    assert (
+        f'3 steps in a row, up to step 9, were not finite; the last good state, that after step 6, is in {saved}'
+        in line
+    )
     assert '--lr' in line
-    assert len(summary(folder)) == 1
-    timm.create_model(f'local-dir:{folder}', pretrained=True)
+    monkeypatch.undo()
+    status, _ = run(tmp_path, '--resume', str(saved), steps=None, tiny=False)
+    assert status == 0
+    assert [row['skipped_steps'] for row in summary(folder)][:2] == [0, 3]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +317,7 @@ def test_options_that_work_together(tmp_path, capfd, flags):
     assert len(rows) == 2 + ('--cooldown-epochs' in flags)
     assert rows[-1]['train_loss'] < 2.6
     assert all(row[name] > 0 for row in rows for name in ('grad_norm', 'man_grad_norm'))
-    assert {file.name for file in folder.iterdir()} == FILES | ({'test.json'} if '--val-split' in flags else set())
+    assert files_of(folder) == FILES | ({'test.json'} if '--val-split' in flags else set())
 
 
 def test_compiled_model_is_saved_under_its_own_names(tmp_path):

@@ -1,7 +1,9 @@
 """The training command: from options to a trained model in a folder."""
 
 import argparse
+import os
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 from timm.scheduler import create_scheduler_v2
@@ -9,9 +11,11 @@ from timm.scheduler.scheduler import Scheduler
 from timm.task import ClassificationTask
 from timm.utils import random_seed
 
+from .checkpoint import Checkpoints, check_options, find_shared_checkpoint, restore
 from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
-from .errors import EngineError, UserError
+from .distributed import Processes, wrap_task
+from .errors import Diverged, EngineError, Interrupted, TrainingError, UserError
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
 from .model import create_model, load_initial_checkpoint, resolve_data_config
@@ -19,7 +23,9 @@ from .optimizer import create_optimizer
 from .options import parse_options
 from .output import OutputFolder
 from .report import Progress, curvature_summary, final_table
+from .sampling import TrainLoader
 from .selection import Result
+from .stop import StopRequest
 
 __all__ = ['main', 'train']
 
@@ -32,17 +38,23 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> int:
         prog: name of the program in help and messages, by default that of the running script.
 
     Returns:
-        0; 2 for input that cannot be trained on; 1 for a run that failed; 130 for one interrupted.
+        0; 2 for input that cannot be trained on; 1 for a run that failed; 130 for one interrupted, 143 for one that
+        SIGTERM ended.
     """
     prog = prog or Path(sys.argv[0]).name
     try:
         train(parse_options(argv, prog))
+    except Interrupted as error:
+        print(f'{prog}: interrupted: {error}', file=sys.stderr)
+        return error.exit_status
     except EngineError as error:
         print(f'{prog}: error: {" ".join(str(error).split())}', file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         print(f'{prog}: interrupted: {str(interrupt) or "nothing was saved"}', file=sys.stderr)
         return 130
+    finally:
+        Processes.end()
     return 0
 
 
@@ -53,27 +65,47 @@ def train(args: argparse.Namespace) -> Path:
     average with `--model-ema`. Options that were left open (`num_classes`, `val_split`, `workers`, ...)
     are filled in and written to `args.yaml`.
 
+    Under torchrun, every process calls it; the first one writes and prints.
+
     Raises:
         UserError: something that `args` name does not exist or does not fit; nothing was written.
-        TrainingError: the loss was not finite, or the folder could not be written.
-        KeyboardInterrupt: with a message that says what was saved.
+        TrainingError: too many losses were not finite, or the folder could not be written.
+        Interrupted: by SIGTERM or SIGINT, after the step at hand was saved.
+        KeyboardInterrupt: by a second SIGINT, or before training began; the message says what was saved.
     """
-    device = resolve_device(args.device)
+    processes = Processes.start(resolve_device(args.device))
+    with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
+        return _train(args, processes)
+
+
+def _train(args: argparse.Namespace, processes: Processes) -> Path:
+    device = processes.device
+    processes.check(args)
     autocast, scaler = create_autocast(args, device), create_scaler(args, device)
-    folder = OutputFolder.of(args)
+    folder = OutputFolder.shared(args, processes)
+    try:
+        return _train_in(folder, args, processes, autocast, scaler)
+    finally:
+        folder.close()
+
+
+def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Processes, autocast, scaler) -> Path:
+    device = processes.device
+    checkpoint = find_shared_checkpoint(args.resume, folder, processes) if args.resume else None
+    args.resume = None  # what follows belongs to the run, however it was started
     random_seed(args.seed)
 
     splits = create_splits(args)
-    model = create_model(args, splits.num_classes)
-    if args.initial_checkpoint:
+    model = create_model(args, splits.num_classes, pretrained=args.pretrained and checkpoint is None)
+    if args.initial_checkpoint and checkpoint is None:
         load_initial_checkpoint(model, args.initial_checkpoint, args.model)
     data_config = resolve_data_config(model, args)
     check_splits(splits, model.num_classes, data_config['input_size'][0], args)
-    mixup = create_mixup(args, model.num_classes)
+    mixup = create_mixup(args, model.num_classes, processes.count)
     args.val_split, args.test_split = splits.val_name, splits.test_name
     args.num_classes, args.device = model.num_classes, str(device)
     args.workers = default_workers(device) if args.workers is None else args.workers
-    train_loader, val_loader = create_loaders(splits, data_config, args, device)
+    train_loader, val_loader = create_loaders(splits, data_config, args, device, processes.rank, processes.count)
 
     model.to(device)
     task = ClassificationTask(
@@ -90,50 +122,105 @@ def train(args: argparse.Namespace) -> Path:
     if args.torchcompile:
         task.compile(backend=args.torchcompile)
         task.compile_ema(backend=args.torchcompile)
+    wrap_task(task, processes)
+    loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup, processes)
+    if checkpoint is not None:
+        # A run that stopped in an epoch has written that epoch's model over the best one if it was better.
+        check_options(checkpoint, args, fixed=['max_steps'] if splits.keeps_best else [])
+        restore(loop, checkpoint)
+        folder.rows = checkpoint['rows']
 
     folder.create(args)
     parameters = sum(p.numel() for p in model.parameters())
+    where = f'{device}' if processes.count == 1 else f'{processes.count} processes, the first on {device}'
     print(
-        f'{args.model}: {parameters:,} parameters, {model.num_classes} classes, on {device}\n'
+        f'{args.model}: {parameters:,} parameters, {model.num_classes} classes, on {where}\n'
         f'{splits}; output in {folder.path}',
         flush=True,
     )
-    loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup)
+    if checkpoint is not None:
+        print(f'going on after step {loop.step}, batch {loop.state.batch} of epoch {loop.state.epoch + 1}', flush=True)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
     result = Result(folder, splits, saved, args, data_config)
+    checkpoints = Checkpoints(folder, loop, args)
     try:
-        _run(loop, train_loader, val_loader, epochs, result)
+        with StopRequest() as request:
+            _watch(loop, checkpoints, request)
+            _run(loop, train_loader, val_loader, epochs, checkpoints, result)
+    except Diverged as error:
+        path = checkpoints.save()
+        kept = f'the last good state, that after step {loop.step}, is in {path}' if path else 'see the checkpoints'
+        raise TrainingError(
+            f'{error}; {kept}. Start a new run from it by --initial-checkpoint, with a smaller --lr, --clip-grad 1, '
+            'a longer warm-up, or --amp-dtype bfloat16 with --amp'
+        ) from error
     except KeyboardInterrupt as interrupt:
         done = f'{folder.path} holds {result.kept}' if folder.rows else 'no epoch was done'
-        raise KeyboardInterrupt(done) from interrupt
+        raise KeyboardInterrupt(f'{done}; go on with --resume {folder.path}') from interrupt
     return folder.path
 
 
-def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> None:
+def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest) -> None:
+    """Have the loop save every `--checkpoint-every` steps, and save and leave when it is asked to stop."""
+    every = loop.args.checkpoint_every
+
+    def leave() -> None:
+        path, folder = checkpoints.save(), checkpoints.folder.path
+        kept = (
+            f'saved after step {loop.step}' if path or not checkpoints.folder.writes else 'older checkpoints are kept'
+        )
+        raise request.interrupted(f'{kept}; go on with --resume {folder}')
+
+    def on_step() -> None:
+        if loop.stopping:
+            leave()
+        if every and loop.step % every == 0 and not loop.state.bad_in_row:
+            checkpoints.save()
+
+    def on_eval_batch() -> None:
+        # Several processes agree at the next step of training, so that none waits for one that has left.
+        if request.signal and loop.processes.count == 1:
+            leave()
+
+    loop.stop_wanted = lambda: bool(request.signal)
+    loop.on_step, loop.on_eval_batch = on_step, on_eval_batch
+
+
+def _run(
+    loop: Loop,
+    train_loader: TrainLoader,
+    val_loader,
+    epochs: int,
+    checkpoints: Checkpoints,
+    result: Result,
+) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
     args = loop.args
-    images = seconds = 0
-    for epoch in range(epochs):
+    while loop.state.epoch < epochs:
+        epoch = loop.state.epoch
         if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
             loop.mixup.mixup_enabled = False
         batches = len(train_loader)
         if args.max_steps is not None:
-            batches = min(batches, (args.max_steps - loop.step) * args.grad_accum_steps)
+            batches = min(batches, loop.state.batch + (args.max_steps - loop.step) * args.grad_accum_steps)
+        train_loader.set_epoch(epoch, loop.state.batch)
         with Progress(epoch, epochs, batches, args.log_interval) as progress:
             stats = loop.train_one_epoch(train_loader, progress)
+        last = loop.done or epoch + 1 == epochs
+        if loop.done:
+            checkpoints.save()  # from where a larger --max-steps goes on
         metrics = loop.evaluate(val_loader)
-        images, seconds = images + stats.images, seconds + stats.seconds
-        result.add(
-            {
-                'epoch': epoch,
-                'train_loss': stats.loss,
-                **{f'eval_{name}': value for name, value in metrics.items()},
-                'lr': stats.lr,
-                **stats.norms,
-                'images_per_second': stats.images / stats.seconds,
-                **curvature_summary(result.saved),
-            }
-        )
+        row = {
+            'epoch': epoch,
+            'train_loss': stats.loss,
+            **{f'eval_{name}': value for name, value in metrics.items()},
+            'lr': stats.lr,
+            **stats.norms,
+            'skipped_steps': loop.state.skipped,
+            'images_per_second': stats.images / stats.seconds,
+            **curvature_summary(result.saved),
+        }
+        result.add(row, last)
         print(
             f'epoch {epoch + 1}/{epochs}  train loss {stats.loss:.4f}  eval loss {metrics["loss"]:.4f}  '
             f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',
@@ -141,9 +228,15 @@ def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> N
         )
         if loop.done:
             break
+        loop.state = loop.state.next_epoch()
+        checkpoints.save()
+    # All is saved, and the best epoch's weights may take the place of the last one's.
+    loop.on_eval_batch = lambda: None
     split, metrics = result.finish(loop)
+    state = loop.state
+    speed = (state.run_images + state.images) / (state.run_seconds + state.seconds)
     print(f'\n{args.model} on {args.dataset or args.data_dir}, split {split}, after {loop.step} steps')
-    print(final_table(result.saved, metrics, images / seconds))
+    print(final_table(result.saved, metrics, speed))
     print(f'saved: {result}')
 
 

@@ -1,6 +1,6 @@
-"""The two ways in which a run ends early with a message instead of a traceback."""
+"""The ways in which a run ends early with a message instead of a traceback."""
 
-__all__ = ['EngineError', 'TrainingError', 'UserError']
+__all__ = ['Diverged', 'EngineError', 'Interrupted', 'TrainingError', 'UserError']
 
 
 class EngineError(Exception):
@@ -16,4 +16,16 @@ class UserError(EngineError):
 
 
 class TrainingError(EngineError):
-    """A run that began and cannot go on: a loss that is not finite, a disk that is full."""
+    """A run that began and cannot go on: losses that are not finite, a disk that is full."""
+
+
+class Diverged(TrainingError):
+    """Steps in a row that were not finite. What was good before is still there to be saved."""
+
+
+class Interrupted(EngineError):
+    """A run that was asked to stop and has saved its state. It leaves as a program does that a signal has ended."""
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + signal

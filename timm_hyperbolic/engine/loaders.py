@@ -107,7 +107,7 @@ def default_workers(device: torch.device) -> int:
     return min(2, cores - 1) if device.type == 'cpu' else min(8, cores)
 
 
-def create_mixup(args: argparse.Namespace, num_classes: int) -> Mixup | None:
+def create_mixup(args: argparse.Namespace, num_classes: int, processes: int = 1) -> Mixup | None:
     """Return timm's mixup and cutmix of whole batches, None where neither is on.
 
     Raises:
@@ -115,7 +115,7 @@ def create_mixup(args: argparse.Namespace, num_classes: int) -> Mixup | None:
     """
     if not (args.mixup or args.cutmix):
         return None
-    if args.batch_size % 2:
+    if args.batch_size // processes % 2:
         raise UserError(f'--batch-size {args.batch_size}: --mixup and --cutmix pair images and need an even number')
     return Mixup(
         mixup_alpha=args.mixup,

@@ -20,12 +20,13 @@ __all__ = ['create_model', 'load_initial_checkpoint', 'resolve_data_config']
 _MODEL_WEIGHTS = 'model.safetensors'
 
 
-def create_model(args: argparse.Namespace, num_classes: int | None) -> nn.Module:
+def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: bool | None = None) -> nn.Module:
     """Create the model that `args` describe.
 
     Args:
         args: options of the run.
         num_classes: those of the data set, used where `--num-classes` is not given.
+        pretrained: load timm's weights, None as `args` say.
 
     Raises:
         UserError: an unknown model, or a keyword or value that the model refuses.
@@ -40,7 +41,10 @@ def create_model(args: argparse.Namespace, num_classes: int | None) -> nn.Module
     }
     size = {'img_size': args.img_size, 'in_chans': args.in_chans}
     try:
-        model = timm.create_model(**resolve_model_input_args(args.model, size, **kwargs), pretrained=args.pretrained)
+        model = timm.create_model(
+            **resolve_model_input_args(args.model, size, **kwargs),
+            pretrained=args.pretrained if pretrained is None else pretrained,
+        )
         if args.grad_checkpointing:
             model.set_grad_checkpointing()
     # What a model says about a keyword that it does not take, or weights that it does not have.

@@ -1,33 +1,19 @@
-"""Mean gradient norms of an epoch."""
+"""Mean gradient norms of an epoch, as plain numbers that a checkpoint can keep."""
 
-import torch
+import math
 
-from ..optim import GradientNorms
-
-__all__ = ['MeanNorms']
+__all__ = ['add_norms', 'mean_norms']
 
 
-class MeanNorms:
-    """Means of gradient norms over steps, left on the device until `read`, so that no step waits for its own norms.
+def add_norms(sums: dict[str, tuple[float, int]], norms: dict[str, float]) -> dict[str, tuple[float, int]]:
+    """Return the sum and the count of every norm with those of another step.
 
     A norm that is not finite, such as that of a step which the loss scaler leaves out, does not count.
     """
+    total = {name: sums.get(name, (0.0, 0)) for name in norms}
+    return {name: (s + norms[name], n + 1) if math.isfinite(norms[name]) else (s, n) for name, (s, n) in total.items()}
 
-    def __init__(self) -> None:
-        self._sums: list[torch.Tensor] = []
-        self._counts: list[torch.Tensor] = []
 
-    def add(self, norms: GradientNorms) -> None:
-        """Add the norms of a step."""
-        for index, norm in enumerate(norm for norm in norms if norm is not None):
-            if index == len(self._sums):
-                self._sums.append(torch.zeros_like(norm))
-                self._counts.append(torch.zeros_like(norm))
-            finite = norm.isfinite()
-            self._sums[index] += torch.where(finite, norm, 0)
-            self._counts[index] += finite
-
-    def read(self) -> dict[str, float]:
-        """Return the means: `grad_norm`, and `man_grad_norm` if there are points on a manifold."""
-        means = [(total / count).item() for total, count in zip(self._sums, self._counts, strict=True)]
-        return dict(zip(('grad_norm', 'man_grad_norm'), means, strict=False))
+def mean_norms(sums: dict[str, tuple[float, int]]) -> dict[str, float]:
+    """Return the means, NaN for a norm that was never finite."""
+    return {name: s / n if n else math.nan for name, (s, n) in sums.items()}

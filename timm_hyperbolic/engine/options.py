@@ -12,6 +12,7 @@ import yaml
 
 from .argtypes import KeyValues, nearest
 from .errors import UserError
+from .output import ARGS
 from .parser import create_parser
 from .recipes import DATASET_DEFAULTS
 
@@ -35,6 +36,7 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     options = {action.dest: action for action in parser._actions if action.dest != 'help'}
     given = read_command_line(parser, argv)
     config = _read_config(given['config'], options) if given.get('config') else {}
+    config = {**_options_to_resume(given, options), **config}
 
     values = {key: action.default for key, action in options.items() if key not in _NOT_IN_CONFIG}
     chosen = {**config, **given}
@@ -65,6 +67,20 @@ def read_command_line(parser: argparse.ArgumentParser, argv: list[str] | None = 
     if folder is not None and given.setdefault('data_dir', folder) != folder:
         raise UserError(f'two data folders: {folder} and --data-dir {given["data_dir"]}; give one')
     return given
+
+
+def _options_to_resume(given: dict[str, Any], options: dict[str, argparse.Action]) -> dict[str, Any]:
+    """Return the options of the run that `--resume` names by its folder, or by a checkpoint in it."""
+    path = given.get('resume')
+    if path == 'auto' and not given.get('experiment'):
+        raise UserError('--resume auto needs --experiment, the name of the run to go on with')
+    if path is None or path == 'auto':
+        return {}
+    if not Path(path).exists():
+        raise UserError(f'--resume {path}: no such file or folder')
+    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    values = _read_config(str(folder / ARGS), options) if (folder / ARGS).is_file() else {}
+    return {**values, 'output': str(folder.absolute().parent), 'experiment': folder.absolute().name}
 
 
 def _read_config(path: str, options: dict[str, argparse.Action]) -> dict[str, Any]:

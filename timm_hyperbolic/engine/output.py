@@ -13,12 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from timm.models import safe_model_name
 from timm.models._hub import save_for_hf
 from torch import nn
 
+from .distributed import Processes
 from .errors import TrainingError, UserError
+from .lock import FolderLock
 
 __all__ = ['ARGS', 'MODEL', 'SUMMARY', 'TEST', 'OutputFolder']
 
@@ -26,6 +29,7 @@ ARGS = 'args.yaml'
 MODEL = 'model.safetensors'
 SUMMARY = 'summary.csv'
 TEST = 'test.json'
+_SCRATCH = '.unfinished-'
 
 
 class OutputFolder:
@@ -33,14 +37,21 @@ class OutputFolder:
 
     Args:
         path: the folder, which need not exist.
+        resumed: whether it may hold a run, to go on with.
+        writes: whether this process writes; of several that train together one does.
 
     Raises:
         UserError: the folder cannot be written, or holds another run.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resumed: bool = False, writes: bool = True) -> None:
         self.path = path
+        self.resumed = resumed
+        self.writes = writes
+        self.lock = FolderLock(path)
         self.rows: list[dict[str, Any]] = []
+        if not writes:
+            return
         try:
             existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
         except OSError as error:  # a name too long, a folder that may not be looked into
@@ -49,8 +60,14 @@ class OutputFolder:
             raise UserError(f'--output: cannot make the folder {path}: {existing} is a file')
         if not os.access(existing, os.W_OK | os.X_OK):
             raise UserError(f'--output: cannot write into {existing}')
-        if (path / ARGS).exists():
-            raise UserError(f'--experiment: {path} already holds a run; choose another name, or remove the folder')
+        self._check_empty()
+
+    def _check_empty(self) -> None:
+        if not self.resumed and (self.path / ARGS).exists():
+            raise UserError(
+                f'--experiment: {self.path} already holds a run; choose another name, go on with it by --resume auto, '
+                'or remove the folder'
+            )
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> 'OutputFolder':
@@ -62,19 +79,36 @@ class OutputFolder:
         path, count = Path(args.output) / name, 1
         while not args.experiment and path.exists():  # two runs in one second
             path, count = path.with_name(f'{name}-{count}'), count + 1
-        return cls(path)
+        return cls(path, resumed=_goes_on_in(args.resume, path))
+
+    @classmethod
+    def shared(cls, args: argparse.Namespace, processes: Processes) -> 'OutputFolder':
+        """Return the folder of a run of several processes: the first one names it, and alone writes into it."""
+        own = cls.of(args) if processes.first else None
+        path = processes.from_first(None if own is None else str(own.path))
+        return cls(Path(path), writes=False) if own is None else own
 
     def create(self, args: argparse.Namespace) -> None:
-        """Make the folder and write the resolved options into it.
+        """Make the folder, lock it until `close` or the end of the process, and write the resolved options into it.
 
         Raises:
-            UserError: the folder cannot be made.
+            UserError: the folder cannot be made, or another run is writing into it.
         """
+        if not self.writes:
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire()
+            self._check_empty()  # another run may have come first
+            for left in self.path.glob(f'{_SCRATCH}*'):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
             self._write(ARGS, yaml.safe_dump(vars(args), sort_keys=True))
         except (OSError, TrainingError) as error:
             raise UserError(f'--output: cannot make the folder {self.path}: {error}') from error
+
+    def close(self) -> None:
+        """Let other runs write into the folder."""
+        self.lock.release()
 
     def append_summary(self, row: dict[str, Any]) -> None:
         """Add the metrics of an epoch to the table of all of them."""
@@ -97,13 +131,24 @@ class OutputFolder:
             data_config: how its input is prepared.
             classes: names of the classes by label.
         """
+        if not self.writes:
+            return
         config = {'label_names': classes} if classes and len(classes) == model.num_classes else {}
         with self._scratch() as scratch:
             save_for_hf(model, str(scratch), model_config=config, data_config=data_config, safe_serialization=True)
             # safetensors makes its file readable by the owner alone, whatever the umask.
             (scratch / MODEL).chmod((scratch / 'config.json').stat().st_mode)
 
+    def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
+        """Write a checkpoint that torch loads with `weights_only=True`."""
+        if not self.writes:
+            return
+        with self._scratch() as scratch:
+            torch.save(content, scratch / name)
+
     def _write(self, name: str, text: str) -> None:
+        if not self.writes:
+            return
         with self._scratch() as scratch:
             (scratch / name).write_text(text, encoding='utf-8')
 
@@ -111,15 +156,34 @@ class OutputFolder:
     def _scratch(self) -> Iterator[Path]:
         """Give a folder whose files replace those of the run, once all of them are complete and on the disk."""
         try:
-            scratch = Path(tempfile.mkdtemp(prefix='.unfinished-', dir=self.path))
+            scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=self.path))
             try:
                 yield scratch
                 for file in scratch.iterdir():
-                    with file.open('rb') as stream:
-                        os.fsync(stream.fileno())
+                    _sync(file)
                 for file in scratch.iterdir():
                     file.replace(self.path / file.name)
+                _sync(self.path)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # torch's writer has no error of its own for a full disk
             raise TrainingError(f'cannot write into {self.path}: {error}') from error
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    if path.is_dir() and os.name == 'nt':  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _goes_on_in(resume: str | None, path: Path) -> bool:
+    """Whether `--resume` names the run in the folder `path`: else its checkpoint begins a new one."""
+    if resume in (None, 'auto'):
+        return resume == 'auto'
+    source = Path(resume)
+    return (source if source.is_dir() else source.parent).resolve() == path.resolve()

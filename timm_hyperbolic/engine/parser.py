@@ -346,7 +346,9 @@ def _add_run_options(group) -> None:
     group.add_argument(
         '-c', '--config', metavar='FILE', help='YAML file of option values, such as the args.yaml of a run'
     )
-    group.add_argument('-b', '--batch-size', type=whole(1), default=128, metavar='N', help='images in a batch')
+    group.add_argument(
+        '-b', '--batch-size', type=whole(1), default=128, metavar='N', help='images in a batch, over all processes'
+    )
     group.add_argument(
         '-vb',
         '--validation-batch-size',
@@ -386,6 +388,26 @@ def _add_run_options(group) -> None:
         '--experiment',
         metavar='NAME',
         help='folder of this run, in --output (default: time, model and image size)',
+    )
+    group.add_argument(
+        '--resume',
+        metavar='PATH',
+        help='go on from a checkpoint, or from the newest one in the folder of a run, whose options then are the '
+        'defaults; "auto": from the newest in the folder of --experiment, or anew if there is none',
+    )
+    group.add_argument(
+        '--checkpoint-every',
+        type=whole(1),
+        metavar='N',
+        help='write a checkpoint every N steps, besides the one after each epoch',
+    )
+    group.add_argument('--keep', type=whole(1), default=2, metavar='K', help='checkpoints to keep, the newest')
+    group.add_argument(
+        '--max-bad-steps',
+        type=whole(1),
+        default=10,
+        metavar='N',
+        help='steps whose loss or gradient is not finite are left out; stop after N of them in a row',
     )
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 from .errors import TrainingError
 from .seeding import derive_seed, seed_generators
 
-__all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader']
+__all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'replace_dead_workers']
 
 _MAX_RESTARTS = 3  # of the worker processes, without a batch in between
 
@@ -151,16 +151,11 @@ class EpochLoader:
                     number, failures = number + 1, 0
                     yield batch
                 return
-            # A death shows as what the loader says of it, or as a broken connection to the dead process.
-            except (RuntimeError, OSError, EOFError) as error:
-                if not self._worker_died():
-                    raise
+            except _DEATHS as error:
                 failures += 1
-                reason = f'a loader process died ({" ".join(str(error).split()) or type(error).__name__})'
-                if failures > _MAX_RESTARTS or self.batches is None:
-                    raise TrainingError(f'batch {number + 1}: {reason}; try --workers 0') from error
-                print(f'{reason}; starting all again at batch {number + 1}', file=sys.stderr, flush=True)
-                self._stop_workers()
+                # From a stream nothing can be had again without reading it from the start.
+                last = failures > _MAX_RESTARTS or self.batches is None
+                _replace_workers(self.loader, error, f'batch {number + 1}', last)
 
     def _from(self, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         if isinstance(self.loader.random_erasing, _SeededErasing):
@@ -184,12 +179,38 @@ class EpochLoader:
                 handler = None
             yield batch
 
-    def _worker_died(self) -> bool:
-        workers = getattr(self.loader.loader._iterator, '_workers', ())
-        for worker in workers:
-            worker.join(timeout=0.1)
-        return any(not worker.is_alive() for worker in workers)
 
-    def _stop_workers(self) -> None:
-        iterator, self.loader.loader._iterator = self.loader.loader._iterator, None
-        iterator._shutdown_workers()
+# A worker's death shows as what the loader says of it, or as a broken connection to the dead process.
+_DEATHS = (RuntimeError, OSError, EOFError)
+
+
+def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
+    """Return `run()`, which goes through all of `loader`; it is called again where a worker process died.
+
+    Raises:
+        TrainingError: one died again and again.
+    """
+    failures = 0
+    while True:
+        try:
+            return run()
+        except _DEATHS as error:
+            failures += 1
+            _replace_workers(loader, error, what, failures > _MAX_RESTARTS)
+
+
+def _replace_workers(loader, error: Exception, where: str, last: bool) -> None:
+    """Stop the workers, so that the next iteration starts new ones, or raise `error` if none of them is dead."""
+    inner = getattr(loader, 'loader', None)
+    iterator = getattr(inner, '_iterator', None)
+    workers = getattr(iterator, '_workers', ())
+    for worker in workers:
+        worker.join(timeout=0.1)
+    if all(worker.is_alive() for worker in workers):
+        raise error
+    reason = f'{where}: a loader process died ({" ".join(str(error).split()) or type(error).__name__})'
+    if last:
+        raise TrainingError(f'{reason}; try --workers 0') from error
+    print(f'{reason}; starting all of them again', file=sys.stderr, flush=True)
+    inner._iterator = None
+    iterator._shutdown_workers()

@@ -1,6 +1,7 @@
 """Which epoch of a run is its result, and the one look at the test split."""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +9,7 @@ from timm.models import load_state_dict
 from torch import nn
 
 from .data import Splits
+from .errors import TrainingError
 from .loaders import create_eval_loader
 from .loop import Loop
 from .output import MODEL, OutputFolder
@@ -55,11 +57,25 @@ class Result:
         self.args = args
         self.data_config = data_config
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Save the model of an epoch if it is the result so far, and the row of metrics in any case."""
-        if not self.splits.keeps_best or best_epoch([*self.folder.rows, row], self.args.eval_metric) is row:
-            self.folder.save_model(self.saved, data_config=self.data_config, classes=self.splits.classes)
-        self.folder.append_summary(row)
+    def add(self, row: dict[str, Any], last: bool = False) -> None:
+        """Save the row of metrics of an epoch, and its model if it is the result so far.
+
+        Where they cannot be written, the next epoch tries again, if what it writes is not the best model: that would
+        be gone by then.
+
+        Raises:
+            TrainingError: they cannot be written, and this is the best epoch so far, or the `last` one.
+        """
+        keeps_best = self.splits.keeps_best
+        kept = not keeps_best or best_epoch([*self.folder.rows, row], self.args.eval_metric) is row
+        try:
+            self.folder.append_summary(row)
+            if kept:
+                self.folder.save_model(self.saved, data_config=self.data_config, classes=self.splits.classes)
+        except TrainingError as error:
+            if last or (kept and keeps_best):
+                raise
+            print(f'{error}; tried again after the next epoch', file=sys.stderr, flush=True)
 
     def finish(self, loop: Loop) -> tuple[str, dict[str, float]]:
         """Put the result into the saved model, evaluate it on the test split if there is one and write `test.json`.
@@ -73,7 +89,9 @@ class Result:
             self.saved.load_state_dict(load_state_dict(str(self.folder.path / MODEL)))
         if splits.test is None:
             return splits.val_name, {name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')}
-        metrics = loop.evaluate(create_eval_loader(splits.test, self.data_config, self.args, loop.task.device))
+        processes = loop.processes
+        loader = create_eval_loader(splits.test, self.data_config, self.args, processes.device, processes.count)
+        metrics = loop.evaluate(loader)
         about = {'split': splits.test_name, 'images': len(splits.test), 'epoch': row['epoch']}
         self.folder.save_test({**about, 'chosen_by': f'{self.args.eval_metric} on {self.chosen_on}', **metrics})
         return splits.test_name, metrics
