@@ -19,7 +19,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ['--model', 'vit_tiny_patch4_hyp_all', '--model-kwargs', 'embed_dim=24', 'depth=2', 'num_heads=3']
 BASE = [*MODEL, '--img-size', '8', '-b', '96', '--epochs', '3', '--lr', '3e-3', '--drop', '0.1', '--drop-path', '0.1']
-BASE += ['--model-ema', '--model-ema-decay', '0.9', '--log-interval', '1', '--checkpoint-every', '2', '--device', 'cpu']
+BASE += ['--model-ema', '--model-ema-decay', '0.9', '--log-interval', '1', '--checkpoint-every', '1', '--device', 'cpu']
 CASES = {
     'plain': [],
     'accumulation': ['--grad-accum-steps', '4'],
@@ -118,8 +118,9 @@ def compare(case: str, kills: int, seed: int, output: Path) -> list[str]:
     run(command(output, f'{case}-whole', CASES[case]))
     argv = command(output, f'{case}-killed', CASES[case])
     for number in range(kills):
-        # Of 42 batches, so that the last kill still meets a run at work.
-        print(f'{case}: kill {number + 1} after "{run_and_kill(argv, generator, max(1, 60 // kills))}"', flush=True)
+        # An epoch has 14 batches; part of those that a killed run made are made again.
+        last = run_and_kill(argv, generator, max(1, (120 if 'accum' in ' '.join(argv) else 60) // kills))
+        print(f'{case}: kill {number + 1} after "{last}"', flush=True)
     run(argv)
     return differences(output / f'{case}-whole', output / f'{case}-killed')
 

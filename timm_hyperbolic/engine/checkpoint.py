@@ -15,11 +15,13 @@ from typing import Any
 
 import torch
 import yaml
+from timm.utils import unwrap_model
 
 from .distributed import Processes
 from .errors import TrainingError, UserError
 from .loop import Loop, State
 from .output import OutputFolder
+from .sharding import load, shard_optimizer_state, to_whole
 
 __all__ = ['Checkpoints', 'check_options', 'find_checkpoint', 'find_shared_checkpoint', 'read_checkpoint', 'restore']
 
@@ -34,6 +36,7 @@ FREE_OPTIONS = {
     'device',
     'eval_metric',
     'experiment',
+    'fsdp',
     'initial_checkpoint',
     'keep',
     'log_interval',
@@ -83,7 +86,7 @@ class Checkpoints:
         }
         name = f'checkpoint-{loop.state.step:08d}.pt'
         try:
-            self.folder.save_checkpoint(name, content)
+            self.folder.save_checkpoint(name, to_whole(content) if loop.sharded else content)
         except TrainingError as error:
             print(f'{error}; the checkpoint of step {loop.state.step} is left out', file=sys.stderr, flush=True)
             return None
@@ -197,10 +200,13 @@ def check_options(content: dict[str, Any], args: argparse.Namespace, fixed: Iter
 def restore(loop: Loop, content: dict[str, Any]) -> None:
     """Bring a loop, made with the same options, to where the checkpoint was taken."""
     task = loop.task
-    task.load_checkpoint_state(content['state_dict'], content.get('task_state'))
+    load(unwrap_model(task.get_eval_model()), content['state_dict'])
+    task.load_task_state(content.get('task_state'))
     if task.has_ema():
-        task.load_checkpoint_state(content['state_dict_ema'], content.get('task_state_ema'), ema=True)
-    loop.optimizer.load_state_dict(content['optimizer'])
+        load(unwrap_model(task.get_eval_model(ema=True)), content['state_dict_ema'])
+        task.load_task_state(content.get('task_state_ema'), ema=True)
+    state = content['optimizer']
+    loop.optimizer.load_state_dict(shard_optimizer_state(loop.optimizer, state) if loop.sharded else state)
     if loop.scaler is not None:
         loop.scaler.load_state_dict(content['scaler'])
     loop.state = State(**content['state'])

@@ -1,6 +1,7 @@
 """The training command: from options to a trained model in a folder."""
 
 import argparse
+import copy
 import os
 import sys
 from contextlib import nullcontext, redirect_stdout
@@ -25,6 +26,7 @@ from .output import OutputFolder
 from .report import Progress, curvature_summary, final_table
 from .sampling import TrainLoader
 from .selection import Result
+from .sharding import shard_task, to_whole
 from .stop import StopRequest
 
 __all__ = ['main', 'train']
@@ -116,13 +118,18 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
     )
     if args.model_ema:
         task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
+    saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
+    if args.fsdp:
+        saved = copy.deepcopy(saved)  # whole; it is given the weights when they are saved
+        shard_task(task, processes)
     optimizer = create_optimizer(model, args)
     steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
     scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
     if args.torchcompile:
         task.compile(backend=args.torchcompile)
         task.compile_ema(backend=args.torchcompile)
-    wrap_task(task, processes)
+    if not args.fsdp:
+        wrap_task(task, processes)
     loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup, processes)
     if checkpoint is not None:
         # A run that stopped in an epoch has written that epoch's model over the best one if it was better.
@@ -140,7 +147,6 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
     )
     if checkpoint is not None:
         print(f'going on after step {loop.step}, batch {loop.state.batch} of epoch {loop.state.epoch + 1}', flush=True)
-    saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
     result = Result(folder, splits, saved, args, data_config)
     checkpoints = Checkpoints(folder, loop, args)
     try:
@@ -210,6 +216,8 @@ def _run(
         if loop.done:
             checkpoints.save()  # from where a larger --max-steps goes on
         metrics = loop.evaluate(val_loader)
+        if loop.sharded:
+            result.saved.load_state_dict(to_whole(loop.evaluated_model.state_dict()))
         row = {
             'epoch': epoch,
             'train_loss': stats.loss,

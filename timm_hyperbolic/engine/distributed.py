@@ -58,6 +58,17 @@ class Processes:
                 f'--batch-size {args.batch_size}: the images of a batch, over all processes, cannot be shared out '
                 f'evenly to {self.count}; give a multiple of {self.count}'
             )
+        if not args.fsdp:
+            return
+        if self.count == 1:
+            raise UserError('--fsdp: one process has nobody to share a model with; start several by torchrun')
+        if args.clip_grad and args.clip_mode != 'norm':
+            raise UserError(f'--clip-mode {args.clip_mode}: a sharded model is clipped by norm only; leave out --fsdp')
+        if args.data_in_memory:
+            # Its shares of an evaluation are not padded, and a process with a batch less would be waited for.
+            raise UserError('--data-in-memory: not with --fsdp; leave out one of the two')
+        if args.torchcompile:
+            raise UserError('--torchcompile: not with --fsdp; leave out one of the two')
 
     def sum(self, values: list[float]) -> list[float]:
         """Return the sums over all processes, the same on each."""

@@ -14,6 +14,7 @@ from timm.data import Mixup
 from timm.scheduler.scheduler import Scheduler
 from timm.task import TrainingTask, evaluation_sample_limit
 from timm.utils import unwrap_model
+from torch import nn
 from tqdm import tqdm
 
 from .distributed import Processes, plain_module
@@ -24,6 +25,7 @@ from .optimizer import create_clip
 from .report import Progress
 from .sampling import TrainLoader, replace_dead_workers
 from .seeding import derive_seed, seed_generators
+from .sharding import average_whole_gradients, is_sharded
 
 __all__ = ['EpochStats', 'Loop', 'State']
 
@@ -133,6 +135,7 @@ class Loop:
         self.clip = create_clip(unwrap_model(task.get_trainable_module()), args)
         self.processes = processes or Processes(task.device)
         self.state = State()
+        self.sharded = is_sharded(plain_module(unwrap_model(task.get_trainable_module())))
         self.stop_wanted: Callable[[], bool] = lambda: False
         self.stopping = False
         self.on_step: Callable[[], None] = lambda: None
@@ -148,6 +151,11 @@ class Loop:
     def done(self) -> bool:
         """Whether `--max-steps` has been reached."""
         return self.args.max_steps is not None and self.step >= self.args.max_steps
+
+    @property
+    def evaluated_model(self) -> nn.Module:
+        """The model that is evaluated, without wrappers: the moving average where the task keeps one."""
+        return unwrap_model(self.task.get_eval_model(ema=self.task.has_ema()))
 
     def train_one_epoch(self, loader: TrainLoader, progress: Progress) -> EpochStats:
         """Train on the batches of `loader`, which begins with that of `state.batch`, or until `--max-steps`.
@@ -185,6 +193,8 @@ class Loop:
             if fault is None and not math.isfinite(value):
                 fault = self._fault(seed, image, target)
             if update:
+                if self.sharded:
+                    average_whole_gradients(self.task.trainable_module, self.processes)
                 norms = self._clip_gradients()
                 if fault is None and not self._are_finite(norms):
                     fault = self._fault(seed, image, target)
@@ -235,7 +245,7 @@ class Loop:
         return {name: norm.item() for name, norm in zip(names, norms, strict=True) if norm is not None}
 
     def _are_finite(self, norms: dict[str, float]) -> bool:
-        """Whether the gradients are no fault: finite, or an overflow for which the scaler leaves out the step itself."""
+        """Whether the gradients are no fault: finite, or an overflow that the scaler mends by a smaller scale."""
         overflow = self.scaler is not None and self.scaler.get_scale() > 1
         return overflow or all(map(math.isfinite, norms.values()))
 
@@ -268,6 +278,8 @@ class Loop:
             )
 
     def _fault(self, seed: int, image: torch.Tensor, target: torch.Tensor) -> str:
+        if self.sharded:  # a step of one process alone would wait for the others
+            return 'in a sharded model, where the module is not looked for'
         seed_generators(seed, self.task.device)
         scale = 1.0 if self.scaler is None else self.scaler.get_scale()
         return find_fault(self.task, image, target, self.autocast, scale)
@@ -283,7 +295,8 @@ class Loop:
         Raises:
             TrainingError: the loss is not finite.
         """
-        evaluator = replace_dead_workers(loader, lambda: self._evaluate(loader), 'the evaluation')
+        with torch.no_grad() if self.sharded else torch.inference_mode():  # shards are gathered by versioned tensors
+            evaluator = replace_dead_workers(loader, lambda: self._evaluate(loader), 'the evaluation')
         metrics = dict(evaluator.compute(distributed=self.processes.count > 1))
         if not math.isfinite(metrics['loss']):
             raise TrainingError(
@@ -292,7 +305,6 @@ class Loop:
             )
         return metrics
 
-    @torch.inference_mode()
     def _evaluate(self, loader):
         model = plain_module(self.task.get_eval_model(ema=self.task.has_ema()))
         model.eval()

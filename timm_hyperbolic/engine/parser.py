@@ -401,6 +401,12 @@ def _add_run_options(group) -> None:
         metavar='N',
         help='write a checkpoint every N steps, besides the one after each epoch',
     )
+    group.add_argument(
+        '--fsdp',
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="under torchrun, shard the model by torch's fully_shard; small and manifold parameters stay whole",
+    )
     group.add_argument('--keep', type=whole(1), default=2, metavar='K', help='checkpoints to keep, the newest')
     group.add_argument(
         '--max-bad-steps',

@@ -13,6 +13,7 @@ from .errors import TrainingError
 from .loaders import create_eval_loader
 from .loop import Loop
 from .output import MODEL, OutputFolder
+from .sharding import load
 
 __all__ = ['Result', 'best_epoch']
 
@@ -86,7 +87,9 @@ class Result:
         rows, splits = self.folder.rows, self.splits
         row = best_epoch(rows, self.args.eval_metric) if splits.keeps_best else rows[-1]
         if row is not rows[-1]:
-            self.saved.load_state_dict(load_state_dict(str(self.folder.path / MODEL)))
+            state_dict = load_state_dict(str(self.folder.path / MODEL))
+            self.saved.load_state_dict(state_dict)
+            load(loop.evaluated_model, state_dict)  # the same model, but where it is sharded
         if splits.test is None:
             return splits.val_name, {name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')}
         processes = loop.processes
