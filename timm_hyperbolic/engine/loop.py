@@ -227,6 +227,8 @@ class Loop:
             rate = (state.images - images_before) / (time.perf_counter() - began)
             progress.update(index + 1, sum(recent) / max(len(recent), 1), state.lr or self._lr(), rate)
             if update:
+                if self.processes.count == 1:  # several agree once a step, before it is made
+                    self.stopping = self.stop_wanted()
                 self.on_step()
             if self.done:
                 break
