@@ -5,6 +5,7 @@ import pickle
 import shutil
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -135,8 +136,13 @@ def test_a_checkpoint_cut_in_half_is_left_for_the_one_before(whole, stopped, tmp
 
 def test_one_wrong_bit_is_found(stopped, tmp_path, capsys):
     path = stopped / 'checkpoint-00000008.pt'
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    header = largest.header_offset
+    names = int.from_bytes(content[header + 26 : header + 28], 'little')
+    padding = int.from_bytes(content[header + 28 : header + 30], 'little')
+    content[header + 30 + names + padding + largest.file_size // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(ValueError, match='damaged'):
         read_checkpoint(path)

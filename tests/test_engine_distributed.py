@@ -89,10 +89,18 @@ def test_one_process_needs_no_group(monkeypatch):
         (3, {}, r'--batch-size 100: .* cannot be shared out evenly to 3; give a multiple of 3'),
         (1, {'fsdp': True}, '--fsdp: one process'),
         (2, {'fsdp': True, 'clip_grad': 1.0, 'clip_mode': 'agc'}, '--clip-mode agc'),
+        (2, {'fsdp': True, 'data_in_memory': True}, '--data-in-memory: not with --fsdp'),
         (2, {'fsdp': True, 'torchcompile': 'eager'}, '--torchcompile: not with --fsdp'),
     ],
 )
 def test_what_several_processes_cannot_do(count, options, said):
-    defaults = {'batch_size': 100, 'fsdp': False, 'clip_grad': None, 'clip_mode': 'norm', 'torchcompile': None}
+    defaults = {
+        'batch_size': 100,
+        'fsdp': False,
+        'clip_grad': None,
+        'clip_mode': 'norm',
+        'torchcompile': None,
+        'data_in_memory': False,
+    }
     with pytest.raises(UserError, match=said):
         Processes(torch.device('cpu'), 0, count).check(argparse.Namespace(**{**defaults, **options}))

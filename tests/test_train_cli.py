@@ -244,7 +244,7 @@ def test_interrupt_of_a_run_that_keeps_its_best_model(tmp_path, capsys, monkeypa
     interrupt_in_epoch(monkeypatch, 2, KeyboardInterrupt())
     status, folder = run(tmp_path, '--val-split', '0.1', steps=None)
     assert status == 130
-    assert f'{folder} holds the best model of 2 epochs\n' in capsys.readouterr().err
+    assert f'{folder} holds the best model of 2 epochs; go on with --resume {folder}\n' in capsys.readouterr().err
     assert not (folder / 'test.json').exists()
 
 
