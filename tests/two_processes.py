@@ -17,7 +17,7 @@ WIDE += [
     '--model-ema-decay',
     '0.5',
     '--opt',
-    'sgd',
+    'hypsgd',
     '--momentum',
     '0.9',
     '--clip-grad',

@@ -22,8 +22,6 @@ from .distributed import Processes
 
 __all__ = [
     'average_whole_gradients',
-    'clip_norm',
-    'gradient_norm',
     'is_sharded',
     'load',
     'shard_optimizer_state',
