@@ -10,8 +10,9 @@ from pathlib import Path
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.task import ClassificationTask
-from timm.utils import random_seed
+from timm.utils import random_seed, unwrap_model
 
+from .advice import Advice
 from .checkpoint import Checkpoints, check_options, find_shared_checkpoint, restore
 from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
@@ -201,7 +202,7 @@ def _run(
     result: Result,
 ) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
-    args = loop.args
+    args, advice = loop.args, Advice(unwrap_model(loop.task.get_trainable_module()), loop.optimizer)
     while loop.state.epoch < epochs:
         epoch = loop.state.epoch
         if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
@@ -229,6 +230,8 @@ def _run(
             **curvature_summary(result.saved),
         }
         result.add(row, last)
+        if loop.processes.first:
+            advice.check(row)
         print(
             f'epoch {epoch + 1}/{epochs}  train loss {stats.loss:.4f}  eval loss {metrics["loss"]:.4f}  '
             f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',
