@@ -9,8 +9,8 @@ from timm.optim import list_optimizers
 
 from ..optim import CLIP_MODES, CURVATURE_BOUNDS, MANIFOLD_NORMS
 from .argtypes import KeyValues, one_of, real, split, whole
+from .defaults import DATASET_DEFAULTS
 from .errors import UserError
-from .recipes import DATASET_DEFAULTS
 
 __all__ = ['create_parser', 'create_subparser']
 
