@@ -6,20 +6,23 @@ from pathlib import Path
 
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
-from timm.task import ClassificationTask
 from timm.utils import random_seed
 
+from ..analysis import track
 from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
 from .errors import EngineError, UserError
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
-from .model import create_model, load_initial_checkpoint, resolve_data_config
+from .model import create_model, resolve_data_config, start_from_checkpoint
 from .optimizer import create_optimizer
 from .options import parse_options
 from .output import OutputFolder
+from .phases import Phases, check_phases
 from .report import Progress, curvature_summary, final_table
 from .selection import Result
+from .task import check_task, create_task, use_channels_last
+from .trackers import Tracker, check_trackers, create_trackers
 
 __all__ = ['main', 'train']
 
@@ -58,6 +61,9 @@ def train(args: argparse.Namespace) -> Path:
         TrainingError: the loss was not finite, or the folder could not be written.
         KeyboardInterrupt: with a message that says what was saved.
     """
+    check_phases(args)
+    check_task(args)
+    check_trackers(args)
     device = resolve_device(args.device)
     autocast, scaler = create_autocast(args, device), create_scaler(args, device)
     folder = OutputFolder.of(args)
@@ -65,8 +71,7 @@ def train(args: argparse.Namespace) -> Path:
 
     splits = create_splits(args)
     model = create_model(args, splits.num_classes)
-    if args.initial_checkpoint:
-        load_initial_checkpoint(model, args.initial_checkpoint, args.model)
+    start_from_checkpoint(model, args)
     data_config = resolve_data_config(model, args)
     check_splits(splits, model.num_classes, data_config['input_size'][0], args)
     mixup = create_mixup(args, model.num_classes)
@@ -76,15 +81,13 @@ def train(args: argparse.Namespace) -> Path:
     train_loader, val_loader = create_loaders(splits, data_config, args, device)
 
     model.to(device)
-    task = ClassificationTask(
-        model,
-        criterion_kwargs={'smoothing': args.smoothing, 'soft_targets': mixup is not None},
-        device=device,
-        verbose=False,
-    )
+    if args.channels_last:
+        use_channels_last(model)
+    task = create_task(model, args, data_config, soft_targets=mixup is not None, device=device)
     if args.model_ema:
         task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
     optimizer = create_optimizer(model, args)
+    phases = Phases(task, model, args)
     steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
     scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
     if args.torchcompile:
@@ -98,22 +101,31 @@ def train(args: argparse.Namespace) -> Path:
         f'{splits}; output in {folder.path}',
         flush=True,
     )
+    if str(phases):
+        print(phases, flush=True)
     loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup)
+    trackers = create_trackers(folder.path, args)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
     result = Result(folder, splits, saved, args, data_config)
     try:
-        _run(loop, train_loader, val_loader, epochs, result)
+        _run(loop, phases, train_loader, val_loader, epochs, result, trackers)
     except KeyboardInterrupt as interrupt:
         done = f'{folder.path} holds {result.kept}' if folder.rows else 'no epoch was done'
         raise KeyboardInterrupt(done) from interrupt
+    finally:
+        for tracker in trackers:
+            tracker.close()
     return folder.path
 
 
-def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> None:
+def _run(
+    loop: Loop, phases: Phases, train_loader, val_loader, epochs: int, result: Result, trackers: list[Tracker]
+) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
     args = loop.args
     images = seconds = 0
     for epoch in range(epochs):
+        phases.begin(epoch)
         if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
             loop.mixup.mixup_enabled = False
         batches = len(train_loader)
@@ -123,17 +135,19 @@ def _run(loop: Loop, train_loader, val_loader, epochs: int, result: Result) -> N
             stats = loop.train_one_epoch(train_loader, progress)
         metrics = loop.evaluate(val_loader)
         images, seconds = images + stats.images, seconds + stats.seconds
-        result.add(
-            {
-                'epoch': epoch,
-                'train_loss': stats.loss,
-                **{f'eval_{name}': value for name, value in metrics.items()},
-                'lr': stats.lr,
-                **stats.norms,
-                'images_per_second': stats.images / stats.seconds,
-                **curvature_summary(result.saved),
-            }
-        )
+        row = {
+            'epoch': epoch,
+            'train_loss': stats.loss,
+            **{f'eval_{name}': value for name, value in metrics.items()},
+            'lr': stats.lr,
+            **stats.norms,
+            'images_per_second': stats.images / stats.seconds,
+            **curvature_summary(result.saved),
+            **track(result.saved, loop.sample, loop.autocast),
+        }
+        result.add(row)
+        for tracker in trackers:
+            tracker.log(row, epoch)
         print(
             f'epoch {epoch + 1}/{epochs}  train loss {stats.loss:.4f}  eval loss {metrics["loss"]:.4f}  '
             f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',

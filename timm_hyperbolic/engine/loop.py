@@ -106,6 +106,7 @@ class Loop:
         self.mixup = mixup
         self.clip = create_clip(unwrap_model(task.get_trainable_module()), args)
         self.step = 0  # steps of the optimizer since the start of the run
+        self.sample: torch.Tensor | None = None  # a batch of images as they are evaluated
 
     @property
     def done(self) -> bool:
@@ -184,6 +185,8 @@ class Loop:
         model.eval()
         evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))
         for image, target in tqdm(loader, desc='evaluation', leave=False, disable=None):
+            if self.sample is None:
+                self.sample = image
             with self.autocast():
                 output = model(image)
             evaluator.update(output, target)
