@@ -127,7 +127,7 @@ class Wandb:
 
     def close(self) -> None:
         """Finish the run."""
-        self._run.finish(quiet=True)
+        self._run.finish()
 
 
 def create_trackers(folder: Path, args: argparse.Namespace, first_epoch: int = 0) -> list[Tracker]:
