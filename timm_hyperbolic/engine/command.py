@@ -14,7 +14,7 @@ from .device import create_autocast, create_scaler, resolve_device
 from .errors import EngineError, UserError
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
-from .model import create_model, resolve_data_config, start_from_checkpoint
+from .model import check_start, create_model, resolve_data_config, start_from_checkpoint
 from .optimizer import create_optimizer
 from .options import parse_options
 from .output import OutputFolder
@@ -61,9 +61,8 @@ def train(args: argparse.Namespace) -> Path:
         TrainingError: the loss was not finite, or the folder could not be written.
         KeyboardInterrupt: with a message that says what was saved.
     """
-    check_phases(args)
-    check_task(args)
-    check_trackers(args)
+    for check in (check_start, check_phases, check_task, check_trackers):
+        check(args)
     device = resolve_device(args.device)
     autocast, scaler = create_autocast(args, device), create_scaler(args, device)
     folder = OutputFolder.of(args)

@@ -17,7 +17,7 @@ from .argtypes import nearest
 from .errors import UserError
 from .patterns import matching
 
-__all__ = ['create_model', 'load_initial_checkpoint', 'resolve_data_config', 'start_from_checkpoint']
+__all__ = ['check_start', 'create_model', 'load_initial_checkpoint', 'resolve_data_config', 'start_from_checkpoint']
 
 _MODEL_WEIGHTS = 'model.safetensors'
 
@@ -78,17 +78,25 @@ def resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str,
         raise UserError(f'the input of --model {args.model}: {error}') from error
 
 
+def check_start(args: argparse.Namespace) -> None:
+    """Refuse `--allow-missing` without the checkpoint that it speaks of.
+
+    Raises:
+        UserError: naming both.
+    """
+    if args.allow_missing and not args.initial_checkpoint:
+        raise UserError(
+            f'--allow-missing {" ".join(args.allow_missing)}: give --initial-checkpoint, the weights to start from'
+        )
+
+
 def start_from_checkpoint(model: nn.Module, args: argparse.Namespace) -> None:
     """Load the weights of `--initial-checkpoint`, if one is given, into `model`, and print what stays at its start.
 
     Raises:
-        UserError: it does not fit, see `load_initial_checkpoint`; or `--allow-missing` is given without it.
+        UserError: it does not fit, see `load_initial_checkpoint`.
     """
     if not args.initial_checkpoint:
-        if args.allow_missing:
-            raise UserError(
-                f'--allow-missing {" ".join(args.allow_missing)}: give --initial-checkpoint, the weights to start from'
-            )
         return
     missing = load_initial_checkpoint(
         model, args.initial_checkpoint, args.model, allow_missing=args.allow_missing or ()

@@ -1,6 +1,7 @@
 """The folder of a run. Every file is written under another name and then renamed: none is ever half written."""
 
 import argparse
+import copy
 import csv
 import io
 import json
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from timm.models import safe_model_name
 from timm.models._hub import save_for_hf
@@ -97,6 +99,8 @@ class OutputFolder:
             data_config: how its input is prepared.
             classes: names of the classes by label.
         """
+        if not all(p.is_contiguous() for p in model.parameters()):  # --channels-last, which safetensors does not take
+            model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
         config = {'label_names': classes} if classes and len(classes) == model.num_classes else {}
         with self._scratch() as scratch:
             save_for_hf(model, str(scratch), model_config=config, data_config=data_config, safe_serialization=True)

@@ -80,7 +80,7 @@ def check_task(args: argparse.Namespace) -> None:
     for first, others in needs.items():
         for other in others:
             value = getattr(args, other)
-            if value not in (None, False) and not getattr(args, first):
+            if value is not None and value is not False and not getattr(args, first):
                 shown = _flag(other) if value is True else f'{_flag(other)} {value:g}'
                 raise UserError(f'{shown}: give {_flag(first)} too')
 
