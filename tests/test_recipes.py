@@ -33,11 +33,11 @@ def test_a_recipe_holds_the_protocol_of_the_study(recipe):
     args = options(recipe)
     assert (args.lr, args.weight_decay, args.sched, args.drop_path) == (5e-4, 0.05, 'cosine', 0.2)
     assert args.batch_size * args.grad_accum_steps == 128
-    assert (args.crop_padding, args.hflip, args.clip_grad) == (4, 0.5, 1.0)
+    assert (args.crop_padding, args.hflip, args.color_jitter) == (4, 0.5, 0)
+    assert (args.opt, args.clip_grad, args.man_clip_grad, args.man_clip_norm) == ('hypadamw', 1.0, 1.0, 'euclidean')
     assert args.epochs == (20 if recipe in FROM else 100)
     assert (args.train_only_epochs, args.allow_missing) == ((10, args.train_only) if recipe in FROM else (None, None))
     assert (args.hamp, args.hamp_start_epoch) == ((True, 1) if recipe.endswith('mlp') else (False, 0))
-    assert 'epochs' not in args.model_kwargs
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
