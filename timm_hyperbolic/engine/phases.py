@@ -75,7 +75,7 @@ class Phases:
 
     def begin(self, epoch: int) -> None:
         """Set everything up for `epoch`, counted from 0; the epochs before it need not have been begun."""
-        self._freeze(self.args.train_only and epoch < (self.args.train_only_epochs or epoch + 1))
+        self._freeze(bool(self.args.train_only) and epoch < (self.args.train_only_epochs or epoch + 1))
         if self.args.hamp:
             for ema in (False, True):
                 module = self.task.get_trainable_module(ema=ema)
