@@ -38,6 +38,12 @@ def test_flat_head_has_the_logits_of_the_linear_one(scale: float, bias: bool) ->
 
 
 @torch.no_grad()
+def test_long_features_lose_no_digits() -> None:
+    linear, x = nn.Linear(48, 9), 1e3 * torch.randn(5, 48)
+    assert torch.allclose(carry_head(linear, curvature=0.0)(x), linear(x), rtol=1e-5, atol=1e-3)
+
+
+@torch.no_grad()
 def test_head_has_the_logits_of_the_linear_one_to_first_order_in_the_curvature() -> None:
     linear, x = nn.Linear(48, 9).double(), torch.randn(5, 48).double()
     errors = [(carry_head(linear, curvature=c, margin=None)(x) - linear(x)).norm().item() for c in (1e-4, 1e-5)]

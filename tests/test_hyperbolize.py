@@ -64,6 +64,15 @@ def test_gated_residuals_start_from_the_same_function_at_any_curvature(name: str
     assert not torch.allclose(model(images()), before, rtol=1e-2)
 
 
+@pytest.mark.parametrize('name', ['vit-postnorm', 'vit-parallel', 'dinov2', 'deit-distilled'])
+@torch.no_grad()
+def test_gated_attention_keeps_the_function_of_every_vit(name: str) -> None:
+    before = tiny(name)(images())
+    model = hyperbolize(tiny(name), 'attn', curvature=1.0)
+    assert sum(isinstance(module, HyperbolicAttention) for module in model.modules()) >= 2
+    assert torch.equal(model(images()), before)
+
+
 @torch.no_grad()
 def test_gated_attention_starts_from_the_same_function_and_learns() -> None:
     before = tiny('vit')(images())
@@ -122,7 +131,7 @@ def test_keywords_reach_every_layer() -> None:
         assert layer.hamp
         if isinstance(layer, HyperbolicLinear):
             assert layer.limits.margin == 0.5
-    assert list(timm_hyperbolic.named_curvatures(hyperbolize(tiny('vit'), 'pos')).values()) == pytest.approx([1e-3])
+    assert list(timm_hyperbolic.named_curvatures(hyperbolize(tiny('vit'), 'pos')).values()) == pytest.approx([1e-4])
 
 
 def test_packed_maps_have_a_curvature_each() -> None:

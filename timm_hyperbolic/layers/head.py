@@ -80,6 +80,8 @@ class HyperbolicHead(HyperbolicModule):
     def forward(self, x: Tensor) -> Tensor:
         """Features `[..., D]` to logits `[..., C]`, in the type of `x`."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
+        if self.relative and x.device.type != 'mps':
+            scalars = torch.float64  # the length of long features is added and taken away
         with self.without_autocast(x):
             c = self.curvature().to(scalars)
             features = Frame.of((x,), c, scalars, self.limits)

@@ -29,7 +29,7 @@ _MLPS, _ATTENTIONS = r'mlp|ffns\.\d+\.mlp', r'attn|attns\.\d+\.attn'
 def hyperbolize(
     model: nn.Module,
     modules: str | Sequence[str],
-    curvature: float = 1e-3,
+    curvature: float = 1e-4,
     learn_curvature: bool | None = None,
     margin: float | str | Mapping[str, float | str | None] | None = 'study',
     num_centroids: int = 0,
@@ -60,11 +60,12 @@ def hyperbolize(
         model: A timm model; `docs/hyperbolize.md` lists what can be swapped in which family. It is changed in place:
             parameters that stay keep their names and identity, those of linear maps too.
         modules: Names of `MODULES`, or one string such as `'head,res0'`.
-        curvature: `c >= 0` at the start. At 0 it is fixed; a small one is learnt, as `softplus(raw)`, where it grows by
-            a factor: one step of Adam with rate `lr` changes it by `exp(±lr)`.
+        curvature: `c >= 0` at the start. What matters is `c‖x‖²`: behind a layer norm of D features that is about
+            `c·D`, in the stream more. At 0 it is fixed; a small one is learnt, as `softplus(raw)`, where it grows by a
+            factor: one step of Adam with rate `lr` changes it by `exp(±lr)`.
         learn_curvature: Learn it; by default where it is positive.
         margin: The clip, as for the models; at a curvature `c` it shortens vectors longer than `artanh(margin)/√c`, 77
-            at `c = 1e-3` and margin 0.985, and none at 0.
+            at `c = 1e-3` and 244 at `1e-4` for margin 0.985, and none at 0.
         num_centroids: Centroids of the attention, `>= 0`.
         max_norm: For curvature 0: the largest norm of vectors in the swapped modules; changes the function.
         hamp: Mixed precision inside the swapped modules under autocast.
