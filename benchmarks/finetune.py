@@ -27,13 +27,13 @@ import torch.nn.functional as F
 from report import Report, add_arguments, chosen_device, header, write_json
 from timm.data import create_dataset
 from timm.data.transforms import MaybePILToTensor
+from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler
 from torch import Tensor, nn
 
 from timm_hyperbolic import hyperbolize, named_curvatures
 from timm_hyperbolic.engine.augment import BatchAugment
 from timm_hyperbolic.engine.memory import MemoryLoader, decode
-from timm_hyperbolic.optim import create_optimizer
 
 BASE = 'euclid'
 MODEL = 'vit_tiny_patch4_euclid'
@@ -84,7 +84,7 @@ class Phase:
         augment = BatchAugment((32, 32), padding=4)
         self.train = MemoryLoader(*data['train'], args.batch_size, **norm, augment=augment, is_training=True, seed=seed)
         self.test = MemoryLoader(*data['test'], args.batch_size, **norm)
-        self.optimizer = create_optimizer(model, 'adamw', lr=args.lr, weight_decay=args.weight_decay)
+        self.optimizer = create_optimizer_v2(model, 'hypadamw', lr=args.lr, weight_decay=args.weight_decay)
         steps = epochs * len(self.train)
         self.scheduler = CosineLRScheduler(
             self.optimizer, steps, lr_min=1e-6, warmup_t=max(steps // 10, 1), warmup_lr_init=1e-6, t_in_epochs=False

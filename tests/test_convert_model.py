@@ -12,14 +12,13 @@ import pytest
 import torch
 from timm.models import group_parameters
 from timm.models.vision_transformer import VisionTransformer
-from timm.optim import param_groups_layer_decay, param_groups_weight_decay
+from timm.optim import create_optimizer_v2, param_groups_layer_decay, param_groups_weight_decay
 from tiny_timm import images, tiny
 from torch import nn
 
 from timm_hyperbolic import hyperbolize
 from timm_hyperbolic.layers import HyperbolicHead
 from timm_hyperbolic.models.convert.model import Hyperbolized
-from timm_hyperbolic.optim import create_optimizer
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
@@ -134,7 +133,7 @@ def test_every_parameter_has_a_layer(name: str) -> None:
 @every_family
 def test_a_step_of_our_optimizer_moves_every_parameter_with_a_gradient(name: str) -> None:
     model = converted(name)
-    optimizer = create_optimizer(model, lr=1e-3)
+    optimizer = create_optimizer_v2(model, 'hypadamw', lr=1e-3)
     model(images()).square().sum().backward()
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     optimizer.step()

@@ -16,8 +16,8 @@ from ...layers import (
     HyperbolicLinear,
     HyperbolicModule,
     PointResidual,
+    inverse_softplus,
 )
-from ...layers.curvature import inverse_softplus
 from ..options import RESIDUALS
 
 __all__ = [
