@@ -136,6 +136,8 @@ def measure_growth(
             for value in values:
                 batch = size.batch if layer == 'head' else args.growth_batch
                 at = replace(size, batch=batch, **{dimension: value})
+                if dimension == 'dim':  # heads of 64 features, as ViTs of every width have them
+                    at = replace(at, heads=max(1, value // 64))
                 twin, ours = compared([*contenders(layer, at, device, amp)], args.rounds, device, args.least)
                 logits = batch * at.classes
                 of_dimension.append(

@@ -34,8 +34,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tests'), str(ROOT / 'benchmarks')]
 
+import number_types  # noqa: E402
 from oracle import MP, Ball, derivative, norm, relative_error, to_mp  # noqa: E402
 from strategies import place, unit  # noqa: E402
 
@@ -594,8 +595,8 @@ def summary(rows: list[Row]) -> Iterator[str]:
         yield f'| {what} | {which} | {allowed:.0e} | {worst:.1e} | {"kept" if worst <= allowed else "MISSED"} |'
 
 
-def document(rows: list[Row], arguments: str) -> str:
-    """`docs/precision.md`."""
+def document(rows: list[Row], types: list[number_types.Errors], arguments: str) -> str:
+    """`docs/precision.md`; without `types` it lacks the section on number types."""
     versions = (
         f'torch {torch.__version__.split("+")[0]}, geoopt {geoopt.__version__}, Python {platform.python_version()}'
     )
@@ -626,7 +627,10 @@ What remains large, and why:
   that of the clipped branches, in all implementations. Every other gradient of the pair is right.
 
 """
-    return head + '\n'.join([*summary(rows), *tables(rows, ' **missed**')]).rstrip() + '\n'
+    parts = [*summary(rows), '']
+    if types:
+        parts += [number_types.section(types, number), '## Digits']
+    return head + '\n'.join([*parts, *tables(rows, ' **missed**')]).rstrip() + '\n'
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -635,7 +639,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--draws', type=int, default=1, help='pairs for each row and setting of the gates (default 1)')
     parser.add_argument('--dim', type=int, default=16, help='dimension, even (default 16)')
     parser.add_argument('--seed', type=int, default=0, help='of the random numbers (default 0)')
-    parser.add_argument('--operations', nargs='+', metavar='NAME', help='only these, for example "centred residual"')
+    parser.add_argument(
+        '--operations',
+        nargs='+',
+        metavar='NAME',
+        help='only these, for example "distance", and no number types',
+    )
     parser.add_argument('--no-gradients', action='store_true', help='values only')
     parser.add_argument('--json', type=Path, metavar='PATH', help='write the rows as JSON')
     parser.add_argument('--markdown', type=Path, metavar='PATH', help='write docs/precision.md')
@@ -653,12 +662,15 @@ def main(argv: list[str] | None = None) -> int:
     if not rows:
         parser.error(f'no such operation: {args.operations}')
     print('\n'.join([*tables(rows), '', *summary(rows)]))
+    types = number_types.measure_errors() if args.operations is None else []
+    if types:
+        print('\n'.join(['', *number_types.types_table(), '', *number_types.errors_table(types, number)]))
     if args.json:
         args.json.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + '\n')
     if args.markdown:
         given = ''.join(f' --{n} {v}' for n, v in (('draws', args.draws), ('dim', args.dim), ('seed', args.seed)))
-        args.markdown.write_text(document(rows, f'{given} --markdown docs/precision.md'), encoding='utf-8')
-    missed = [line for row in rows for line in row.missed()]
+        args.markdown.write_text(document(rows, types, f'{given} --markdown docs/precision.md'), encoding='utf-8')
+    missed = [line for row in rows for line in row.missed()] + number_types.missed(types)
     for line in missed:
         print(f'missed: {line}', file=sys.stderr)
     return 1 if missed else 0

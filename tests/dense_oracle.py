@@ -159,7 +159,10 @@ def head(layer: Any, x: Tensor) -> Tensor:
     m = _space(layer)
     h = m.enter((torch.log1p(layer.scale_raw.exp()) + 1e-6) * x)
     sigma = (torch.log1p(layer.sigma_raw.exp()) + 1e-6).clamp(1e-2, 10)
-    return -m.distance2(h.unsqueeze(-2), layer.weight) / (2 * sigma**2) + layer.bias
+    d2 = m.distance2(h.unsqueeze(-2), layer.weight)
+    if layer.relative:
+        d2 = d2 - m.distance2(h, torch.zeros_like(h)).unsqueeze(-1)
+    return -d2 / (2 * sigma**2) + layer.bias
 
 
 def pos_embed(layer: Any, x: Tensor, pos: Tensor) -> Tensor:
@@ -246,6 +249,8 @@ def flat_point(layer: Any, x: Tensor, y: Tensor) -> Tensor:
 def flat_head(layer: Any, x: Tensor) -> Tensor:
     a = torch.log1p(layer.scale_raw.exp()) + 1e-6
     sigma = (torch.log1p(layer.sigma_raw.exp()) + 1e-6).clamp(1e-2, 10)
+    if layer.relative:
+        return (4 * a * x @ layer.weight.mT - 2 * layer.weight.square().sum(-1)) / sigma**2 + layer.bias
     return -2 * (a * x.unsqueeze(-2) - layer.weight).square().sum(-1) / sigma**2 + layer.bias
 
 

@@ -78,6 +78,7 @@ CASES = [
     Case('resx', PointResidual, shapes=_PAIR),
     Case('pos', HyperbolicPosEmbed, shapes=((BATCH, TOKENS, DIM), (1, TOKENS, DIM))),
     Case('head', HyperbolicHead, (DIM, 5), shapes=((BATCH, DIM),)),
+    Case('head-relative', HyperbolicHead, (DIM, 5), {'relative': True}, shapes=((BATCH, DIM),)),
     Case('linear', HyperbolicLinear, (DIM, 9)),
     Case('linear-nobias', HyperbolicLinear, (DIM, 9, False)),
     Case('linear-parts', HyperbolicLinear, (DIM, 9), {'parts': 3}),

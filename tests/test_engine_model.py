@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 
 from timm_hyperbolic.engine import UserError, parse_options
-from timm_hyperbolic.engine.model import create_model, load_initial_checkpoint
+from timm_hyperbolic.engine.model import create_model, load_initial_checkpoint, start_from_checkpoint
 
 TINY = ['embed_dim=24', 'depth=2', 'num_heads=3']
 
@@ -76,6 +76,50 @@ def test_a_checkpoint_of_another_variant_lists_what_does_not_fit(tmp_path):
     assert 'unknown: blocks.0.residual1.center_logit' in message
     assert 'Give the --model' in message
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_tensors_may_be_missing_where_a_pattern_says_so(tmp_path, capsys):
+    source = make('vit_tiny_patch4_hyp_head_pos_res_mlp', num_classes=10)
+    save_file(source.state_dict(), tmp_path / 'm.safetensors')
+    start = ['--initial-checkpoint', str(tmp_path / 'm.safetensors')]
+    start += ['--allow-missing', 'blocks.*.attn.*', 'centroids.*']
+    args = parse_options(['--model', 'vit_tiny_patch4_hyp_all', *start, '--model-kwargs', *TINY])
+    model = create_model(args, 10)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    start_from_checkpoint(model, args)
+    given = source.state_dict()
+    missing = [key for key in before if key not in given]
+    assert len(missing) == 2 * 8 + 1  # of two blocks, and the centroids
+    assert f'left at their start: {", ".join(missing[:4])}, and 13 more' in capsys.readouterr().out
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, given[key] if key in given else before[key]), key
+    assert torch.equal(model.blocks[0].attn.qkv.weight, given['blocks.0.attn.qkv.weight'])  # it is in both
+
+
+@pytest.mark.parametrize(
+    ('patterns', 'message'),
+    [
+        (['blocks.*.attn.*'], 'missing: centroids.weight'),
+        (
+            ['blocks.*.attn.*', 'centroids.*', 'block.0'],
+            '--allow-missing block.0: no parameter has such a name. Nearest',
+        ),
+    ],
+)
+def test_what_no_pattern_names_must_be_there(tmp_path, patterns, message):
+    save_file(make('vit_tiny_patch4_euclid', num_classes=10).state_dict(), tmp_path / 'm.safetensors')
+    model = make('vit_tiny_patch4_hyp_attn', num_classes=10)
+    with pytest.raises(UserError) as error:
+        load_initial_checkpoint(model, str(tmp_path / 'm.safetensors'), 'x', allow_missing=patterns)
+    assert message in str(error.value)
+
+
+def test_hamp_reaches_the_layers_of_a_model_that_has_it():
+    model = make('vit_tiny_patch4_hyp_res', flags=('--amp', '--hamp'))
+    assert model.blocks[0].residual1.hamp is True
+    assert make('vit_tiny_patch4_hyp_res').blocks[0].residual1.hamp is False
+    with pytest.raises(UserError, match='--model resnet10t with --hamp'):
+        create_model(parse_options(['--model', 'resnet10t', '--amp', '--hamp']), 10)
 
 
 def test_the_list_of_keys_is_cut(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from timm_hyperbolic.engine import UserError, parse_options
+from timm_hyperbolic.engine.defaults import DATASET_DEFAULTS
 from timm_hyperbolic.engine.parser import create_parser
-from timm_hyperbolic.engine.recipes import DATASET_DEFAULTS
 
 DIGITS = DATASET_DEFAULTS['digits']
 
@@ -27,10 +27,10 @@ def test_without_arguments_the_digits_with_their_own_defaults():
         assert getattr(args, key) == value, key
 
 
-def test_every_recipe_names_options_that_exist_and_that_their_own_type_accepts():
+def test_every_default_names_options_that_exist_and_that_their_own_type_accepts():
     actions = {action.dest: action for action in create_parser()._actions}
-    for recipe in DATASET_DEFAULTS.values():
-        for key, value in recipe.items():
+    for defaults in DATASET_DEFAULTS.values():
+        for key, value in defaults.items():
             for item in value if isinstance(value, list) else [value]:
                 parse = actions[key].type
                 assert parse is None or parse(str(item)) == item
@@ -47,7 +47,7 @@ def test_a_folder_alone_means_a_folder_of_images():
         assert (args.dataset, args.data_dir) == ('', 'images')
 
 
-def test_command_line_wins_over_config_over_recipe_over_default(config):
+def test_command_line_wins_over_config_over_data_set_over_parser(config):
     file = config(**{'batch-size': 7, 'lr': '1e-2', 'seed': 5, 'scale': [0.5, 1], 'model_ema': True})
     args = parse_options([*file, '--seed', '6', '--no-model-ema'])
     assert (args.batch_size, args.lr, args.seed, args.scale, args.model_ema) == (7, 0.01, 6, [0.5, 1.0], False)
@@ -58,13 +58,51 @@ def test_an_explicit_flag_wins_even_if_it_repeats_the_default_of_the_parser():
     assert parse_options(['--hflip', '0.5']).hflip == 0.5
 
 
-def test_config_may_name_the_data_set_and_so_its_recipe(config):
+def test_config_may_name_the_data_set_and_so_its_defaults(config):
     assert parse_options(config(dataset='torch/cifar10')).hflip == 0.5
 
 
 def test_options_written_as_yaml_read_back_the_same(config):
     args = parse_options(['--model-kwargs', 'depth=2', 'margin=None', '--no-aug', '--opt-betas', '0.9', '0.99'])
     assert parse_options(config(**vars(args))) == args
+
+
+def test_a_mapping_is_joined_key_by_key(config):
+    file = config(model_kwargs={'depth': 2, 'curvature': 0.5})
+    assert parse_options([*file, '--model-kwargs', 'depth=3']).model_kwargs == {'depth': 3, 'curvature': 0.5}
+
+
+@pytest.fixture
+def family(tmp_path):
+    """Three configs, each continuing the one before."""
+    (tmp_path / 'old').mkdir()
+    (tmp_path / 'old' / 'first.yaml').write_text('lr: 0.1\nepochs: 9\nmodel_kwargs: {depth: 2, num_heads: 4}\n')
+    (tmp_path / 'second.yaml').write_text('base: old/first.yaml\nepochs: 8\n')
+    (tmp_path / 'third.yaml').write_text('base: second.yaml\nseed: 7\nmodel_kwargs: {depth: 3}\n')
+    return tmp_path
+
+
+def test_a_config_continues_its_base(family, monkeypatch):
+    args = parse_options(['-c', str(family / 'third.yaml'), '--epochs', '7'])
+    assert (args.lr, args.epochs, args.seed, args.model_kwargs) == (0.1, 7, 7, {'depth': 3, 'num_heads': 4})
+    assert not hasattr(args, 'base')
+    monkeypatch.chdir(family / 'old')  # a base is found from its file, wherever the command runs
+    assert parse_options(['-c', '../second.yaml']).epochs == 8
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('base: ../second.yaml', r'base: \.\./second\.yaml has this file as its base'),
+        ('base: nowhere.yaml', r'nowhere\.yaml: No such file'),
+        ('base: 3', 'base: must be the name of a file, not 3'),
+        ('leer: 1', r"first\.yaml: unknown option 'leer'\. Nearest: lr"),
+    ],
+)
+def test_a_base_that_cannot_be_read(family, text, message):
+    (family / 'old' / 'first.yaml').write_text(text)
+    with pytest.raises(UserError, match=message):
+        parse_options(['-c', str(family / 'third.yaml')])
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,21 @@ def test_logits_are_squared_distances_to_prototypes(generator: torch.Generator) 
     assert torch.allclose(head(x), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize('curvature', [0.0, 1.0])
+def test_relative_logits_have_the_same_softmax_and_are_the_bias_at_the_origin(curvature: float, generator) -> None:
+    heads = [HyperbolicHead(6, 4, curvature, relative=relative, dtype=torch.float64) for relative in (False, True)]
+    heads[0].weight.data = points(generator, 4, 6, 0.7)
+    heads[0].bias.data = torch.randn(4, generator=generator, dtype=torch.float64)
+    heads[1].load_state_dict(heads[0].state_dict())
+    x = points(generator, 3, 6, 2.0)
+    plain, relative = (head(x) for head in heads)
+    assert torch.allclose(plain.log_softmax(-1), relative.log_softmax(-1), rtol=1e-12)
+    assert not torch.allclose(plain, relative)
+    origin = distance(torch.zeros(6, dtype=torch.float64), heads[0].weight.detach(), curvature) ** 2
+    at_origin = heads[0].bias - origin / (2 * heads[0].sigma() ** 2)
+    assert torch.allclose(heads[1](torch.zeros(6, dtype=torch.float64)), at_origin, rtol=1e-9)
+
+
 def test_nearest_prototype_wins(generator: torch.Generator) -> None:
     head = HyperbolicHead(6, 5)
     head.weight.data = points(generator, 5, 6, 0.5).float()

@@ -102,6 +102,20 @@ def test_given_points_are_kept_inside_the_ball(dtype: torch.dtype) -> None:
     assert torch.allclose(kept + u, torch.ones_like(n), rtol=4 * torch.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize(('limits', 'curvature'), [(Limits(0.6), 2.0), (Limits(0.985), 0.5), (Limits(None, 2.44), 0.0)])
+def test_a_vector_reaches_the_limit_where_shortening_it_there_leaves_it(
+    limits: Limits, curvature: float, dtype: torch.dtype
+) -> None:
+    c = tensor(curvature, dtype)
+    length = torch.logspace(-2, 2, 200, dtype=dtype)
+    after = length * limits.tangent(length**2, c)
+    longer = after < length * (1 - 1e-5)
+    assert 0 < longer.sum() < 200
+    assert torch.equal(limits.reaches(length**2, c), longer)
+    assert limits.reaches(after**2, c)[longer].all()  # once there it stays there, whatever rounding did
+
+
 @given(margin=margins)
 def test_klein_complement_is_that_of_a_point_at_the_margin(margin: float) -> None:
     klein = 2 * margin / (1 + margin**2)

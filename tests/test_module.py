@@ -19,7 +19,15 @@ import torch
 from layer_cases import BATCH, CASES, DIM, TOKENS, Case, gradients, hyperbolic_modules, relative, scramble
 from torch import Tensor, nn
 
-from timm_hyperbolic.layers import Curvature, HyperbolicLinear, HyperbolicModule, OriginResidual, named_curvatures
+from timm_hyperbolic.layers import (
+    Curvature,
+    HyperbolicHead,
+    HyperbolicLinear,
+    HyperbolicModule,
+    HyperbolicPosEmbed,
+    OriginResidual,
+    named_curvatures,
+)
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
@@ -294,13 +302,15 @@ def test_autocast_leaves_float64_alone(case: Case) -> None:
 
 @every_layer
 def test_default_margin_is_the_study_s(case: Case) -> None:
-    expected = {'head': 0.96, 'pos': 0.98}.get(case.name, 0.985)
+    expected = {HyperbolicHead: 0.96, HyperbolicPosEmbed: 0.98}.get(case.layer, 0.985)
     assert {module.limits.margin for module in hyperbolic_modules(case.build()) if hasattr(module, 'limits')} == {
         expected
     }
 
 
-@pytest.mark.parametrize('case', [case for case in CASES if case.name != 'head'], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    'case', [case for case in CASES if case.layer is not HyperbolicHead], ids=lambda case: case.name
+)
 def test_margin_holds_what_comes_out(case: Case) -> None:
     # A point within t comes out as a tangent vector within artanh(t). A residual at x may leave it, by design.
     layer = scramble(case.build(), seeded(14))

@@ -114,3 +114,5 @@ def test_the_committed_page_was_made_by_this_program_and_keeps_its_promises() ->
     assert 'Made by `python benchmarks/precision.py --draws' in page
     assert page.count('| kept |') == 6
     assert 'missed' not in page.lower()
+    for title in ('## Number types', '| residual, centred | bfloat16, hamp |', '| attention | no margin |'):
+        assert title in page

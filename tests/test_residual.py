@@ -52,6 +52,17 @@ def test_starts_as_the_identity_in_x(residual: type[nn.Module], curvature: float
 
 
 @every_residual
+@pytest.mark.parametrize('gate', [-1.5, 0.0, 0.5, 1.0])
+def test_starts_from_the_gate_that_is_asked_for(residual: type[nn.Module], gate: float) -> None:
+    layer = residual()
+    layer.gamma_scale.data.fill_(3.0)
+    layer.set_gate(gate)
+    assert layer.gate().item() == pytest.approx(gate, abs=2e-7)
+    with pytest.raises(ValueError, match=r'gate=1\.7 is outside'):
+        layer.set_gate(1.7)
+
+
+@every_residual
 def test_starts_by_shortening_a_long_x(residual: type[nn.Module], generator: torch.Generator) -> None:
     x = rows(generator, 7.0)
     out = residual(curvature=0.5, margin=0.9, dtype=torch.float64)(x, rows(generator, 1.0))

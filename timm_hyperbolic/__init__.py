@@ -8,7 +8,7 @@ Importing this package registers its models and optimizers with timm:
 """
 
 from .layers import named_curvatures
-from .models import HyperbolicVisionTransformer, checkpoint_filter_fn
+from .models import HyperbolicVisionTransformer, checkpoint_filter_fn, hyperbolize
 from .optim import HyperbolicAdamW, HyperbolicSGD
 from .version import __version__
 
@@ -18,5 +18,6 @@ __all__ = [
     'HyperbolicVisionTransformer',
     '__version__',
     'checkpoint_filter_fn',
+    'hyperbolize',
     'named_curvatures',
 ]

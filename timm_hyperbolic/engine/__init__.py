@@ -1,7 +1,7 @@
 """What the training command is made of.
 
 `parse_options` reads a command line, `train` runs it, `main` does both and turns errors into one line.
-The parts: `parser`, `recipes` and `options` (what to do), `data`, `loaders`, `memory` and `model` (with what),
+The parts: `parser`, `defaults` and `options` (what to do), `data`, `loaders`, `memory` and `model` (with what),
 `loop` (how), `selection`, `output` and `report` (what remains). `validate` measures a model that was trained.
 """
 

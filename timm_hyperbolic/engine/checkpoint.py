@@ -30,6 +30,7 @@ _NAME = re.compile(r'checkpoint-(\d+)\.pt')
 
 #: Options with which a run may be resumed that it was not begun with: they do not change what it computes.
 FREE_OPTIONS = {
+    'allow_missing',
     'checkpoint_every',
     'data_dir',
     'dataset_download',
@@ -40,11 +41,15 @@ FREE_OPTIONS = {
     'initial_checkpoint',
     'keep',
     'log_interval',
+    'log_tensorboard',
+    'log_wandb',
     'max_bad_steps',
     'max_steps',
     'output',
     'pretrained',
     'resume',
+    'wandb_project',
+    'wandb_tags',
     'workers',
 }
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
-from timm.task import ClassificationTask
 from timm.utils import random_seed, unwrap_model
 
+from ..analysis import track
 from .advice import Advice
 from .checkpoint import Checkpoints, check_options, find_shared_checkpoint, restore
 from .data import check_splits, create_splits
@@ -20,15 +20,18 @@ from .distributed import Processes, wrap_task
 from .errors import Diverged, EngineError, Interrupted, TrainingError, UserError
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
-from .model import create_model, load_initial_checkpoint, resolve_data_config
+from .model import check_start, create_model, resolve_data_config, start_from_checkpoint
 from .optimizer import create_optimizer
 from .options import parse_options
 from .output import OutputFolder
+from .phases import Phases, check_phases
 from .report import Progress, curvature_summary, final_table
 from .sampling import TrainLoader
 from .selection import Result
 from .sharding import shard_task, to_whole
 from .stop import StopRequest
+from .task import check_task, create_task, use_channels_last
+from .trackers import Tracker, check_trackers, create_trackers
 
 __all__ = ['main', 'train']
 
@@ -76,6 +79,8 @@ def train(args: argparse.Namespace) -> Path:
         Interrupted: by SIGTERM or SIGINT, after the step at hand was saved.
         KeyboardInterrupt: by a second SIGINT, or before training began; the message says what was saved.
     """
+    for check in (check_start, check_phases, check_task, check_trackers):
+        check(args)
     processes = Processes.start(resolve_device(args.device))
     with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
         return _train(args, processes)
@@ -100,8 +105,8 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
 
     splits = create_splits(args)
     model = create_model(args, splits.num_classes, pretrained=args.pretrained and checkpoint is None)
-    if args.initial_checkpoint and checkpoint is None:
-        load_initial_checkpoint(model, args.initial_checkpoint, args.model)
+    if checkpoint is None:
+        start_from_checkpoint(model, args)
     data_config = resolve_data_config(model, args)
     check_splits(splits, model.num_classes, data_config['input_size'][0], args)
     mixup = create_mixup(args, model.num_classes, processes.count)
@@ -111,12 +116,9 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
     train_loader, val_loader = create_loaders(splits, data_config, args, device, processes.rank, processes.count)
 
     model.to(device)
-    task = ClassificationTask(
-        model,
-        criterion_kwargs={'smoothing': args.smoothing, 'soft_targets': mixup is not None},
-        device=device,
-        verbose=False,
-    )
+    if args.channels_last:
+        use_channels_last(model)
+    task = create_task(model, args, data_config, soft_targets=mixup is not None, device=device)
     if args.model_ema:
         task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
@@ -124,6 +126,7 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
         saved = copy.deepcopy(saved)  # whole; it is given the weights when they are saved
         shard_task(task, processes)
     optimizer = create_optimizer(model, args)
+    phases = Phases(task, model, args)
     steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
     scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
     if args.torchcompile:
@@ -146,14 +149,17 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
         f'{splits}; output in {folder.path}',
         flush=True,
     )
+    if str(phases):
+        print(phases, flush=True)
     if checkpoint is not None:
         print(f'going on after step {loop.step}, batch {loop.state.batch} of epoch {loop.state.epoch + 1}', flush=True)
+    trackers = create_trackers(folder.path, args, loop.state.epoch) if processes.first else []
     result = Result(folder, splits, saved, args, data_config)
     checkpoints = Checkpoints(folder, loop, args)
     try:
         with StopRequest() as request:
             _watch(loop, checkpoints, request)
-            _run(loop, train_loader, val_loader, epochs, checkpoints, result)
+            _run(loop, phases, train_loader, val_loader, epochs, checkpoints, result, trackers)
     except Diverged as error:
         path = checkpoints.save()
         kept = f'the last good state, that after step {loop.step}, is in {path}' if path else 'see the checkpoints'
@@ -164,6 +170,9 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
     except KeyboardInterrupt as interrupt:
         done = f'{folder.path} holds {result.kept}' if folder.rows else 'no epoch was done'
         raise KeyboardInterrupt(f'{done}; go on with --resume {folder.path}') from interrupt
+    finally:
+        for tracker in trackers:
+            tracker.close()
     return folder.path
 
 
@@ -195,16 +204,19 @@ def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest) -> None:
 
 def _run(
     loop: Loop,
+    phases: Phases,
     train_loader: TrainLoader,
     val_loader,
     epochs: int,
     checkpoints: Checkpoints,
     result: Result,
+    trackers: list[Tracker],
 ) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
     args, advice = loop.args, Advice(unwrap_model(loop.task.get_trainable_module()), loop.optimizer)
     while loop.state.epoch < epochs:
         epoch = loop.state.epoch
+        phases.begin(epoch)
         if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
             loop.mixup.mixup_enabled = False
         batches = len(train_loader)
@@ -228,10 +240,13 @@ def _run(
             'skipped_steps': loop.state.skipped,
             'images_per_second': stats.images / stats.seconds,
             **curvature_summary(result.saved),
+            **track(result.saved, loop.sample, loop.autocast),
         }
         result.add(row, last)
         if loop.processes.first:
             advice.check(row)
+        for tracker in trackers:
+            tracker.log(row, epoch)
         print(
             f'epoch {epoch + 1}/{epochs}  train loss {stats.loss:.4f}  eval loss {metrics["loss"]:.4f}  '
             f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',

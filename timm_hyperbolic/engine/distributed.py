@@ -64,11 +64,10 @@ class Processes:
             raise UserError('--fsdp: one process has nobody to share a model with; start several by torchrun')
         if args.clip_grad and args.clip_mode != 'norm':
             raise UserError(f'--clip-mode {args.clip_mode}: a sharded model is clipped by norm only; leave out --fsdp')
-        if args.data_in_memory:
-            # Its shares of an evaluation are not padded, and a process with a batch less would be waited for.
-            raise UserError('--data-in-memory: not with --fsdp; leave out one of the two')
-        if args.torchcompile:
-            raise UserError('--torchcompile: not with --fsdp; leave out one of the two')
+        # The shares of an evaluation in memory are not padded: a process with a batch less would be waited for.
+        for name in ('data_in_memory', 'torchcompile', 'train_only', 'kd_model_name'):
+            if getattr(args, name):
+                raise UserError(f'--{name.replace("_", "-")}: not with --fsdp; leave out one of the two')
 
     def sum(self, values: list[float]) -> list[float]:
         """Return the sums over all processes, the same on each."""

@@ -135,6 +135,7 @@ class Loop:
         self.clip = create_clip(unwrap_model(task.get_trainable_module()), args)
         self.processes = processes or Processes(task.device)
         self.state = State()
+        self.sample: torch.Tensor | None = None  # a batch of images as they are evaluated
         self.sharded = is_sharded(plain_module(unwrap_model(task.get_trainable_module())))
         self.stop_wanted: Callable[[], bool] = lambda: False
         self.stopping = False
@@ -312,6 +313,8 @@ class Loop:
         model.eval()
         evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))
         for image, target in tqdm(loader, desc='evaluation', leave=False, disable=None):
+            if self.sample is None:
+                self.sample = image
             with self.autocast():
                 output = model(image)
             evaluator.update(output, target)

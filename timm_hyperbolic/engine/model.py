@@ -1,6 +1,7 @@
 """The model of a run: built by timm, loaded from a checkpoint, with errors that name the argument."""
 
 import argparse
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from torch import nn
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from .argtypes import nearest
 from .errors import UserError
+from .patterns import matching
 
-__all__ = ['create_model', 'load_initial_checkpoint', 'resolve_data_config']
+__all__ = ['check_start', 'create_model', 'load_initial_checkpoint', 'resolve_data_config', 'start_from_checkpoint']
 
 _MODEL_WEIGHTS = 'model.safetensors'
 
@@ -36,6 +38,7 @@ def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: 
         'num_classes': args.num_classes or num_classes,
         'drop_rate': args.drop,
         'drop_path_rate': args.drop_path,
+        **({'hamp': True} if args.hamp else {}),
         # timm drops a keyword that is None, and the model would take its default margin.
         **{key: 'none' if key == 'margin' and value is None else value for key, value in args.model_kwargs.items()},
     }
@@ -51,6 +54,7 @@ def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: 
     except (AssertionError, TypeError, ValueError, RuntimeError, OSError) as error:
         given = ' '.join(f'{key}={value}' for key, value in args.model_kwargs.items())
         given = f' with --model-kwargs {given}' if given else ''
+        given += ' with --hamp' if args.hamp else ''
         raise UserError(f'--model {args.model}{given}: {" ".join(str(error).split())}') from error
     return model
 
@@ -78,9 +82,41 @@ def resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str,
         raise UserError(f'the input of --model {args.model}: {error}') from error
 
 
+def check_start(args: argparse.Namespace) -> None:
+    """Refuse `--allow-missing` without the checkpoint that it speaks of.
+
+    Raises:
+        UserError: naming both.
+    """
+    if args.allow_missing and not args.initial_checkpoint:
+        raise UserError(
+            f'--allow-missing {" ".join(args.allow_missing)}: give --initial-checkpoint, the weights to start from'
+        )
+
+
+def start_from_checkpoint(model: nn.Module, args: argparse.Namespace) -> None:
+    """Load the weights of `--initial-checkpoint`, if one is given, into `model`, and print what stays at its start.
+
+    Raises:
+        UserError: it does not fit, see `load_initial_checkpoint`.
+    """
+    if not args.initial_checkpoint:
+        return
+    missing = load_initial_checkpoint(
+        model, args.initial_checkpoint, args.model, allow_missing=args.allow_missing or ()
+    )
+    if missing:
+        print(f'--initial-checkpoint {args.initial_checkpoint}: {_listed("left at their start", missing)}', flush=True)
+
+
 def load_initial_checkpoint(
-    model: nn.Module, path: str, name: str, flag: str = '--initial-checkpoint', use_ema: bool = True
-) -> None:
+    model: nn.Module,
+    path: str,
+    name: str,
+    flag: str = '--initial-checkpoint',
+    use_ema: bool = True,
+    allow_missing: Collection[str] = (),
+) -> list[str]:
     """Load the weights at `path`, a file or a folder made by a run, into `model`.
 
     A checkpoint of the reference study's code is translated.
@@ -91,10 +127,14 @@ def load_initial_checkpoint(
         name: of the model, for the message.
         flag: that gave the path, for the message.
         use_ema: take the moving average from a checkpoint that holds both.
+        allow_missing: shell patterns of tensors that the checkpoint need not have; they keep their starting values.
+
+    Returns:
+        The names of the tensors that it does not have.
 
     Raises:
         UserError: there is no such file, it is no checkpoint, or it belongs to another model; the
-            message lists the keys that do not fit.
+            message lists the keys that do not fit. Or a pattern matches no tensor of the model.
     """
     file = Path(path) / _MODEL_WEIGHTS if Path(path).is_dir() else Path(path)
     if not file.is_file():
@@ -107,8 +147,10 @@ def load_initial_checkpoint(
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model)
     own = model.state_dict()
+    missing = [key for key in own if key not in state]
+    may_miss = matching(allow_missing, own, '--allow-missing')
     problems = [
-        _listed('missing', [key for key in own if key not in state]),
+        _listed('missing', [key for key in missing if key not in may_miss]),
         _listed('unknown', [key for key in state if key not in own]),
         _listed('of another shape', [_shapes(key, state, own) for key in own if _shapes(key, state, own)]),
     ]
@@ -117,8 +159,10 @@ def load_initial_checkpoint(
         raise UserError(
             f'{flag} {path} does not fit --model {name}: {"; ".join(problems)}. '
             'Give the --model, --model-kwargs and --num-classes that it was made with'
+            + (', or say by --allow-missing what may be missing' if flag == '--initial-checkpoint' else '')
         )
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=False)
+    return missing
 
 
 def _shapes(key: str, state: dict[str, Any], own: dict[str, torch.Tensor]) -> str:

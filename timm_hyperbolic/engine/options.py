@@ -1,7 +1,8 @@
 """The value of every option of the training command.
 
 It is looked for in four places, the later ones winning: the parser's default, the data set's
-(`recipes.py`), the `--config` file, the command line.
+(`defaults.py`), the `--config` file, the command line. An option that is a mapping, such as `model_kwargs`,
+is joined key by key. A file may say `base: other.yaml`: it then continues that file, found beside it.
 """
 
 import argparse
@@ -11,10 +12,10 @@ from typing import Any
 import yaml
 
 from .argtypes import KeyValues, nearest
+from .defaults import DATASET_DEFAULTS
 from .errors import UserError
 from .output import ARGS
 from .parser import create_parser
-from .recipes import DATASET_DEFAULTS
 
 __all__ = ['parse_options', 'read_command_line']
 
@@ -39,7 +40,7 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     config = {**_options_to_resume(given, options), **config}
 
     values = {key: action.default for key, action in options.items() if key not in _NOT_IN_CONFIG}
-    chosen = {**config, **given}
+    chosen = _joined(config, given)
     dataset = chosen.get('dataset')
     if dataset is None:
         dataset = 'digits' if chosen.get('data_dir') is None else ''
@@ -83,7 +84,18 @@ def _options_to_resume(given: dict[str, Any], options: dict[str, argparse.Action
     return {**values, 'output': str(folder.absolute().parent), 'experiment': folder.absolute().name}
 
 
-def _read_config(path: str, options: dict[str, argparse.Action]) -> dict[str, Any]:
+def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return both, `second` winning, by key within values that are mappings."""
+    both = {**first, **second}
+    for key in first.keys() & second.keys():
+        if isinstance(first[key], dict) and isinstance(second[key], dict):
+            both[key] = {**first[key], **second[key]}
+    return both
+
+
+def _read_config(path: str, options: dict[str, argparse.Action], chain: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return the options in the file at `path`, and in its base where it has one; `chain` are those that it is of."""
+    chain = (*chain, Path(path).resolve())
     try:
         content = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except OSError as error:
@@ -94,6 +106,7 @@ def _read_config(path: str, options: dict[str, argparse.Action]) -> dict[str, An
         return {}
     if not isinstance(content, dict):
         raise UserError(f'--config {path}: expected lines of `option: value`')
+    base = content.pop('base', None)
     values = {}
     known = [key for key in options if key not in _NOT_IN_CONFIG]
     for key, value in content.items():
@@ -104,7 +117,14 @@ def _read_config(path: str, options: dict[str, argparse.Action]) -> dict[str, An
             values[name] = _convert(options[name], value)
         except argparse.ArgumentTypeError as error:
             raise UserError(f'--config {path}: {key}: {error}') from error
-    return values
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise UserError(f'--config {path}: base: must be the name of a file, not {base!r}')
+    file = Path(path).parent / base
+    if file.resolve() in chain:
+        raise UserError(f'--config {path}: base: {base} has this file as its base in turn')
+    return _joined(_read_config(str(file), options, chain), values)
 
 
 def _convert(action: argparse.Action, value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The folder of a run. Every file is written under another name and then renamed: none is ever half written."""
 
 import argparse
+import copy
 import csv
 import io
 import json
@@ -133,6 +134,8 @@ class OutputFolder:
         """
         if not self.writes:
             return
+        if not all(p.is_contiguous() for p in model.parameters()):  # --channels-last, which safetensors does not take
+            model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
         config = {'label_names': classes} if classes and len(classes) == model.num_classes else {}
         with self._scratch() as scratch:
             save_for_hf(model, str(scratch), model_config=config, data_config=data_config, safe_serialization=True)

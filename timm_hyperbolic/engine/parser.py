@@ -9,8 +9,11 @@ from timm.optim import list_optimizers
 
 from ..optim import CLIP_MODES, CURVATURE_BOUNDS, MANIFOLD_NORMS
 from .argtypes import KeyValues, one_of, real, split, whole
+from .defaults import DATASET_DEFAULTS
 from .errors import UserError
-from .recipes import DATASET_DEFAULTS
+from .phases import add_phase_options
+from .task import add_task_options
+from .trackers import add_tracker_options
 
 __all__ = ['create_parser', 'create_subparser']
 
@@ -55,7 +58,10 @@ def create_parser(prog: str | None = None) -> argparse.ArgumentParser:
     _add_optimizer_options(parser.add_argument_group('optimizer'))
     _add_schedule_options(parser.add_argument_group('schedule'))
     _add_augmentation_options(parser.add_argument_group('augmentation and regularisation'))
+    add_task_options(parser.add_argument_group('loss and distillation'))
+    add_phase_options(parser.add_argument_group('phases'))
     _add_run_options(parser.add_argument_group('run'))
+    add_tracker_options(parser.add_argument_group('trackers'))
     return parser
 
 
@@ -144,6 +150,12 @@ def _add_model_options(group) -> None:
         metavar='PATH',
         help='start from these weights: a file, or a folder made by a run',
     )
+    group.add_argument(
+        '--allow-missing',
+        nargs='+',
+        metavar='PATTERN',
+        help='tensors that the weights of --initial-checkpoint need not have, as shell patterns; they start anew',
+    )
     group.add_argument('--num-classes', type=whole(1), metavar='N', help='classes (default: those of the data set)')
     group.add_argument(
         '--img-size', type=whole(1), metavar='N', help="side of the image, pixels (default: the model's)"
@@ -163,6 +175,12 @@ def _add_model_options(group) -> None:
     group.add_argument('--crop-pct', type=real(positive=True), metavar='X', help='centre crop at evaluation')
     group.add_argument('--drop', type=real(0, 1), default=0.0, metavar='P', help='dropout rate')
     group.add_argument('--drop-path', type=real(0, 1), metavar='P', help='stochastic depth rate')
+    group.add_argument(
+        '--channels-last',
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help='memory layout for convolutional models on a GPU',
+    )
     group.add_argument(
         '--grad-checkpointing',
         action=argparse.BooleanOptionalAction,
@@ -344,7 +362,7 @@ def _add_augmentation_options(group) -> None:
 
 def _add_run_options(group) -> None:
     group.add_argument(
-        '-c', '--config', metavar='FILE', help='YAML file of option values, such as the args.yaml of a run'
+        '-c', '--config', metavar='FILE', help='YAML file of option values: a recipe, or the args.yaml of a run'
     )
     group.add_argument(
         '-b', '--batch-size', type=whole(1), default=128, metavar='N', help='images in a batch, over all processes'

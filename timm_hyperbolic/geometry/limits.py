@@ -75,6 +75,20 @@ class Limits:
         scale = shrink(c * r2, self._z2_max(r2.dtype))
         return scale if self.max_norm is None else scale * shrink(r2, self.max_norm**2)
 
+    def reaches(self, r2: Tensor, c: Tensor) -> Tensor:
+        """Whether a tangent vector at the origin is as long as `tangent` leaves it, up to rounding, or longer.
+
+        Args:
+            r2: Squared Euclidean lengths.
+            c: Curvature, broadcastable to `r2`.
+
+        Returns:
+            Booleans, shape of `r2`.
+        """
+        slack = 1 - 32 * torch.finfo(r2.dtype).eps
+        long = c * r2 >= slack * self._z2_max(r2.dtype)
+        return long if self.max_norm is None else long | (r2 >= slack * self.max_norm**2)
+
     def point(self, r2: Tensor, u: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that brings a point of the ball inside, and its complement there: `clip` of the study.
 

@@ -3,18 +3,21 @@ Euclidean layers freely."""
 
 from .attention import Centroids, HyperbolicAttention
 from .curvature import Curvature, inverse_softplus, is_curvature, named_curvatures
+from .gated import Gated
 from .head import HyperbolicHead
 from .linear import HyperbolicLinear
 from .manifold import LayerBall, manifold_parameter
 from .mlp import HyperbolicMlp
 from .module import HyperbolicModule
 from .pos_embed import HyperbolicPosEmbed
-from .residual import CenteredResidual, OriginResidual, PointResidual
+from .residual import Add, CenteredResidual, OriginResidual, PointResidual
 
 __all__ = [
+    'Add',
     'CenteredResidual',
     'Centroids',
     'Curvature',
+    'Gated',
     'HyperbolicAttention',
     'HyperbolicHead',
     'HyperbolicLinear',

@@ -22,9 +22,14 @@ class HyperbolicHead(HyperbolicModule):
 
     Flat limit: `-2‖a·x - p_k‖²/σ² + b_k`.
 
+    With `relative` the logits are `(d(exp0(a·x), 0)² - d(exp0(a·x), p_k)²)/(2σ²) + b_k`: a number that is the same for
+    all classes is added, so that their softmax stays and their flat limit is linear in `x`,
+    `(4a·⟨x, p_k⟩ - 2‖p_k‖²)/σ² + b_k`.
+
     Args:
         in_features: D.
         num_classes: C.
+        relative: Logits relative to a prototype at the origin.
         curvature: As for `HyperbolicModule`, as are the others; the study's margin is 0.96, or 0.98 together with the
             positional embedding.
 
@@ -45,10 +50,12 @@ class HyperbolicHead(HyperbolicModule):
         hamp: bool = False,
         device=None,
         dtype=None,
+        *,
+        relative: bool = False,
     ) -> None:
         dd = {'device': device, 'dtype': dtype}
         super().__init__(curvature, learn_curvature, margin, max_norm, hamp, **dd)
-        self.in_features, self.num_classes = in_features, num_classes
+        self.in_features, self.num_classes, self.relative = in_features, num_classes, relative
         self.weight = manifold_parameter(torch.zeros(num_classes, in_features, **dd), self.curvature)
         self.bias = nn.Parameter(torch.empty(num_classes, **dd))
         self.scale_raw = nn.Parameter(torch.empty(1, **dd))
@@ -73,6 +80,8 @@ class HyperbolicHead(HyperbolicModule):
     def forward(self, x: Tensor) -> Tensor:
         """Features `[..., D]` to logits `[..., C]`, in the type of `x`."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
+        if self.relative and x.device.type != 'mps':
+            scalars = torch.float64  # the length of long features is added and taken away
         with self.without_autocast(x):
             c = self.curvature().to(scalars)
             features = Frame.of((x,), c, scalars, self.limits)
@@ -80,7 +89,10 @@ class HyperbolicHead(HyperbolicModule):
             prototypes = Frame.of((self.weight,), c, scalars, self.limits).point(torch.ones_like(c))
             inner = F.linear(h.to_tensor().to(vectors), prototypes.to_tensor().to(vectors)).to(scalars)
             d2 = pairwise_squared_distance(inner, h.r2, h.u, prototypes.r2.squeeze(-1), prototypes.u.squeeze(-1), c)
+            if self.relative:
+                d2 = d2 - 4 * h.log0().r2  # d(h, 0) is twice the length of log0(h)
             return (self.bias - d2 / (2 * self.sigma().to(scalars) ** 2)).to(x.dtype)
 
     def extra_repr(self) -> str:
-        return f'in_features={self.in_features}, num_classes={self.num_classes}, {super().extra_repr()}'
+        relative = ', relative' if self.relative else ''
+        return f'in_features={self.in_features}, num_classes={self.num_classes}{relative}, {super().extra_repr()}'

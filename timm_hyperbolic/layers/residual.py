@@ -6,6 +6,8 @@ mapped to the ball, joined there, and mapped back.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +15,15 @@ from torch import Tensor, nn
 from ..geometry import CenteredRows, Gyrovector, OriginRows, PlaneExpression, PointRows, plane_expression
 from .module import HyperbolicModule
 
-__all__ = ['CenteredResidual', 'OriginResidual', 'PointResidual']
+__all__ = ['Add', 'CenteredResidual', 'OriginResidual', 'PointResidual']
+
+
+class Add(nn.Module):
+    """The Euclidean residual: `x + y`."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Join the stream `x` and the branch `y`, both `[..., D]`."""
+        return x + y
 
 
 def _about_center(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
@@ -64,6 +74,14 @@ class _Residual(HyperbolicModule):
     def gate(self) -> Tensor:
         """`γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`."""
         return (1 + F.softplus(self.gamma_scale)) * self.gamma_raw.tanh()
+
+    def set_gate(self, gate: float) -> None:
+        """Start from another `γ`, in `(-1 - ln 2, 1 + ln 2)`; its scale is set to the start, `1 + ln 2`."""
+        widest = 1 + math.log(2)
+        if not -widest < gate < widest:
+            raise ValueError(f'gate={gate} is outside (-{widest:.4f}, {widest:.4f})')
+        nn.init.zeros_(self.gamma_scale)
+        nn.init.constant_(self.gamma_raw, math.atanh(gate / widest))
 
     def numbers(self) -> tuple[Tensor, ...]:
         """What the formula takes besides the two points, each `[1]`."""

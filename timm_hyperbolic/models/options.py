@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..layers import CenteredResidual, HyperbolicModule, OriginResidual, PointResidual
 
-__all__ = ['MODULES', 'HyperbolicOptions']
+__all__ = ['MODULES', 'HyperbolicOptions', 'chosen_modules']
 
 #: Residual connections by their name in `hyperbolic=(...)`.
 RESIDUALS = {'res': CenteredResidual, 'res0': OriginResidual, 'resx': PointResidual}
@@ -16,16 +16,25 @@ RESIDUALS = {'res': CenteredResidual, 'res0': OriginResidual, 'resx': PointResid
 MODULES = ('head', 'pos', *RESIDUALS, 'mlp', 'attn')
 
 
-def _choices(modules: str | Sequence[str]) -> tuple[str, ...]:
+def chosen_modules(modules: str | Sequence[str], argument: str = 'hyperbolic') -> tuple[str, ...]:
+    """The names in `modules`, in the order of `MODULES`.
+
+    Args:
+        modules: Names, or one string `'head,res'`.
+        argument: What the caller calls it.
+
+    Raises:
+        ValueError: a name is unknown, or two are residuals.
+    """
     if isinstance(modules, str):
         modules = [name.strip() for name in modules.split(',') if name.strip()]
     modules = tuple(modules)
     unknown = [name for name in modules if name not in MODULES]
     if unknown:
-        raise ValueError(f'hyperbolic={modules!r}: unknown {", ".join(map(repr, unknown))}; choose from {MODULES}')
+        raise ValueError(f'{argument}={modules!r}: unknown {", ".join(map(repr, unknown))}; choose from {MODULES}')
     residuals = [name for name in RESIDUALS if name in modules]
     if len(residuals) > 1:
-        raise ValueError(f'hyperbolic={modules!r}: {" and ".join(residuals)} are two residuals; choose one of them')
+        raise ValueError(f'{argument}={modules!r}: {" and ".join(residuals)} are two residuals; choose one of them')
     return tuple(name for name in MODULES if name in modules)
 
 
@@ -85,7 +94,7 @@ class HyperbolicOptions:
     margins: dict[str, float | None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'hyperbolic', _choices(self.hyperbolic))
+        object.__setattr__(self, 'hyperbolic', chosen_modules(self.hyperbolic))
         object.__setattr__(self, 'margins', _margins(self.margin, self.hyperbolic))
         if not isinstance(self.num_centroids, int) or self.num_centroids < 0:
             raise ValueError(f'num_centroids={self.num_centroids!r} must be a whole number >= 0')

@@ -15,21 +15,15 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
-from ..layers import Centroids, HyperbolicAttention, HyperbolicHead, HyperbolicMlp, HyperbolicModule, HyperbolicPosEmbed
+from ..layers import Add, Centroids, HyperbolicAttention, HyperbolicHead, HyperbolicMlp, HyperbolicPosEmbed
 from .checkpoint import checkpoint_filter_fn
+from .decay import undecayed
 from .options import RESIDUALS, HyperbolicOptions
 
 __all__ = ['HyperbolicBlock', 'HyperbolicVisionTransformer']
 
 CIFAR100_MEAN = (0.5071, 0.4865, 0.4409)
 CIFAR100_STD = (0.2673, 0.2564, 0.2762)
-
-
-class _Add(nn.Module):
-    """The Euclidean residual."""
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return x + y
 
 
 class HyperbolicBlock(Block):
@@ -70,7 +64,7 @@ class HyperbolicBlock(Block):
                 **options.layer('attn'),
                 **dd,
             )
-        residual = _Add
+        residual = Add
         if options.residual:
             residual = partial(RESIDUALS[options.residual], **options.layer(options.residual), **dd)
         self.residual1, self.residual2 = residual(), residual()
@@ -162,11 +156,7 @@ class HyperbolicVisionTransformer(VisionTransformer):
     @torch.jit.ignore
     def no_weight_decay(self) -> set[str]:
         """Parameters without weight decay: timm's, and all hyperbolic ones but the weights of linear maps."""
-        names = set(super().no_weight_decay())
-        for prefix, module in self.named_modules():
-            if isinstance(module, (HyperbolicModule, Centroids)):
-                names |= {f'{prefix}.{name}' for name in module.no_weight_decay()}
-        return names
+        return set(super().no_weight_decay()) | undecayed(self)
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Defaults that belong to a data set.
+"""Defaults that belong to a data set. (The recipes of whole runs are YAML files, in `recipes/` at the top.)
 
 An entry replaces the parser's defaults when its data set is trained on; a `--config` file and
 explicit flags win over it. Write only what differs from the parser's default.

@@ -1,0 +1,6 @@
+"""Euclidean models made hyperbolic, with their weights."""
+
+from .hyperbolize import hyperbolize
+from .plan import Obstacle, Plan, Swap
+
+__all__ = ['Obstacle', 'Plan', 'Swap', 'hyperbolize']
