@@ -21,26 +21,26 @@ def advice_of(model, bounds=(0.5, 2.0), opt: str = 'hypadamw') -> Advice:
 def test_a_curvature_on_its_bound_is_told_once(model, capsys, curvature, value):
     advice = advice_of(model)
     advice.check({})
-    assert capsys.readouterr().err == ''
+    assert capsys.readouterr().out == ''
     raw = model.blocks[1].residual2.curvature.raw
     torch.nn.init.constant_(raw, curvature)
     raw.grad = torch.zeros_like(raw)
     advice.optimizer.step()  # which brings it back to within the bounds
     advice.check({})
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().out.splitlines()
     assert f'curvature at its bound: blocks.1.residual2 {value}.' in line
     assert '--curv-bounds' in line
     advice.check({})
-    assert capsys.readouterr().err == ''
+    assert capsys.readouterr().out == ''
 
 
 def test_rows_at_the_margin_are_told_once(model, capsys):
     advice = advice_of(model)
     advice.check({'margin/head': 0.2, 'eval_loss': 3.0})
-    assert capsys.readouterr().err == ''
+    assert capsys.readouterr().out == ''
     advice.check({'margin/head': 0.21, 'margin/blocks.0.attn': 0.1})
     advice.check({'margin/head': 0.9})
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().out.splitlines()
     assert 'more than 20% of the rows are at the margin: head 21%.' in line
 
 

@@ -1,6 +1,5 @@
 """What is no fault, but where a run had better be told of: each kind once."""
 
-import sys
 from typing import Any
 
 import torch
@@ -65,7 +64,7 @@ class Advice:
     def _give(self, kind: str, text: str) -> None:
         if kind not in self.given:
             self.given.add(kind)
-            print(f'advice: {text}', file=sys.stderr, flush=True)
+            print(f'advice: {text}', flush=True)
 
 
 def _listed(values: dict[str, str], limit: int = 4) -> str:
