@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -113,8 +112,8 @@ def equal(name: str, left: dict, right: dict) -> bool:
     return torch.equal(x, y) if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor) else x == y
 
 
-def compare(case: str, kills: int, seed: int, output: Path, run: Callable[[list[str]], object] = run) -> list[str]:
-    """Run a case undisturbed and with kills, print each kill, and return the differences; `run` is for the former."""
+def compare(case: str, kills: int, seed: int, output: Path) -> list[str]:
+    """Run a case undisturbed and with kills, print each kill, and return the differences."""
     generator = random.Random(f'{case} {seed}')
     run(command(output, f'{case}-whole', CASES[case]))
     argv = command(output, f'{case}-killed', CASES[case])

@@ -12,7 +12,6 @@ import pytest
 import torch
 from train_helpers import run, summary
 
-from timm_hyperbolic.engine import main
 from timm_hyperbolic.engine.checkpoint import read_checkpoint
 from timm_hyperbolic.engine.loop import Loop
 
@@ -245,5 +244,5 @@ def test_what_cannot_be_resumed(tmp_path, capsys, flags, said):
 
 def test_killed_runs_go_on_to_the_same_end(tmp_path):
     """The short version of `benchmarks/kill_and_resume.py`: SIGKILL, with accumulation, mixup and workers."""
-    here = lambda argv: main(argv[2:])  # what is not to be killed needs no process of its own
-    assert kill_and_resume.compare('all', kills=2, seed=1, output=tmp_path, run=here) == []
+    # Each in a process of its own: bits depend on the number of threads, and other tests may have set it here.
+    assert kill_and_resume.compare('all', kills=2, seed=1, output=tmp_path) == []
