@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch._dynamo
+import torch._inductor.config
 from torch import Tensor
 
 __all__ = ['compile_once', 'differentiable_backward', 'is_fused', 'needs_gradient', 'set_fused', 'wants_graph']
@@ -24,16 +26,24 @@ def is_fused() -> bool:
     return _fused
 
 
+@torch._dynamo.assume_constant_result
+def _regions_are_safe() -> bool:
+    """Whether inductor hands no buffer on: else gradients behind a second call of a region are wrong (torch 2.14)."""
+    return not torch._inductor.config.allow_buffer_reuse
+
+
 def compile_once(f: Callable) -> Callable:
     """Let `torch.compile` compile `f` once for all layers that call it on tensors of the same shapes.
 
-    A model has two dozen residuals, and the compiler would take a minute for every three. Exporters, which keep no
-    such regions, see the plain function.
+    A model has two dozen residuals, and the compiler would take a minute for every three. This takes
+    `torch._inductor.config.allow_buffer_reuse = False`, without which inductor frees what another call of the region
+    still needs, and the gradients are silently wrong; otherwise the plain function is compiled. Exporters, which keep
+    no such regions, see the plain function too.
     """
     region = torch.compiler.nested_compile_region(lambda *args: f(*args))
 
     def call(*args: Any) -> Any:
-        if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        if torch.compiler.is_compiling() and not torch.compiler.is_exporting() and _regions_are_safe():
             return region(*args)
         return f(*args)
 
