@@ -59,8 +59,7 @@ def plane_expression(
     Returns:
         `[..., D]`, in the type of `x`.
     """
-    # The compiler makes one pass of the definition, in float32 where the node's rows are float64.
-    if computes_rows(x, limits) and not torch.compiler.is_compiling():
+    if computes_rows(x, limits):
         rows = x if x.dim() > 1 else x.unsqueeze(0)
         inputs = rows, y, curvature, expression, limits, *numbers
         return (

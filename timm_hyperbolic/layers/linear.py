@@ -79,10 +79,8 @@ class HyperbolicLinear(HyperbolicModule):
         """`[..., D]` to `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type)."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            # The node is for eager mode: the compiler makes as few passes of the definition. It is in float64, on a
-            # hyperboloid, and once differentiable.
-            eager = vectors.itemsize >= 4 and not torch.compiler.is_compiling()
-            if eager and not self.curvature.is_flat and computes_rows(x, self.limits):
+            # The node is for float32 or better, and computes on a hyperboloid, which flat space has not.
+            if vectors.itemsize >= 4 and not self.curvature.is_flat and computes_rows(x, self.limits):
                 return self._fused(x, vectors)
             c = self.curvature().to(scalars)
             out = _definition(x, self.weight, self.bias, self.p_in, self.p_out, c, self.limits, vectors)
