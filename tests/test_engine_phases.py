@@ -9,6 +9,7 @@ from timm.task import ClassificationTask
 
 import timm_hyperbolic  # noqa: F401
 from timm_hyperbolic.engine import UserError, parse_options
+from timm_hyperbolic.engine.distributed import Processes
 from timm_hyperbolic.engine.loop import Loop
 from timm_hyperbolic.engine.model import create_model
 from timm_hyperbolic.engine.optimizer import create_optimizer
@@ -167,7 +168,7 @@ def _two_phases(rank: int, size: int, port: int, folder: str) -> None:
         torch.distributed.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=size)
         task.prepare_distributed()
     optimizer = create_optimizer_v2(model, 'sgd', lr=0.1, momentum=0.9)
-    phases = Phases(task, model, args)
+    phases = Phases(task, model, args, Processes(task.device, rank, size))
     for epoch in range(2):
         phases.begin(epoch)
         task.eval()  # no dropout: the shares of a batch would have other masks

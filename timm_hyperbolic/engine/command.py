@@ -127,7 +127,7 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
         saved = copy.deepcopy(saved)  # whole; it is given the weights when they are saved
         shard_task(task, processes)
     optimizer = create_optimizer(model, args)
-    phases = Phases(task, model, args)
+    phases = Phases(task, model, args, processes)
     steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
     scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
     if args.torchcompile:

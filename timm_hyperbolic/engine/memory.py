@@ -20,6 +20,7 @@ from tqdm import tqdm
 from .augment import BatchAugment
 from .data import Splits
 from .errors import UserError
+from .seeding import derive_seed
 
 __all__ = ['MemoryLoader', 'create_memory_loaders', 'decode']
 
@@ -125,7 +126,7 @@ class MemoryLoader:
 @contextmanager
 def _seeded(key: list[int], device: torch.device) -> Iterator[None]:
     """Seed Python's and torch's global generators, from which timm draws, and put them back as they were."""
-    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+    seed = derive_seed(*key)
     state = random.getstate()
     accelerator = {'devices': [device], 'device_type': device.type} if device.type != 'cpu' else {'devices': []}
     with torch.random.fork_rng(**accelerator):

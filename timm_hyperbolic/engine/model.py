@@ -15,11 +15,10 @@ from torch import nn
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from .argtypes import nearest
 from .errors import UserError
+from .output import MODEL
 from .patterns import matching
 
 __all__ = ['check_start', 'create_model', 'load_initial_checkpoint', 'resolve_data_config', 'start_from_checkpoint']
-
-_MODEL_WEIGHTS = 'model.safetensors'
 
 
 def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: bool | None = None) -> nn.Module:
@@ -136,7 +135,7 @@ def load_initial_checkpoint(
         UserError: there is no such file, it is no checkpoint, or it belongs to another model; the
             message lists the keys that do not fit. Or a pattern matches no tensor of the model.
     """
-    file = Path(path) / _MODEL_WEIGHTS if Path(path).is_dir() else Path(path)
+    file = Path(path) / MODEL if Path(path).is_dir() else Path(path)
     if not file.is_file():
         raise UserError(f'{flag} {path}: no such file{"" if file == Path(path) else f": {file}"}')
     try:

@@ -4,10 +4,10 @@ import argparse
 
 from timm.task import TrainingTask
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from ..layers import HyperbolicModule
 from .argtypes import whole
+from .distributed import Processes, wrap_task
 from .errors import UserError
 from .patterns import matching
 
@@ -63,13 +63,17 @@ class Phases:
         task: holds `model`, and its moving average if there is one.
         model: whose parameters are trained, under the names that the patterns speak of.
         args: options of the run (`train_only`, `train_only_epochs`, `hamp`, `hamp_start_epoch`).
+        processes: that train together.
 
     Raises:
         UserError: a pattern matches no parameter.
     """
 
-    def __init__(self, task: TrainingTask, model: nn.Module, args: argparse.Namespace) -> None:
+    def __init__(
+        self, task: TrainingTask, model: nn.Module, args: argparse.Namespace, processes: Processes | None = None
+    ) -> None:
         self.task, self.args = task, args
+        self.processes = processes or Processes(task.device)
         self._parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._chosen = matching(args.train_only or (), self._parameters, '--train-only')
 
@@ -92,7 +96,8 @@ class Phases:
             if not train:
                 p.grad = None
         if changed:
-            _wrap_again(self.task)
+            # DistributedDataParallel takes the parameters that are trained at the moment that it is made.
+            wrap_task(self.task, self.processes)
 
     def __str__(self) -> str:
         """What is trained when, in one line; empty where everything is, always."""
@@ -102,17 +107,3 @@ class Phases:
         epochs = self.args.train_only_epochs
         first = 'epoch 1' if epochs == 1 else f'epochs 1 to {epochs}'
         return f'training {which} in {f"{first}, then all of them" if epochs else "all epochs"}'
-
-
-def _wrap_again(task: TrainingTask) -> None:
-    """Let DistributedDataParallel see which parameters are trained: it takes those of the moment that it is made."""
-    wrapper = task.get_trainable_module()
-    if isinstance(wrapper, DistributedDataParallel):
-        task.trainable_module = wrapper.module
-        task.prepare_distributed(
-            device_ids=wrapper.device_ids,
-            broadcast_buffers=wrapper.broadcast_buffers,
-            find_unused_parameters=wrapper.find_unused_parameters,
-            static_graph=wrapper.static_graph,
-            gradient_as_bucket_view=wrapper.gradient_as_bucket_view,
-        )
