@@ -18,7 +18,7 @@ from .checkpoint import Checkpoints, check_options, find_shared_checkpoint, rest
 from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
 from .distributed import Processes, wrap_task
-from .errors import Diverged, EngineError, Interrupted, TrainingError, UserError
+from .errors import Diverged, TrainingError, UserError, exit_status
 from .loaders import create_loaders, create_mixup, default_workers
 from .loop import Loop
 from .model import check_start, create_model, resolve_data_config, start_from_checkpoint
@@ -50,19 +50,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> int:
     """
     prog = prog or Path(sys.argv[0]).name
     try:
-        train(parse_options(argv, prog))
-    except Interrupted as error:
-        print(f'{prog}: interrupted: {error}', file=sys.stderr)
-        return error.exit_status
-    except EngineError as error:
-        print(f'{prog}: error: {" ".join(str(error).split())}', file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt as interrupt:
-        print(f'{prog}: interrupted: {str(interrupt) or "nothing was saved"}', file=sys.stderr)
-        return 130
+        return exit_status(lambda: train(parse_options(argv, prog)), prog, interrupted='nothing was saved')
     finally:
         Processes.end()
-    return 0
 
 
 def train(args: argparse.Namespace) -> Path:

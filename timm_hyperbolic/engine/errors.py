@@ -1,6 +1,9 @@
 """The ways in which a run ends early with a message instead of a traceback."""
 
-__all__ = ['Diverged', 'EngineError', 'Interrupted', 'TrainingError', 'UserError']
+import sys
+from collections.abc import Callable
+
+__all__ = ['Diverged', 'EngineError', 'Interrupted', 'TrainingError', 'UserError', 'exit_status']
 
 
 class EngineError(Exception):
@@ -29,3 +32,26 @@ class Interrupted(EngineError):
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
         self.exit_status = 128 + signal
+
+
+def exit_status(command: Callable[[], object], prog: str, interrupted: str = '') -> int:
+    """Run a command and return its exit status; an expected failure or an interrupt is one line on stderr.
+
+    Args:
+        command: what to run.
+        prog: name of the program, for the line.
+        interrupted: what an interrupt that says nothing itself has done.
+    """
+    try:
+        command()
+    except Interrupted as error:
+        print(f'{prog}: interrupted: {error}', file=sys.stderr)
+        return error.exit_status
+    except EngineError as error:
+        print(f'{prog}: error: {" ".join(str(error).split())}', file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt as interrupt:
+        said = str(interrupt) or interrupted
+        print(f'{prog}: interrupted{f": {said}" if said else ""}', file=sys.stderr)
+        return 130
+    return 0

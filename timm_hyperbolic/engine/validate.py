@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from .data import check_split, class_count, default_split, open_split
 from .device import create_autocast, resolve_device
-from .errors import EngineError, TrainingError, UserError
+from .errors import TrainingError, UserError, exit_status
 from .loaders import create_eval_loader, default_workers
 from .metrics import CalibrationError, SuperclassAccuracy
 from .model import create_model, load_initial_checkpoint, resolve_data_config
@@ -45,15 +45,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> int:
         0; 2 for input that cannot be measured on; 1 for a failure; 130 for an interrupt.
     """
     prog = prog or Path(sys.argv[0]).name
-    try:
-        validate(parse_options(argv, prog))
-    except EngineError as error:
-        print(f'{prog}: error: {" ".join(str(error).split())}', file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print(f'{prog}: interrupted', file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: validate(parse_options(argv, prog)), prog)
 
 
 def parse_options(argv: list[str] | None = None, prog: str | None = None) -> argparse.Namespace:
