@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
 from timm.data import resolve_input_data_config
 from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
 
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
+from ..models.fit import listed, misfits, with_tied_names
 from .argtypes import nearest
 from .errors import UserError
 from .output import MODEL
@@ -105,7 +105,7 @@ def start_from_checkpoint(model: nn.Module, args: argparse.Namespace) -> None:
         model, args.initial_checkpoint, args.model, allow_missing=args.allow_missing or ()
     )
     if missing:
-        print(f'--initial-checkpoint {args.initial_checkpoint}: {_listed("left at their start", missing)}', flush=True)
+        print(f'--initial-checkpoint {args.initial_checkpoint}: left at their start: {listed(missing)}', flush=True)
 
 
 def load_initial_checkpoint(
@@ -145,34 +145,19 @@ def load_initial_checkpoint(
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model)
+    state = with_tied_names(state, model)
     own = model.state_dict()
     missing = [key for key in own if key not in state]
-    may_miss = matching(allow_missing, own, '--allow-missing')
-    problems = [
-        _listed('missing', [key for key in missing if key not in may_miss]),
-        _listed('unknown', [key for key in state if key not in own]),
-        _listed('of another shape', [_shapes(key, state, own) for key in own if _shapes(key, state, own)]),
-    ]
-    problems = [problem for problem in problems if problem]
+    problems = misfits(
+        {key: getattr(value, 'shape', ()) for key, value in state.items()},
+        {key: value.shape for key, value in own.items()},
+        may_miss=matching(allow_missing, own, '--allow-missing'),
+    )
     if problems:
         raise UserError(
-            f'{flag} {path} does not fit --model {name}: {"; ".join(problems)}. '
+            f'{flag} {path} does not fit --model {name}: {problems}. '
             'Give the --model, --model-kwargs and --num-classes that it was made with'
             + (', or say by --allow-missing what may be missing' if flag == '--initial-checkpoint' else '')
         )
     model.load_state_dict(state, strict=False)
     return missing
-
-
-def _shapes(key: str, state: dict[str, Any], own: dict[str, torch.Tensor]) -> str:
-    theirs = getattr(state.get(key), 'shape', None)
-    if key not in state or theirs == own[key].shape:
-        return ''
-    return f'{key} {list(theirs or ())} for {list(own[key].shape)}'
-
-
-def _listed(what: str, keys: list[str], limit: int = 4) -> str:
-    if not keys:
-        return ''
-    more = f', and {len(keys) - limit} more' if len(keys) > limit else ''
-    return f'{what}: {", ".join(keys[:limit])}{more}'

@@ -8,6 +8,7 @@ from typing import Any
 from timm.models import load_state_dict
 from torch import nn
 
+from ..models.fit import with_tied_names
 from .data import Splits
 from .errors import TrainingError
 from .loaders import create_eval_loader
@@ -87,7 +88,7 @@ class Result:
         rows, splits = self.folder.rows, self.splits
         row = best_epoch(rows, self.args.eval_metric) if splits.keeps_best else rows[-1]
         if row is not rows[-1]:
-            state_dict = load_state_dict(str(self.folder.path / MODEL))
+            state_dict = with_tied_names(load_state_dict(str(self.folder.path / MODEL)), self.saved)
             self.saved.load_state_dict(state_dict)
             load(loop.evaluated_model, state_dict)  # the same model, but where it is sharded
         if splits.test is None:

@@ -11,6 +11,8 @@ from timm.models.vision_transformer import VisionTransformer
 from timm.models.vision_transformer import checkpoint_filter_fn as timm_filter_fn
 from torch import Tensor
 
+from .fit import with_tied_names
+
 __all__ = ['checkpoint_filter_fn']
 
 # The reference's names as patterns, ours as replacements; the first that matches applies.
@@ -118,7 +120,8 @@ def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer) -> dict[
     Names are translated, q, k and v packed, the centroids (stored under every block there) kept once, and shapes made
     ours; positional embeddings and patches are resampled to the model's size as in timm. The map is linear, so that it
     applies to a dictionary of gradients as well. Where the model's curvature is fixed, the checkpoint's takes its place
-    as a value, except in flat models, which stay flat.
+    as a value, except in flat models, which stay flat. Tied tensors need
+    only one of their names.
 
     Args:
         state_dict: Tensors by name, bare or under `model` or `state_dict`.
@@ -147,4 +150,4 @@ def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer) -> dict[
     unknown = [name for name in state_dict if name not in ours and not name.startswith('head')]
     if unknown:
         _raise_unknown(unknown)
-    return state_dict
+    return with_tied_names(state_dict, model)

@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 from timm.layers import LayerNorm, get_device_dtype, resample_abs_pos_embed
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from timm.models import generate_default_cfgs, register_model
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from ..layers import Add, Centroids, HyperbolicAttention, HyperbolicHead, HyperbolicMlp, HyperbolicPosEmbed
-from .checkpoint import checkpoint_filter_fn
 from .decay import undecayed
 from .options import RESIDUALS, HyperbolicOptions
+from .pretrained import build_model
 
 __all__ = ['HyperbolicBlock', 'HyperbolicVisionTransformer']
 
@@ -237,13 +237,13 @@ default_cfgs = generate_default_cfgs({name: _cfg() for size in SIZES for name in
 
 def _register(name: str, defaults: dict[str, Any]) -> None:
     def create(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
-        return build_model_with_cfg(
+        return build_model(
             HyperbolicVisionTransformer,
             name,
             pretrained,
-            pretrained_filter_fn=checkpoint_filter_fn,
+            defaults,
             feature_cfg={'out_indices': kwargs.pop('out_indices', 3), 'feature_cls': 'getter'},
-            **{**defaults, **kwargs},
+            **kwargs,
         )
 
     create.__name__ = create.__qualname__ = name

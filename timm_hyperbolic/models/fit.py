@@ -1,0 +1,60 @@
+"""Whether a checkpoint's tensors are those of a model, and the names that tied tensors go by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from torch import Tensor, nn
+
+__all__ = ['misfits', 'with_tied_names']
+
+
+def misfits(
+    theirs: Mapping[str, Sequence[int]],
+    own: Mapping[str, Sequence[int]],
+    may_miss: Collection[str] = (),
+    limit: int = 4,
+) -> str:
+    """What keeps a checkpoint from being loaded, in words; empty where it fits.
+
+    Args:
+        theirs: Shapes of the checkpoint's tensors by name.
+        own: Those of the model.
+        may_miss: Names that the checkpoint need not have.
+        limit: How many names to say of each kind of difference.
+    """
+    other = [
+        f'{name} {list(theirs[name])} for {list(shape)}'
+        for name, shape in own.items()
+        if name in theirs and tuple(theirs[name]) != tuple(shape)
+    ]
+    differences = {
+        'missing': [name for name in own if name not in theirs and name not in may_miss],
+        'unknown': [name for name in theirs if name not in own],
+        'of another shape': other,
+    }
+    return '; '.join(f'{what}: {listed(names, limit)}' for what, names in differences.items() if names)
+
+
+def listed(names: Sequence[str], limit: int = 4) -> str:
+    """The first names, and how many more there are."""
+    more = f', and {len(names) - limit} more' if len(names) > limit else ''
+    return f'{", ".join(names[:limit])}{more}'
+
+
+def with_tied_names(state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """A checkpoint with every name of a tensor that goes by several in `model`; safetensors keeps one of them."""
+    state_dict = dict(state_dict)
+    tensors: dict[int, list[str]] = {}
+    for name, tensor in _named_tensors(model):
+        tensors.setdefault(id(tensor), []).append(name)
+    for names in tensors.values():
+        kept = next((name for name in names if name in state_dict), None)
+        if kept is not None:
+            state_dict.update({name: state_dict[kept] for name in names if name not in state_dict})
+    return state_dict
+
+
+def _named_tensors(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    yield from model.named_parameters(remove_duplicate=False)
+    yield from model.named_buffers(remove_duplicate=False)

@@ -1,0 +1,312 @@
+"""Weights that come from elsewhere, `hf-hub:OWNER/NAME` or `local-dir:FOLDER`, are checked before they are trusted.
+
+timm reads `config.json` and hands its content to the entry point. Here that content is checked value by value; then a
+model without memory, on the meta device, says which tensors the weights must have; and only when the header of the
+safetensors file agrees is anything allocated. What the user's own keywords change (classes, channels, image size) is
+adapted after that, by timm.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.utils import EntryNotFoundError
+from safetensors import SafetensorError, safe_open
+from timm.models import PretrainedCfg, build_model_with_cfg
+from timm.models._hub import download_from_hf
+from torch import Tensor, nn
+
+from .checkpoint import checkpoint_filter_fn
+from .fit import listed, misfits
+
+__all__ = ['build_model']
+
+WEIGHTS = 'model.safetensors'
+
+#: Elements of a model that is made by a foreign configuration and no weights vouch for its size: 4 GiB in float32.
+MAX_ELEMENTS = 2**30
+
+_SOURCES = ('hf-hub', 'local-dir')
+
+Check = Callable[[Any], bool]
+
+
+def _whole(low: int, high: int) -> Check:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _real(low: float, high: float) -> Check:
+    return lambda value: (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and low <= value <= high
+        and math.isfinite(float(value))
+    )
+
+
+def _one_of(*values: Any) -> Check:
+    return lambda value: any(type(value) is type(each) and value == each for each in values)
+
+
+def _listing(check: Check, low: int, high: int) -> Check:
+    return lambda value: isinstance(value, (list, tuple)) and low <= len(value) <= high and all(map(check, value))
+
+
+def _mapping(check: Check, high: int) -> Check:
+    return lambda value: isinstance(value, dict) and len(value) <= high and all(map(check, value.values()))
+
+
+def _either(*checks: Check) -> Check:
+    return lambda value: any(check(value) for check in checks)
+
+
+def _text(high: int) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= high
+
+
+def _nothing(value: Any) -> bool:
+    return value is None
+
+
+_flag = _one_of(True, False)
+_side = _whole(1, 2**16)
+_size = _either(_side, _listing(_side, 2, 2))
+_input = _listing(_side, 3, 3)
+_rate = _real(0, 1)
+_layer = _either(_nothing, lambda value: _text(32)(value) and value.isidentifier())
+_margin = _either(_nothing, _real(0, 1), _one_of('study', 'none'))
+_classes = _whole(0, 10**6)
+_texts = _either(_nothing, _text(10**5), _listing(_text(10**5), 0, 10**6))
+
+# What a configuration may say of a model: keywords of timm's ViT and of ours that are plain data.
+_MODEL_ARGS: dict[str, Check] = {
+    'img_size': _size,
+    'patch_size': _size,
+    'in_chans': _side,
+    'num_classes': _classes,
+    'global_pool': _one_of('', 'avg', 'avgmax', 'max', 'token', 'map', 'prr'),
+    'embed_dim': _side,
+    'depth': _whole(1, 256),
+    'num_heads': _side,
+    'mlp_ratio': _real(2**-10, 2**10),
+    'init_values': _either(_nothing, _real(0, 1e6)),
+    'pos_embed': _one_of('', 'none', 'learn'),
+    'reg_tokens': _whole(0, 2**16),
+    'fc_norm': _either(_nothing, _flag),
+    'weight_init': _one_of('skip', 'reset', 'jax', 'jax_nlhb', 'moco', ''),
+    'hyperbolic': _either(_text(100), _listing(_text(100), 0, 10)),
+    'curvature': _real(0, 1e6),
+    'learn_curvature': _either(_nothing, _flag),
+    'margin': _either(_margin, _mapping(_margin, 10)),
+    'num_centroids': _classes,
+    'max_norm': _either(_nothing, _real(0, 1e6)),
+    'hamp': _flag,
+    **dict.fromkeys(('qkv_bias', 'qk_norm', 'scale_attn_norm', 'scale_mlp_norm', 'proj_bias', 'class_token'), _flag),
+    **dict.fromkeys(('no_embed_class', 'pre_norm', 'final_norm', 'pool_include_prefix', 'fix_init'), _flag),
+    **dict.fromkeys(('dynamic_img_size', 'dynamic_img_pad'), _flag),
+    **dict.fromkeys(('norm_layer', 'act_layer', 'embed_norm_layer'), _layer),
+    **dict.fromkeys(('drop_rate', 'pos_drop_rate', 'patch_drop_rate', 'proj_drop_rate', 'attn_drop_rate'), _rate),
+    'drop_path_rate': _rate,
+}
+
+# What it may say of the input and the classes. Where weights lie is said by the name that they are asked for by alone.
+_PRETRAINED_CFG: dict[str, Check] = {
+    **dict.fromkeys(('url', 'state_dict', 'hf_hub_filename'), _one_of(None, '')),
+    'custom_load': _one_of(False),
+    'label_offset': _one_of(None, 0),
+    'input_size': _input,
+    **dict.fromkeys(('test_input_size', 'min_input_size'), _either(_nothing, _input)),
+    'fixed_input_size': _flag,
+    **dict.fromkeys(('mean', 'std'), _listing(_real(-1e6, 1e6), 1, 2**16)),
+    **dict.fromkeys(('interpolation', 'crop_mode'), _text(32)),
+    'crop_pct': _real(2**-10, 2**10),
+    'test_crop_pct': _either(_nothing, _real(2**-10, 2**10)),
+    'num_classes': _classes,
+    'pool_size': _nothing,
+    'test_pool_size': _nothing,
+    'first_conv': _one_of('patch_embed.proj'),
+    'classifier': _one_of('head'),
+    'label_names': _either(_texts, _mapping(_text(10**5), 10**6)),
+    'label_descriptions': _either(_nothing, _mapping(_text(10**5), 10**6)),
+    **dict.fromkeys(('tag', 'license', 'description', 'origin_url', 'paper_name', 'paper_ids', 'notes'), _texts),
+}
+
+
+def build_model(
+    model_cls: Callable[..., nn.Module], variant: str, pretrained: bool, defaults: Mapping[str, Any], **kwargs: Any
+) -> nn.Module:
+    """timm's `build_model_with_cfg`, which loads what timm has fetched only once it is checked.
+
+    Args:
+        model_cls: Makes the model.
+        variant: Its name.
+        pretrained: Load weights.
+        defaults: The variant's keywords.
+        **kwargs: Those that the entry point was given.
+
+    Raises:
+        ValueError: `config.json` or the weights of a folder or repository are refused; the message says why.
+    """
+    weights = _Fetched.of(variant, kwargs)
+    if weights is None:
+        return build_model_with_cfg(
+            model_cls, variant, pretrained, pretrained_filter_fn=checkpoint_filter_fn, **{**defaults, **kwargs}
+        )
+    described = {**defaults, **weights.model_args}
+    try:
+        outline = build_model_with_cfg(
+            model_cls, variant, False, pretrained_cfg=dict(weights.pretrained_cfg), device='meta', **described
+        )
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:  # each constructor has its own
+        raise weights.error(f'config.json describes no {variant}: {_short(str(error), 300)}') from error
+    overlay = dict(kwargs.pop('pretrained_cfg_overlay', None) or {})
+    if pretrained:
+        path = weights.file(outline, kwargs.get('cache_dir'))
+        overlay |= {'source': None, 'file': str(path)}
+    else:
+        weights.check_size(outline)
+    model = build_model_with_cfg(
+        model_cls,
+        variant,
+        pretrained,
+        pretrained_filter_fn=weights.filter_fn,
+        pretrained_cfg_overlay=overlay,
+        **{**defaults, **kwargs},
+    )
+    model.pretrained_cfg.pop('file', None)
+    model.pretrained_cfg.update(weights.source)
+    return model
+
+
+class _Fetched:
+    """The configuration of a checkpoint that timm has fetched, checked, and the file with its tensors.
+
+    Args:
+        name: Of the model that `config.json` names.
+        pretrained_cfg: What timm has read of the input and the classes.
+        model_args: What it has read of the model.
+
+    Raises:
+        ValueError: something in `config.json` is unknown, of a wrong type or absurdly large.
+    """
+
+    def __init__(self, name: str, pretrained_cfg: Mapping[str, Any], model_args: Mapping[str, Any]) -> None:
+        self.name = name
+        self.pretrained_cfg = pretrained_cfg
+        self.model_args = model_args
+        self.where = pretrained_cfg['hf_hub_id'] if self.from_hub else pretrained_cfg['file']
+        self.ties: dict[str, str] = {}
+        self._check()
+
+    @classmethod
+    def of(cls, name: str, kwargs: Mapping[str, Any]) -> _Fetched | None:
+        """What an entry point's keywords say of a folder or a repository; None for those of another source."""
+        cfg = kwargs.get('pretrained_cfg')
+        cfg = dataclasses.asdict(cfg) if isinstance(cfg, PretrainedCfg) else cfg
+        if not isinstance(cfg, Mapping) or cfg.get('source') not in _SOURCES:
+            return None
+        return cls(name, cfg, kwargs.get('pretrained_model_args') or {})
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether the weights lie on the Hub, not in a folder."""
+        return self.pretrained_cfg['source'] == 'hf-hub'
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The entries of timm's configuration that say where the weights came from."""
+        return {
+            key: self.pretrained_cfg[key] for key in ('source', 'hf_hub_id', 'file') if self.pretrained_cfg.get(key)
+        }
+
+    def _check(self) -> None:
+        own = {'source': _one_of(*_SOURCES), 'architecture': _one_of(None, self.name)}
+        # timm itself has written the one of the two that says where it read the configuration.
+        own |= {'hf_hub_id' if self.from_hub else 'file': _text(10**5)}
+        own |= {'file' if self.from_hub else 'hf_hub_id': _one_of(None, '')}
+        self._check_values('pretrained_cfg', self.pretrained_cfg, _PRETRAINED_CFG | own)
+        self._check_values('model_args', self.model_args, _MODEL_ARGS)
+        classes = self.model_args.get('num_classes', self.pretrained_cfg.get('num_classes'))
+        if classes != self.pretrained_cfg.get('num_classes', classes):
+            raise self.error(
+                f'model_args.num_classes={classes} and pretrained_cfg.num_classes={self.pretrained_cfg["num_classes"]} '
+                'contradict each other'
+            )
+
+    def _check_values(self, part: str, values: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
+        for key, value in values.items():
+            if key not in checks:
+                raise self.error(f'unknown field {part}.{key}'[:200])
+            if not checks[key](value):
+                raise self.error(f'{part}.{key}={_short(value)} is of a wrong type or out of range')
+
+    def check_size(self, model: nn.Module) -> None:
+        """Refuse a model, on the meta device, that would fill the memory.
+
+        Raises:
+            ValueError: with the number of its elements.
+        """
+        elements = sum(tensor.numel() for tensor in model.state_dict().values())
+        if elements > MAX_ELEMENTS:
+            raise self.error(f'the model has {elements:,} elements, more than {MAX_ELEMENTS:,}')
+
+    def file(self, model: nn.Module, cache_dir: str | Path | None = None) -> Path:
+        """The file with the tensors of `model`, on the meta device, as `config.json` describes it.
+
+        Raises:
+            ValueError: there is none in the safetensors format, it is damaged, or its tensors are not the model's.
+        """
+        path = self._find(cache_dir)
+        try:
+            with safe_open(path, 'pt') as file:
+                parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+                shapes = {name: part.get_shape() for name, part in parts.items()}
+                integers = [name for name, part in parts.items() if not part.get_dtype().startswith(('F', 'BF'))]
+                tied = file.metadata() or {}
+        except (SafetensorError, OSError) as error:
+            raise self.error(f'{WEIGHTS} is damaged, or no safetensors file: {_short(str(error))}') from error
+        own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        # Of tensors that were one, safetensors keeps one and writes the others' names into its metadata.
+        parameters = dict(model.named_parameters())
+        self.ties = {
+            name: kept
+            for name, kept in tied.items()
+            if name in parameters and name not in shapes and kept in shapes and own.get(kept) == own[name]
+        }
+        problems = misfits(shapes | {name: shapes[kept] for name, kept in self.ties.items()}, own, limit=8)
+        if integers:
+            problems = '; '.join(filter(None, [problems, f'not floating point: {listed(integers)}']))
+        if problems:
+            raise self.error(f'{WEIGHTS} does not fit {self.name} as config.json describes it: {problems}')
+        return path
+
+    def filter_fn(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """The checkpoint for `model`, in which the tensors that were one when it was saved are made one again."""
+        for name, kept in self.ties.items():
+            owner, _, leaf = name.rpartition('.')
+            setattr(model.get_submodule(owner), leaf, model.get_parameter(kept))
+        return checkpoint_filter_fn(state_dict, model)
+
+    def _find(self, cache_dir: str | Path | None) -> Path:
+        missing = f'there is no {WEIGHTS}, and weights in any other format are not loaded'
+        if not self.from_hub:
+            path = Path(self.where) / WEIGHTS
+            if not path.is_file():
+                raise self.error(missing)
+            return path
+        try:
+            return Path(download_from_hf(self.where, WEIGHTS, cache_dir=cache_dir))
+        except EntryNotFoundError as error:
+            raise self.error(missing) from error
+
+    def error(self, message: str) -> ValueError:
+        return ValueError(f'{self.pretrained_cfg["source"]}:{self.where}: {message}')
+
+
+def _short(value: Any, length: int = 80) -> str:
+    text = ' '.join(value.split()) if isinstance(value, str) else repr(value)
+    return f'{text[:length]}...' if len(text) > length else text
