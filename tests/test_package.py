@@ -19,7 +19,7 @@ PACKAGE = ROOT / 'timm_hyperbolic'
 
 # What a storey may import of ours: itself and those before it. `version` is the ground, the rest of the files directly
 # in the package (its `__init__`, the command line) are the roof.
-STOREYS = ('version', 'geometry', 'layers', 'models', 'optim', 'analysis', 'engine', 'hub')
+STOREYS = ('version', 'geometry', 'layers', 'models', 'optim', 'analysis', 'hub', 'engine')
 
 
 def setup_cfg() -> configparser.ConfigParser:

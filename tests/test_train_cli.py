@@ -22,7 +22,7 @@ from timm_hyperbolic.engine.loop import Loop
 
 ROOT = Path(__file__).parent.parent
 CIFAR100 = ROOT.parent / 'shared' / 'data' / 'cifar100'
-FILES = {'.lock', 'args.yaml', 'checkpoint-N.pt', 'config.json', 'model.safetensors', 'summary.csv'}
+FILES = {'.lock', 'args.yaml', 'checkpoint-N.pt', 'config.json', 'model.safetensors', 'run.json', 'summary.csv'}
 
 
 def files_of(folder: Path) -> set[str]:

@@ -4,6 +4,7 @@ import argparse
 import copy
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from .optimizer import create_optimizer
 from .options import parse_options
 from .output import OutputFolder
 from .phases import Phases, check_phases
+from .provenance import Provenance
+from .publish import Publisher, check_publish
 from .report import Progress, curvature_summary, final_table
 from .sampling import TrainLoader
 from .selection import Result
@@ -45,17 +48,18 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> int:
         prog: name of the program in help and messages, by default that of the running script.
 
     Returns:
-        0; 2 for input that cannot be trained on; 1 for a run that failed; 130 for one interrupted, 143 for one that
-        SIGTERM ended.
+        0; 2 for input that cannot be trained on; 1 for a run that failed; 3 for a result that did not reach the Hub;
+        130 for a run that was interrupted, 143 for one that SIGTERM ended.
     """
     prog = prog or Path(sys.argv[0]).name
+    command = [*prog.split(), *(sys.argv[1:] if argv is None else argv)]
     try:
-        return exit_status(lambda: train(parse_options(argv, prog)), prog, interrupted='nothing was saved')
+        return exit_status(lambda: train(parse_options(argv, prog), command), prog, interrupted='nothing was saved')
     finally:
         Processes.end()
 
 
-def train(args: argparse.Namespace) -> Path:
+def train(args: argparse.Namespace, command: Sequence[str] | None = None) -> Path:
     """Train as `args`, from `parse_options`, say, and return the folder with the result.
 
     The saved model is that of the last epoch or of the best one, as `Result` says, and of its moving
@@ -64,31 +68,43 @@ def train(args: argparse.Namespace) -> Path:
 
     Under torchrun, every process calls it; the first one writes and prints.
 
+    Args:
+        args: the options.
+        command: the words that they were given in, to be written down.
+
     Raises:
         UserError: something that `args` name does not exist or does not fit; nothing was written.
         TrainingError: too many losses were not finite, or the folder could not be written.
+        PublishError: the result is in the folder, but not on the Hub.
         Interrupted: by SIGTERM or SIGINT, after the step at hand was saved.
         KeyboardInterrupt: by a second SIGINT, or before training began; the message says what was saved.
     """
-    for check in (check_start, check_phases, check_task, check_trackers):
+    for check in (check_start, check_phases, check_task, check_trackers, check_publish):
         check(args)
     processes = Processes.start(resolve_device(args.device))
     with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
-        return _train(args, processes)
+        return _train(args, processes, command)
 
 
-def _train(args: argparse.Namespace, processes: Processes) -> Path:
+def _train(args: argparse.Namespace, processes: Processes, command: Sequence[str] | None) -> Path:
     device = processes.device
     processes.check(args)
     autocast, scaler = create_autocast(args, device), create_scaler(args, device)
     folder = OutputFolder.shared(args, processes)
     try:
-        return _train_in(folder, args, processes, autocast, scaler)
+        return _train_in(folder, args, processes, autocast, scaler, command)
     finally:
         folder.close()
 
 
-def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Processes, autocast, scaler) -> Path:
+def _train_in(
+    folder: OutputFolder,
+    args: argparse.Namespace,
+    processes: Processes,
+    autocast,
+    scaler,
+    command: Sequence[str] | None,
+) -> Path:
     device = processes.device
     checkpoint = find_shared_checkpoint(args.resume, folder, processes) if args.resume else None
     args.resume = None  # what follows belongs to the run, however it was started
@@ -148,11 +164,13 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
         print(f'going on after step {loop.step}, batch {loop.state.batch} of epoch {loop.state.epoch + 1}', flush=True)
     trackers = create_trackers(folder.path, args, loop.state.epoch) if processes.first else []
     result = Result(folder, splits, saved, args, data_config)
+    provenance = Provenance(folder, splits, parameters, processes, command)
+    publisher = Publisher(folder.path, args)
     checkpoints = Checkpoints(folder, loop, args)
     try:
         with StopRequest() as request:
             _watch(loop, checkpoints, request)
-            _run(loop, phases, train_loader, val_loader, epochs, checkpoints, result, trackers)
+            _run(loop, phases, train_loader, val_loader, epochs, checkpoints, result, trackers, provenance, publisher)
     except Diverged as error:
         path = checkpoints.save()
         kept = f'the last good state, that after step {loop.step}, is in {path}' if path else 'see the checkpoints'
@@ -166,6 +184,8 @@ def _train_in(folder: OutputFolder, args: argparse.Namespace, processes: Process
     finally:
         for tracker in trackers:
             tracker.close()
+    if processes.first:
+        publisher.finish()
     return folder.path
 
 
@@ -204,6 +224,8 @@ def _run(
     checkpoints: Checkpoints,
     result: Result,
     trackers: list[Tracker],
+    provenance: Provenance,
+    publisher: Publisher,
 ) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
     args, advice = loop.args, Advice(unwrap_model(loop.task.get_trainable_module()), loop.optimizer)
@@ -236,6 +258,7 @@ def _run(
             **track(result.saved, loop.sample, loop.autocast),
         }
         result.add(row, last)
+        provenance.write(loop.state, result.so_far)
         if loop.processes.first:
             advice.check(row)
         for tracker in trackers:
@@ -249,12 +272,15 @@ def _run(
             break
         loop.state = loop.state.next_epoch()
         checkpoints.save()
+        if loop.processes.first and not last:
+            publisher.after_epoch(epoch + 1)
     # All is saved, and the best epoch's weights may take the place of the last one's.
     loop.on_eval_batch = lambda: None
-    split, metrics = result.finish(loop)
+    metrics = result.finish(loop)
+    provenance.write(loop.state, metrics, last=True)
     state = loop.state
     speed = (state.run_images + state.images) / (state.run_seconds + state.seconds)
-    print(f'\n{args.model} on {args.dataset or args.data_dir}, split {split}, after {loop.step} steps')
+    print(f'\n{args.model} on {args.dataset or args.data_dir}, split {metrics["split"]}, after {loop.step} steps')
     print(final_table(result.saved, metrics, speed))
     print(f'saved: {result}')
 

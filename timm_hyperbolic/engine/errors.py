@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-__all__ = ['Diverged', 'EngineError', 'Interrupted', 'TrainingError', 'UserError', 'exit_status']
+__all__ = ['Diverged', 'EngineError', 'Interrupted', 'PublishError', 'TrainingError', 'UserError', 'exit_status']
 
 
 class EngineError(Exception):
@@ -24,6 +24,12 @@ class TrainingError(EngineError):
 
 class Diverged(TrainingError):
     """Steps in a row that were not finite. What was good before is still there to be saved."""
+
+
+class PublishError(EngineError):
+    """A result that is complete on the disk and did not reach the Hub. The message says how to push it again."""
+
+    exit_status = 3
 
 
 class Interrupted(EngineError):

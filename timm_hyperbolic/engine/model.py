@@ -11,11 +11,11 @@ from timm.data import resolve_input_data_config
 from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
 
+from ..hub.run import MODEL
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.fit import listed, misfits, with_tied_names
 from .argtypes import nearest
 from .errors import UserError
-from .output import MODEL
 from .patterns import matching
 
 __all__ = ['check_start', 'create_model', 'load_initial_checkpoint', 'resolve_data_config', 'start_from_checkpoint']

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
+from ..hub.run import ARGS
 from .argtypes import KeyValues, nearest
 from .defaults import DATASET_DEFAULTS
 from .errors import UserError
-from .output import ARGS
 from .parser import create_parser
 
 __all__ = ['parse_options', 'read_command_line']

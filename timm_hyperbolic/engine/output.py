@@ -20,16 +20,13 @@ from timm.models import safe_model_name
 from timm.models._hub import save_config_for_hf
 from torch import nn
 
+from ..hub.run import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST
 from .distributed import Processes
 from .errors import TrainingError, UserError
 from .lock import FolderLock
 
-__all__ = ['ARGS', 'MODEL', 'SUMMARY', 'TEST', 'OutputFolder']
+__all__ = ['OutputFolder']
 
-ARGS = 'args.yaml'
-MODEL = 'model.safetensors'
-SUMMARY = 'summary.csv'
-TEST = 'test.json'
 _SCRATCH = '.unfinished-'
 
 
@@ -124,6 +121,10 @@ class OutputFolder:
         """Write the metrics of the test split."""
         self._write(TEST, json.dumps(metrics, indent=1) + '\n')
 
+    def save_about(self, about: dict[str, Any]) -> None:
+        """Write how the run came about, and its result so far."""
+        self._write(ABOUT, json.dumps(about, indent=1) + '\n')
+
     def save_model(self, model: nn.Module, data_config: dict[str, Any], classes: list[str] | None) -> None:
         """Write weights and configuration so that `timm.create_model('local-dir:…', pretrained=True)` returns `model`.
 
@@ -138,9 +139,9 @@ class OutputFolder:
         with self._scratch() as scratch:
             # Unlike timm's `save_for_hf`, this takes tied tensors, and the strides that --channels-last leaves.
             safetensors.torch.save_model(model, str(scratch / MODEL))
-            save_config_for_hf(model, str(scratch / 'config.json'), model_config=config, data_config=data_config)
+            save_config_for_hf(model, str(scratch / CONFIG), model_config=config, data_config=data_config)
             # safetensors makes its file readable by the owner alone, whatever the umask.
-            (scratch / MODEL).chmod((scratch / 'config.json').stat().st_mode)
+            (scratch / MODEL).chmod((scratch / CONFIG).stat().st_mode)
 
     def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint that torch loads with `weights_only=True`."""

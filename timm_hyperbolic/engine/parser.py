@@ -12,6 +12,7 @@ from .argtypes import KeyValues, one_of, real, split, whole
 from .defaults import DATASET_DEFAULTS
 from .errors import UserError
 from .phases import add_phase_options
+from .publish import add_publish_options
 from .task import add_task_options
 from .trackers import add_tracker_options
 
@@ -62,6 +63,7 @@ def create_parser(prog: str | None = None) -> argparse.ArgumentParser:
     add_phase_options(parser.add_argument_group('phases'))
     _add_run_options(parser.add_argument_group('run'))
     add_tracker_options(parser.add_argument_group('trackers'))
+    add_publish_options(parser.add_argument_group('Hugging Face Hub'))
     return parser
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from timm.models import load_state_dict
 from torch import nn
 
+from ..hub.run import MODEL
 from ..models.fit import with_tied_names
 from .data import Splits
 from .errors import TrainingError
 from .loaders import create_eval_loader
 from .loop import Loop
-from .output import MODEL, OutputFolder
+from .output import OutputFolder
 from .sharding import load
 
 __all__ = ['Result', 'best_epoch']
@@ -79,26 +80,45 @@ class Result:
                 raise
             print(f'{error}; tried again after the next epoch', file=sys.stderr, flush=True)
 
-    def finish(self, loop: Loop) -> tuple[str, dict[str, float]]:
+    @property
+    def so_far(self) -> dict[str, Any]:
+        """The result of the epochs so far: `split`, `images`, `epoch`, `loss`, `top1`, `top5`.
+
+        `chosen_by` says how the epoch was chosen, None for the last one; `chosen_here`, whether on these very images.
+        """
+        row, splits = self._row, self.splits
+        return {
+            'split': splits.val_name,
+            'images': len(splits.val),
+            'epoch': row['epoch'],
+            'chosen_by': f'{self.args.eval_metric} on {self.chosen_on}' if splits.keeps_best else None,
+            'chosen_here': splits.keeps_best,
+            **{name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')},
+        }
+
+    @property
+    def _row(self) -> dict[str, Any]:
+        rows = self.folder.rows
+        return best_epoch(rows, self.args.eval_metric) if self.splits.keeps_best else rows[-1]
+
+    def finish(self, loop: Loop) -> dict[str, Any]:
         """Put the result into the saved model, evaluate it on the test split if there is one and write `test.json`.
 
         Returns:
-            The split and the `loss`, `top1` and `top5` of the result on it.
+            What it is, as `so_far`, on the test split where there is one.
         """
-        rows, splits = self.folder.rows, self.splits
-        row = best_epoch(rows, self.args.eval_metric) if splits.keeps_best else rows[-1]
-        if row is not rows[-1]:
+        row, splits = self._row, self.splits
+        if row is not self.folder.rows[-1]:
             state_dict = with_tied_names(load_state_dict(str(self.folder.path / MODEL)), self.saved)
             self.saved.load_state_dict(state_dict)
             load(loop.evaluated_model, state_dict)  # the same model, but where it is sharded
         if splits.test is None:
-            return splits.val_name, {name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')}
+            return self.so_far
         processes = loop.processes
         loader = create_eval_loader(splits.test, self.data_config, self.args, processes.device, processes.count)
-        metrics = loop.evaluate(loader)
-        about = {'split': splits.test_name, 'images': len(splits.test), 'epoch': row['epoch']}
-        self.folder.save_test({**about, 'chosen_by': f'{self.args.eval_metric} on {self.chosen_on}', **metrics})
-        return splits.test_name, metrics
+        result = self.so_far | {'split': splits.test_name, 'images': len(splits.test)} | loop.evaluate(loader)
+        self.folder.save_test({key: value for key, value in result.items() if key != 'chosen_here'})
+        return result | {'chosen_here': False}
 
     def __str__(self) -> str:
         metric, kind = self.args.eval_metric, 'moving average' if self.args.model_ema else 'model'

@@ -1,0 +1,271 @@
+"""The model card of a run, or of a variant that has none yet.
+
+Every number on it stands in the folder of the run, or in that of a control.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from timm.models import get_pretrained_cfg_value, is_model
+
+from ..models import MODULES
+from ..models.options import chosen_modules
+from ..models.vit_hyp import PRESETS
+from ..version import __version__
+from .run import Run
+
+__all__ = ['model_card']
+
+_TEMPLATE = Path(__file__).with_name('template.md')
+
+_MODULES = {
+    'head': 'the classifier measures distances to prototypes on the Poincaré ball',
+    'pos': 'the positional embedding is joined by Möbius addition',
+    'res': 'the residuals are gated Möbius sums around a centre between both branches',
+    'res0': 'the residuals are gated Möbius sums around the origin',
+    'resx': 'the residuals are gated steps along a geodesic from the stream',
+    'mlp': 'the MLPs are made of Möbius linear layers',
+    'attn': 'the attention scores by hyperbolic distance and averages by the gyro-midpoint',
+}
+_DATASETS = {'digits': "scikit-learn's handwritten digits", 'cifar100': 'CIFAR-100', 'cifar10': 'CIFAR-10'}
+_RESULTS = {'top1': ('accuracy', 'Top-1'), 'top5': ('top_5_accuracy', 'Top-5'), 'loss': ('loss', 'cross-entropy')}
+_LIMITS = [
+    'A hyperbolic variant computes more than its Euclidean twin; `docs/speed.md` of the package has figures.',
+    'The margin is part of the function: a tangent vector beyond it is shortened. To tell the clip from the curvature, '
+    "compare with `margin='none'` and with the flat control.",
+    'It classifies images like those it was trained on. What its distances mean on others was not measured.',
+    'It has not been examined for bias, and is no basis for a decision about people.',
+]
+_CITATION = f"""@software{{timm_hyperbolic,
+  title   = {{timm_hyperbolic: hyperbolic Vision Transformers as ordinary timm models}},
+  author  = {{{{The timm_hyperbolic authors}}}},
+  version = {{{__version__}}},
+  license = {{MIT}}
+}}"""
+
+
+def model_card(source: Run | str, repo_id: str | None = None, against: Sequence[Run] = ()) -> ModelCard:
+    """The card of a run, or of the variant of a name, of which there is no full run.
+
+    Args:
+        source: The run, or timm's name of the model.
+        repo_id: OWNER/NAME, where the weights are, or will be.
+        against: Runs of its controls, on the same split of the same data set.
+
+    Raises:
+        ValueError: a control was measured on something else, or no model has this name.
+    """
+    run = source if isinstance(source, Run) else None
+    model = source if run is None else source.model
+    if run is None and not is_model(model):
+        raise ValueError(f'{model} is no model')
+    _check_controls(run, against)
+    modules, flat = _modules(model, {} if run is None else run.config.get('model_args', {}))
+    return ModelCard.from_template(
+        _metadata(run, model, repo_id),
+        template_path=str(_TEMPLATE),
+        run=run,
+        model=model,
+        title=repo_id.partition('/')[2] if repo_id else model,
+        repo_id=repo_id or 'OWNER/NAME',
+        summary=_summary(run, model, modules, flat),
+        description=_description(model, modules, flat),
+        chosen=None if run is None else _chosen(run),
+        top5=run is not None and run.config['num_classes'] > 5,
+        controls=_controls(run, against),
+        training=() if run is None else _training(run),
+        command=None if run is None else _command(run.about.get('command')),
+        recipe=_recipe(model) if run is None else run.about.get('recipe'),
+        control=flat,
+        curvatures=None if run is None else _curvature_table(run.curvatures),
+        limits=_LIMITS if modules else _LIMITS[2:],
+        license=get_pretrained_cfg_value(model, 'license') if run is None else run.license,
+        dataset=None if run is None else _pretty(run.dataset),
+        citation=_CITATION,
+    )
+
+
+def _modules(model: str, model_args: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    """Which modules of a model are hyperbolic, and whether they are flat controls."""
+    kind, _, preset = model.rpartition('patch4_')[2].partition('_')
+    names = PRESETS.get(preset, ()) if kind in ('hyp', 'flat') else ()
+    modules = chosen_modules(model_args.get('hyperbolic', names))
+    curvature = model_args.get('curvature', 0.0 if kind == 'flat' else 1.0)
+    return modules, bool(modules) and curvature == 0 and not model_args.get('learn_curvature')
+
+
+def _metadata(run: Run | None, model: str, repo_id: str | None) -> ModelCardData:
+    own = ['timm', 'timm_hyperbolic', 'hyperbolic-geometry', 'vision-transformer']
+    data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': 'image-classification', 'tags': own}
+    if run is None:
+        return ModelCardData(license=get_pretrained_cfg_value(model, 'license'), **data)
+    if run.hub_dataset:
+        data['datasets'] = [run.hub_dataset]
+    return ModelCardData(
+        license=run.license,
+        metrics=['accuracy'],
+        model_name=repo_id.partition('/')[2] if repo_id else model,
+        eval_results=[
+            EvalResult(
+                task_type='image-classification',
+                task_name='Image classification',
+                dataset_type=run.dataset,
+                dataset_name=_pretty(run.dataset),
+                dataset_split=run.result['split'],
+                metric_type=kind,
+                metric_name=name,
+                metric_value=round(run.result[key], 4),
+            )
+            for key, (kind, name) in _RESULTS.items()
+            if key != 'top5' or run.config['num_classes'] > 5
+        ],
+        **data,
+    )
+
+
+def _pretty(dataset: str) -> str:
+    return _DATASETS.get(dataset.rpartition('/')[2], dataset)
+
+
+def _summary(run: Run | None, model: str, modules: tuple[str, ...], flat: bool) -> str:
+    kind = 'A Vision Transformer'
+    if modules:
+        kind = f'A {"flat control of a " if flat else ""}hyperbolic Vision Transformer'
+    text = f'{kind} for [timm](https://github.com/huggingface/pytorch-image-models), `{model}` of timm_hyperbolic'
+    if run is None:
+        return f'{text}.'
+    size = run.config['pretrained_cfg']['input_size']
+    shape = f'{size[1]} × {size[2]} pixels' + ('' if size[0] == 3 else f' in {size[0]} channel(s)')
+    return (
+        f'{text}, trained on {_pretty(run.dataset)}: {run.config["num_classes"]} classes, images of {shape}, '
+        f'{run.about["parameters"]:,} parameters.'
+    )
+
+
+def _description(model: str, modules: tuple[str, ...], flat: bool) -> str:
+    if not modules:
+        return (
+            "timm's Vision Transformer as it is, with nothing hyperbolic: the baseline of the variants."
+            if model.endswith('_euclid')
+            else f"timm's `{model}`."
+        )
+    what = '; '.join(_MODULES[name] for name in MODULES if name in modules)
+    if flat:
+        return (
+            f'The same modules as in the hyperbolic variant, at curvature zero and not learnt. In the variant, {what}. '
+            'What this control reaches was not bought by the geometry.'
+        )
+    text = f'A pre-norm Vision Transformer in which {what}. Each module learns a curvature of its own'
+    return f'{text}; everything else is as in timm.'
+
+
+def _chosen(run: Run) -> str:
+    result = run.result
+    text = f'Of {run.about["epochs"]} epochs, number {result["epoch"] + 1} was kept: '
+    if result.get('chosen_by'):
+        honest = 'The split above had no part in that choice'
+        if result['chosen_here']:
+            honest = 'These are the images that it was chosen on, which flatters it'
+        return text + f'the best by {result["chosen_by"]}. {honest}.'
+    return text + 'the last one. No epoch was chosen by its result.'
+
+
+def _check_controls(run: Run | None, against: Sequence[Run]) -> None:
+    for other in against:
+        if run is None:
+            raise ValueError('controls are compared with a run, and there is none')
+        for what in ('dataset', 'split', 'images'):
+            mine, theirs = (each.dataset if what == 'dataset' else each.result[what] for each in (run, other))
+            if mine != theirs:
+                raise ValueError(f'{other.name} has {what} {theirs}, this run {mine}: the two do not compare')
+
+
+def _controls(run: Run | None, against: Sequence[Run]) -> list[dict[str, Any]]:
+    if run is None or not against:
+        return []
+    rows = []
+    for each in (run, *against):
+        difference = round(run.result['top1'], 2) - round(each.result['top1'], 2)
+        rows.append(
+            {
+                'model': f'**{each.model}**' if each is run else each.model,
+                'parameters': each.about['parameters'],
+                'top1': each.result['top1'],
+                'difference': '' if each is run else f'{difference:+.2f}',
+                'speed': each.about['images_per_second'],
+                'epochs': each.about['epochs'],
+                'seed': each.args['seed'],
+            }
+        )
+    return rows
+
+
+def _training(run: Run) -> list[tuple[str, str]]:
+    args, about = run.args, run.about
+    hardware, versions = about['hardware'], about['versions']
+    decay = f', weight decay {args["weight_decay"]:g}' if args.get('weight_decay') else ''
+    machine = hardware['device'] + (f', {hardware["processes"]} processes' if hardware['processes'] > 1 else '')
+    rows = [
+        ('data', f'{_pretty(run.dataset)}, {about["train_images"]:,} images'),
+        ('length', f'{about["epochs"]} epochs, {about["steps"]:,} steps of {args["batch_size"]} images'),
+        ('optimizer', f'{args["opt"]}, learning rate {args["lr"]:g} ({args["sched"]}){decay}'),
+        ('precision', (args['amp_dtype'] if args.get('amp') else 'float32') + (', hamp' if args.get('hamp') else '')),
+        ('seed', str(args['seed'])),
+        ('hardware', machine),
+        ('time', f'{_duration(about["seconds"])} of training, {about["images_per_second"]:.0f} images/s'),
+        ('versions', ', '.join(f'{name} {version}' for name, version in versions.items())),
+    ]
+    if args.get('grad_accum_steps', 1) > 1:
+        rows.insert(2, ('accumulation', f'{args["grad_accum_steps"]} batches a step'))
+    return rows
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f'{seconds:.0f} s'
+    minutes = round(seconds / 60)
+    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'
+
+
+def _command(words: Sequence[str] | None) -> str:
+    """The command as it was typed, without the folders of the machine that it was typed on."""
+    if not words:
+        return '# started from Python'
+    return shlex.join(map(_without_folder, words))
+
+
+def _without_folder(word: str) -> str:
+    flag, equals, value = word.rpartition('=')
+    if not value.startswith('~') and not PurePath(value).is_absolute() and not PureWindowsPath(value).is_absolute():
+        return word
+    return f'{flag}{equals}.../{PureWindowsPath(value).name}'
+
+
+def _recipe(model: str) -> str | None:
+    kind, _, preset = model.rpartition('patch4_')[2].partition('_')
+    if kind == 'euclid':
+        return 'euclid.yaml'
+    return f'hyp_{preset}.yaml' if preset in PRESETS else None
+
+
+def _curvature_table(curvatures: Mapping[str, float]) -> dict[str, Any] | None:
+    """Blocks down, modules across: `blocks.3.attn.qkv.0` is the first of the three maps in `attn.qkv` of block 3."""
+    if not curvatures:
+        return None
+    blocks: dict[str, dict[str, str]] = {}
+    outside = []
+    for name, value in curvatures.items():
+        match = re.fullmatch(r'blocks\.(\d+)\.(.+)', name)
+        if match:
+            blocks.setdefault(match[1], {})[match[2]] = f'{value:.4f}'
+        else:
+            outside.append(f'`{name}` {value:.4f}')
+    columns = list(dict.fromkeys(column for row in blocks.values() for column in row))
+    rows = [(name, [row.get(column, '') for column in columns]) for name, row in blocks.items()]
+    return {'columns': columns, 'rows': rows, 'outside': ', '.join(outside)}

@@ -1,0 +1,102 @@
+"""What the folder of a run says of itself: the only source of a card's numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from timm.models import get_pretrained_cfg_value, is_model
+
+__all__ = ['ABOUT', 'ARGS', 'CARD', 'CONFIG', 'MODEL', 'SUMMARY', 'TEST', 'Run']
+
+# The files of a run.
+ABOUT = 'run.json'
+ARGS = 'args.yaml'
+CARD = 'README.md'
+CONFIG = 'config.json'
+MODEL = 'model.safetensors'
+SUMMARY = 'summary.csv'
+TEST = 'test.json'
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as its folder tells it.
+
+    Args:
+        name: Of the folder.
+        args: Options that it was made with, `args.yaml`.
+        about: How it went and what came out of it, `run.json`.
+        config: timm's description of the model, `config.json`.
+        row: The line of `summary.csv` of the epoch whose model was kept.
+    """
+
+    name: str
+    args: Mapping[str, Any]
+    about: Mapping[str, Any]
+    config: Mapping[str, Any]
+    row: Mapping[str, float]
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Read the folder that a run leaves.
+
+        Raises:
+            ValueError: a file is missing, or is not what a run writes.
+        """
+        missing = [name for name in (ARGS, ABOUT, CONFIG, SUMMARY) if not (folder / name).is_file()]
+        if missing:
+            raise ValueError(f'{folder} has no {", ".join(missing)}: give the folder that a run of train_hyp.py leaves')
+        try:
+            args = yaml.safe_load((folder / ARGS).read_text(encoding='utf-8'))
+            about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
+            config = json.loads((folder / CONFIG).read_text(encoding='utf-8'))
+            with (folder / SUMMARY).open(encoding='utf-8', newline='') as file:
+                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+            row = next(row for row in rows if row['epoch'] == about['result']['epoch'])
+            return cls(folder.resolve().name, args, about, config, row)
+        except (ValueError, KeyError, TypeError, StopIteration, yaml.YAMLError) as error:
+            raise ValueError(f'{folder} is not as a run leaves it: {type(error).__name__} {error}') from error
+
+    @property
+    def model(self) -> str:
+        """timm's name of the model."""
+        return self.config['architecture']
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """`split`, `images`, `epoch`, `chosen_by`, `loss`, `top1` and `top5` of the model that was kept."""
+        return self.about['result']
+
+    @property
+    def curvatures(self) -> dict[str, float]:
+        """The curvature of every hyperbolic module at the epoch that was kept."""
+        start = 'curvature/'
+        return {key.removeprefix(start): value for key, value in self.row.items() if key.startswith(start)}
+
+    @property
+    def license(self) -> str | None:
+        """The licence of the weights."""
+        own = self.config.get('pretrained_cfg', {}).get('license')
+        return own or (get_pretrained_cfg_value(self.model, 'license') if is_model(self.model) else None)
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set without the folders of a machine: `uoft-cs/cifar100`, `cifar100`, `digits`."""
+        name = self.args.get('dataset') or ''
+        if self.hub_dataset:
+            return self.hub_dataset
+        return Path(name.partition('/')[2] or name or self.args.get('data_dir') or 'images').name
+
+    @property
+    def hub_dataset(self) -> str | None:
+        """The data set's name on the Hub, None where it lies elsewhere."""
+        kind, _, name = (self.args.get('dataset') or '').partition('/')
+        parts = name.split('/')
+        plain = len(parts) == 2 and all(part and part.strip('.') and not part.startswith('~') for part in parts)
+        return name if kind == 'hfds' and plain and not Path(name).exists() else None
