@@ -2,6 +2,7 @@
 
     with LocalHub() as hub:
         subprocess.run([...], env=hub.environment(cache))
+        waits = connect(monkeypatch, hub, cache)  # this process
 
 Files ending in .safetensors or .png travel as LFS objects (basic transfer, one PUT), all others inside the commit. The
 faults of `LocalHub.fail` come before, or in the middle of, what a request would have done.
@@ -20,11 +21,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import yaml
+from huggingface_hub import constants
 
-__all__ = ['TOKEN', 'Fault', 'LocalHub', 'Repository']
+__all__ = ['TOKEN', 'Fault', 'LocalHub', 'Repository', 'connect']
 
 TOKEN = 'hf_' + 'tokenofthelocalhub' * 2
 _LFS = ('.safetensors', '.png')
@@ -122,6 +125,25 @@ class LocalHub:
     def __exit__(self, *exc_info) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+def connect(monkeypatch, hub: LocalHub, cache: Path) -> list[float]:
+    """Have this process, in which huggingface_hub is imported already, speak to `hub` and wait for nothing.
+
+    Returns:
+        The seconds that huggingface_hub would have waited between its tries, as they come.
+    """
+    waits: list[float] = []
+    clock = SimpleNamespace(sleep=waits.append, time=time.time)
+    monkeypatch.setattr(constants, 'ENDPOINT', hub.endpoint)
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    monkeypatch.setattr(constants, 'HUGGINGFACE_CO_URL_TEMPLATE', hub.endpoint + urlsplit(template).path)
+    monkeypatch.setattr(constants, 'HF_HUB_DISABLE_XET', True)
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(cache))
+    monkeypatch.setattr('huggingface_hub.utils._http.time', clock)
+    monkeypatch.setattr('huggingface_hub.file_download.time', clock)
+    monkeypatch.setenv('HF_TOKEN', TOKEN)
+    return waits
 
 
 class _Cut(Exception):

@@ -54,9 +54,11 @@ def test_citation_has_what_the_format_requires() -> None:
     assert (ROOT / 'LICENSE').read_text(encoding='utf-8').startswith('MIT License')
 
 
-def test_type_marker_is_shipped() -> None:
-    assert 'py.typed' in setup_cfg()['options.package_data']['timm_hyperbolic'].split()
-    assert (PACKAGE / 'py.typed').is_file()
+def test_every_file_that_is_no_module_is_shipped() -> None:
+    files = {path for path in PACKAGE.rglob('*') if path.is_file() and path.suffix not in ('.py', '.pyc')}
+    names = {path.relative_to(PACKAGE).as_posix() for path in files}
+    assert 'py.typed' in names
+    assert set(setup_cfg()['options.package_data']['timm_hyperbolic'].split()) == names
 
 
 def test_every_folder_is_a_package_and_so_is_installed() -> None:

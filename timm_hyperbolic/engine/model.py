@@ -50,11 +50,13 @@ def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: 
         if args.grad_checkpointing:
             model.set_grad_checkpointing()
     # What a model says about a keyword that it does not take, or weights that it does not have.
-    except (AssertionError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         given = ' '.join(f'{key}={value}' for key, value in args.model_kwargs.items())
         given = f' with --model-kwargs {given}' if given else ''
         given += ' with --hamp' if args.hamp else ''
-        raise UserError(f'--model {args.model}{given}: {" ".join(str(error).split())}') from error
+        # What timm meets in a config.json that is none: the name of a key, of a method.
+        said = repr(error) if isinstance(error, (AttributeError, KeyError)) else str(error)
+        raise UserError(f'--model {args.model}{given}: {" ".join(said.split())}') from error
     return model
 
 

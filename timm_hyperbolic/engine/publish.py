@@ -8,7 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import get_token
 
-from ..hub import PushError, Run, model_card, push
+from ..hub import PushError, Run, model_card, push_run
 from ..hub.push import check_repo_id
 from ..hub.run import CARD
 from .argtypes import whole
@@ -104,7 +104,7 @@ def publish(folder: Path, repo_id: str, private: bool = False, revision: str | N
         PublishError: the push failed; the message says how to try again.
     """
     try:
-        return push(folder, repo_id, private, revision, message or 'Push a model')
+        return push_run(folder, repo_id, private, revision, message or 'Push a model')
     except ValueError as error:
         raise UserError(str(error)) from error
     except PushError as error:

@@ -13,7 +13,7 @@ from huggingface_hub.utils import HFValidationError, validate_repo_id
 from ..version import __version__
 from .run import CARD, CONFIG, MODEL, SUMMARY
 
-__all__ = ['PushError', 'check_repo_id', 'contents', 'push']
+__all__ = ['PushError', 'check_repo_id', 'contents', 'push_run']
 
 #: Seconds that the Hub may stay silent. huggingface_hub itself would wait for ever.
 PATIENCE = 120.0
@@ -60,7 +60,7 @@ def contents(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 
-def push(
+def push_run(
     folder: Path, repo_id: str, private: bool = False, revision: str | None = None, message: str = 'Push a model'
 ) -> str:
     """Push the model of a run in one commit, and make the repository where there is none.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from torch import Tensor, nn
 
-__all__ = ['misfits', 'with_tied_names']
+__all__ = ['listed', 'misfits', 'with_tied_names']
+
+T = TypeVar('T')
 
 
 def misfits(
@@ -42,8 +45,11 @@ def listed(names: Sequence[str], limit: int = 4) -> str:
     return f'{", ".join(names[:limit])}{more}'
 
 
-def with_tied_names(state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """A checkpoint with every name of a tensor that goes by several in `model`; safetensors keeps one of them."""
+def with_tied_names(state_dict: Mapping[str, T], model: nn.Module) -> dict[str, T]:
+    """A checkpoint, or its shapes, with every name of a tensor that goes by several in `model`.
+
+    safetensors keeps one of them.
+    """
     state_dict = dict(state_dict)
     tensors: dict[int, list[str]] = {}
     for name, tensor in _named_tensors(model):

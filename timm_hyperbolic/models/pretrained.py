@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.utils import EntryNotFoundError
+from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.utils.sha import sha_fileobj
 from safetensors import SafetensorError, safe_open
 from timm.models import PretrainedCfg, build_model_with_cfg
 from timm.models._hub import download_from_hf
 from torch import Tensor, nn
 
 from .checkpoint import checkpoint_filter_fn
-from .fit import listed, misfits
+from .fit import listed, misfits, with_tied_names
 
 __all__ = ['build_model']
 
@@ -269,6 +271,7 @@ class _Fetched:
                 tied = file.metadata() or {}
         except (SafetensorError, OSError) as error:
             raise self.error(f'{WEIGHTS} is damaged, or no safetensors file: {_short(str(error))}') from error
+        shapes = with_tied_names(shapes, model)
         own = {name: tensor.shape for name, tensor in model.state_dict().items()}
         # Of tensors that were one, safetensors keeps one and writes the others' names into its metadata.
         parameters = dict(model.named_parameters())
@@ -299,9 +302,19 @@ class _Fetched:
                 raise self.error(missing)
             return path
         try:
-            return Path(download_from_hf(self.where, WEIGHTS, cache_dir=cache_dir))
+            path = Path(download_from_hf(self.where, WEIGHTS, cache_dir=cache_dir))
+        except LocalEntryNotFoundError:  # neither the Hub nor the cache answers
+            raise
         except EntryNotFoundError as error:
             raise self.error(missing) from error
+        # The cache names a large file by its SHA-256, which huggingface_hub itself does not compare.
+        blob = path.resolve()
+        if re.fullmatch('[0-9a-f]{64}', blob.name):
+            with blob.open('rb') as file:
+                found = sha_fileobj(file).hex()
+            if found != blob.name:
+                raise self.error(f'{WEIGHTS} has the wrong checksum, {found}; remove {blob} and load it again')
+        return path
 
     def error(self, message: str) -> ValueError:
         return ValueError(f'{self.pretrained_cfg["source"]}:{self.where}: {message}')
