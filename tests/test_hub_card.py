@@ -74,14 +74,13 @@ def test_a_card_survives_the_round_trip(run, controls, against, tmp_path):
 def test_every_number_stands_in_a_folder_of_a_run(run, controls):
     """A number with a point, or of three digits and more, is one of the run's, rounded; differences aside."""
     card = model_card(run, 'me/model', controls)
-    known = [
-        value for each in (run, *controls) for part in (each.args, each.about, each.config) for value in numbers(part)
-    ]
-    known += [value for each in (run, *controls) for value in each.row.values()]
+    runs = [run, *controls]
+    known = [value for each in runs for part in (each.args, each.about, each.config) for value in numbers(part)]
+    known += [value for each in runs for value in each.row.values()]
     known += [7260.5 / 3600, 0.1]  # the time in hours; the version of the package in the citation
     text = re.sub(r'[+-]\d+\.\d+', '', str(card).replace(',', '').replace('0.1.0', ''))
     told = re.findall(r'(?<![\w.])\d+\.\d+(?![\w.])|(?<![\w.])\d{3,}(?![\w.])', text)
-    assert len(told) > 60
+    assert len(told) > 40
     for number in told:
         digits = len(number.partition('.')[2])
         assert any(round(value, digits) == float(number) for value in known), number
@@ -172,7 +171,8 @@ def test_a_variant_without_a_run_says_so_and_has_no_numbers(name):
     card = model_card(name)
     assert 'No full run of this model has been made yet.' in card.text
     assert card.data.eval_results is None
-    prose = re.sub(r'`[^`]*`|```.*?```', '', card.text, flags=re.DOTALL).replace('CIFAR-100', '')
+    prose = re.sub(r'```.*?```|`[^`]*`', '', card.text, flags=re.DOTALL)
+    prose = prose.replace('CIFAR-100', '').replace(name, '')
     assert re.findall(r'\d', prose) == []
     assert ('flat control of a' in card.text) == ('_flat_' in name)
     assert ModelCard(str(card)).data.to_dict() == card.data.to_dict()

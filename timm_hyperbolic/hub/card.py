@@ -35,13 +35,6 @@ _MODULES = {
 }
 _DATASETS = {'digits': "scikit-learn's handwritten digits", 'cifar100': 'CIFAR-100', 'cifar10': 'CIFAR-10'}
 _RESULTS = {'top1': ('accuracy', 'Top-1'), 'top5': ('top_5_accuracy', 'Top-5'), 'loss': ('loss', 'cross-entropy')}
-_LIMITS = [
-    'A hyperbolic variant computes more than its Euclidean twin; `docs/speed.md` of the package has figures.',
-    'The margin is part of the function: a tangent vector beyond it is shortened. To tell the clip from the curvature, '
-    "compare with `margin='none'` and with the flat control.",
-    'It classifies images like those it was trained on. What its distances mean on others was not measured.',
-    'It has not been examined for bias, and is no basis for a decision about people.',
-]
 _CITATION = f"""@software{{timm_hyperbolic,
   title   = {{timm_hyperbolic: hyperbolic Vision Transformers as ordinary timm models}},
   author  = {{{{The timm_hyperbolic authors}}}},
@@ -84,7 +77,8 @@ def model_card(source: Run | str, repo_id: str | None = None, against: Sequence[
         recipe=_recipe(model) if run is None else run.about.get('recipe'),
         control=flat,
         curvatures=None if run is None else _curvature_table(run.curvatures),
-        limits=_LIMITS if modules else _LIMITS[2:],
+        limits=_limits(run, modules, flat),
+        from_trained='attn' in modules,
         license=get_pretrained_cfg_value(model, 'license') if run is None else run.license,
         dataset=None if run is None else _pretty(run.dataset),
         citation=_CITATION,
@@ -163,6 +157,27 @@ def _description(model: str, modules: tuple[str, ...], flat: bool) -> str:
         )
     text = f'A pre-norm Vision Transformer in which {what}. Each module learns a curvature of its own'
     return f'{text}; everything else is as in timm.'
+
+
+def _limits(run: Run | None, modules: tuple[str, ...], flat: bool) -> list[str]:
+    limits = []
+    if modules and not flat:
+        limits += [
+            'It computes more than its Euclidean twin; `docs/speed.md` of the package has figures.',
+            'The margin is part of the function: a tangent vector beyond it is shortened. To tell the clip from the '
+            "curvature, compare with `margin='none'` and with the flat control.",
+        ]
+    if flat:
+        limits.append(
+            'It has no curvature: it is there to be compared with, and nothing hyperbolic is to be expected of it.'
+        )
+    if run is None:
+        return [*limits, 'Nothing is known yet of what it reaches, on any data set.']
+    return [
+        *limits,
+        'It was measured on images like those that it was trained on, and on no others.',
+        'It has not been examined for bias, and is no basis for a decision about people.',
+    ]
 
 
 def _chosen(run: Run) -> str:
