@@ -7,9 +7,10 @@ import sys
 import pytest
 import timm
 import torch
-from local_hub import LocalHub
+from local_hub import LocalHub, connect
 from safetensors.torch import load_file
 
+from timm_hyperbolic.engine import main
 from timm_hyperbolic.models.vit_hyp import default_cfgs
 
 PULL = """
@@ -45,41 +46,20 @@ def hub():
         yield hub
 
 
-def test_every_variant_comes_back_bit_for_bit(hub, tmp_path, one_thread):
-    """One step of training each, through the program in one process that is told of the Hub by HF_ENDPOINT."""
+def test_every_variant_comes_back_bit_for_bit(hub, tmp_path, monkeypatch, one_thread):
     names = list(default_cfgs)
-    train = (
-        'import sys; from timm_hyperbolic.engine import main\n'
-        'for name in sys.argv[1].split(","):\n'
-        '    flags = sys.argv[2:] + ["--experiment", name, "--model", name, "--push-to-hub", f"me/{name}"]\n'
-        '    assert main(flags, prog="train_hyp.py") == 0\n'
-    )
-    flags = [
-        '--model-kwargs',
-        'embed_dim=24',
-        'depth=1',
-        'num_heads=3',
-        '--img-size',
-        '8',
-        '-b',
-        '360',
-        '--max-steps',
-        '1',
-        '--device',
-        'cpu',
-        '--output',
-        str(tmp_path),
-    ]
-    environment = hub.environment(tmp_path / 'cache') | {'OMP_NUM_THREADS': '1', 'TQDM_DISABLE': '1'}
-
-    def fresh(*words: str) -> str:
-        result = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment)
-        assert result.returncode == 0, result.stderr[-2000:]
-        return result.stdout
-
-    fresh('-c', train, ','.join(names), *flags)
+    tiny = ['--model-kwargs', 'embed_dim=24', 'depth=1', 'num_heads=3', '--img-size', '8', '--device', 'cpu']
+    flags = [*tiny, '-b', '32', '-vb', '360', '--max-steps', '1', '--output', str(tmp_path)]
+    connect(monkeypatch, hub, tmp_path / 'unused')
+    for name in names:
+        assert main([*flags, '--experiment', name, '--model', name, '--push-to-hub', f'me/{name}']) == 0
     assert set(hub.repositories) == {f'me/{name}' for name in names}
-    told = fresh('-c', PULL, ','.join(names), str(tmp_path / 'logits.safetensors'))
+
+    environment = hub.environment(tmp_path / 'cache') | {'OMP_NUM_THREADS': '1', 'TQDM_DISABLE': '1'}
+    words = [sys.executable, '-c', PULL, ','.join(names), str(tmp_path / 'logits.safetensors')]
+    result = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr[-2000:]
+    told = result.stdout
     assert 'Unknown model (vit_tiny_patch4_hyp_res)' in told
     measured = json.loads(told.rpartition('TOP1')[2])
     pulled = load_file(tmp_path / 'logits.safetensors')
