@@ -22,6 +22,7 @@ from typing import NamedTuple
 import pytest
 import timm
 import torch
+from local_hub import LocalHub, connect
 from PIL import Image
 from timm.data import dataset_factory
 from torchvision.datasets import FakeData
@@ -182,10 +183,13 @@ def run_training(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(dataset_factory._TORCH_BASIC_DS, 'cifar100', DownloadedCIFAR100)
     cheap = make_training_cheap(arguments)
-    if words[0] == 'python':
-        run_program(ROOT / 'train_hyp.py', cheap, monkeypatch)
-    else:
-        run_console_script(['train', *cheap])
+    with LocalHub() as hub:
+        connect(monkeypatch, hub, tmp_path / 'cache')
+        if words[0] == 'python':
+            run_program(ROOT / 'train_hyp.py', cheap, monkeypatch)
+        else:
+            run_console_script(['train', *cheap])
+        assert list(hub.repositories) == ([words[words.index('--push-to-hub') + 1]] if '--push-to-hub' in words else [])
     assert list((tmp_path / 'output').rglob('model.safetensors')) != []
 
 
@@ -197,6 +201,17 @@ def run_validation(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyP
             arguments = [*make_training_cheap([]), '--experiment', Path(word).name]
             run_program(ROOT / 'train_hyp.py', arguments, monkeypatch)
     run_console_script(words[1:])
+
+
+def run_on_the_way_to_the_hub(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command for the folder of a run, after that run."""
+    monkeypatch.chdir(tmp_path)
+    run_program(ROOT / 'train_hyp.py', [*make_training_cheap([]), '--experiment', Path(words[2]).name], monkeypatch)
+    with LocalHub() as hub:
+        connect(monkeypatch, hub, tmp_path / 'cache')
+        run_console_script(words[1:])
+        assert list(hub.repositories) == (words[3:4] if words[1] == 'push' else [])
+    assert (tmp_path / words[2] / 'README.md').is_file()
 
 
 def run_figure(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +232,8 @@ def run_command(command: str, request: pytest.FixtureRequest, tmp_path: Path, mo
         'python train_hyp.py': lambda: run_training(words, tmp_path, monkeypatch),
         'timm-hyperbolic train': lambda: run_training(words, tmp_path, monkeypatch),
         'timm-hyperbolic validate': lambda: run_validation(words, tmp_path, monkeypatch),
+        'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
+        'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'python docs/make_idea_figure.py': lambda: run_figure(words, tmp_path, monkeypatch),
     }
     for kind, run in kinds.items():
@@ -299,6 +316,9 @@ def prepare_files(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The files that a Python block reads, made the way a reader would have got them."""
     if "'reference.pt'" in text:
         torch.save({'model': reference_checkpoint()}, tmp_path / 'reference.pt')
+    pushed = re.search(r"'hf_hub:(.+?)'", text)
+    if pushed is not None:
+        run_program(ROOT / 'train_hyp.py', [*make_training_cheap([]), '--push-to-hub', pushed[1]], monkeypatch)
     folder = re.search(r"'local-dir:(.+?)'", text)
     if folder is not None:
         arguments = [*make_training_cheap([]), '--experiment', Path(folder[1]).name]
@@ -308,9 +328,11 @@ def prepare_files(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize('block', PYTHON, ids=[f'{block.file}:{block.line}' for block in PYTHON])
 def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    prepare_files(block.text, tmp_path, monkeypatch)
     names: dict[str, object] = {'__name__': 'block'}
-    exec(compile(block.text, f'{block.file}:{block.line}', 'exec'), names)
+    with LocalHub() as hub:
+        connect(monkeypatch, hub, tmp_path / 'cache')
+        prepare_files(block.text, tmp_path, monkeypatch)
+        exec(compile(block.text, f'{block.file}:{block.line}', 'exec'), names)
     model = names['model']
     assert isinstance(model, torch.nn.Module)
     assert model(torch.randn(1, 3, *model.patch_embed.img_size)).shape == (1, model.num_classes)
