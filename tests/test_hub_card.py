@@ -126,7 +126,7 @@ def test_a_euclidean_run_speaks_of_no_geometry(controls):
 def test_how_it_was_trained(run):
     card = model_card(run, 'me/model').content
     command = re.search(r'```sh\n(.*)\n```', card)[1]
-    assert command == 'train_hyp.py -c recipes/mine.yaml --output .../runs --seed 17'
+    assert command == 'python train_hyp.py -c recipes/mine.yaml --output .../runs --seed 17'
     told = dict(rows(card, '| | |')[1:])
     assert told['length'] == '3 epochs, 42 steps of 96 images'
     assert told['time'] == '2 h 1 min of training, 811 images/s'

@@ -252,7 +252,8 @@ def _command(words: Sequence[str] | None) -> str:
     """The command as it was typed, without the folders of the machine that it was typed on."""
     if not words:
         return '# started from Python'
-    return shlex.join(map(_without_folder, words))
+    start = ['python'] if words[0].endswith('.py') else []
+    return shlex.join([*start, *map(_without_folder, words)])
 
 
 def _without_folder(word: str) -> str:
