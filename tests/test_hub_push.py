@@ -147,10 +147,12 @@ def test_no_hub_at_all(hub, waits, folder, monkeypatch):
         push_run(folder, 'me/model')
 
 
-def test_patience_ends_with_the_push(hub, waits, folder):
-    before = huggingface_hub.get_session().timeout
+def test_patience_ends_with_the_push(hub, waits, folder, monkeypatch):
+    session = huggingface_hub.get_session()
+    monkeypatch.setattr(session, 'timeout', 17.0)
     push_run(folder, 'me/model')
-    assert huggingface_hub.get_session().timeout == before
+    assert huggingface_hub.get_session() is session
+    assert session.timeout.read == 17.0
 
 
 def test_the_token_is_never_told(hub, waits, folder, caplog, capfd):
