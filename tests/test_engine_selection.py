@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from train_helpers import run, summary
 
 from timm_hyperbolic.engine.loop import Loop
+from timm_hyperbolic.engine.model import create_model
 from timm_hyperbolic.engine.selection import best_epoch
 
 # A rate that makes the accuracy go up and down.
@@ -57,7 +58,8 @@ def test_best_model_of_a_carved_split_is_kept_and_tested_once(tmp_path, capsys, 
     assert f'(loss: {best["eval_loss"]:.4g} in epoch {int(best["epoch"]) + 1}, on 144 images carved' in said
 
 
-def test_best_model_is_one_of_an_earlier_epoch(tmp_path, monkeypatch):
+@pytest.mark.parametrize('tied', [False, True])
+def test_best_model_is_one_of_an_earlier_epoch(tmp_path, monkeypatch, tied):
     """The metrics are made up, so that the second of three epochs is the best."""
     made_up = iter([10.0, 30.0, 20.0, 5.0])
     evaluate, weights = Loop.evaluate, []
@@ -66,11 +68,20 @@ def test_best_model_is_one_of_an_earlier_epoch(tmp_path, monkeypatch):
         weights.append({key: value.clone() for key, value in self.task.get_eval_model().state_dict().items()})
         return {**evaluate(self, loader), 'top1': next(made_up)}
 
+    def create(*args, **kwargs):
+        model = create_model(*args, **kwargs)
+        if tied:
+            model.blocks[1].mlp = model.blocks[0].mlp
+        return model
+
     monkeypatch.setattr(Loop, 'evaluate', patched)
+    monkeypatch.setattr('timm_hyperbolic.engine.command.create_model', create)
     status, folder = run(tmp_path, '--val-split', '0.1', '--epochs', '3', steps=None)
     assert status == 0
     saved, test = load_file(folder / 'model.safetensors'), json.loads((folder / 'test.json').read_text())
     assert (test['epoch'], test['top1']) == (1, 5.0)
+    assert len(weights[1]) - len(saved) == (4 if tied else 0)
+    saved = {key: saved[key if key in saved else key.replace('blocks.1', 'blocks.0')] for key in weights[1]}
     for same in (saved, weights[3]):  # saved, and tested
         assert all(torch.equal(same[key], value) for key, value in weights[1].items())
     assert not all(torch.equal(saved[key], value) for key, value in weights[2].items())
