@@ -72,9 +72,44 @@ def modules_of(name: str) -> set[str]:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
+#: Sizes by name, with width, heads and timm's model of that size.
+SIZES = {
+    'vit_tiny_patch4': (192, 3, None),
+    'vit_small_patch4': (384, 6, None),
+    'vit_base_patch4': (768, 12, None),
+    'vit_tiny_patch16_224': (192, 3, 'vit_tiny_patch16_224'),
+    'vit_small_patch16_224': (384, 6, 'vit_small_patch16_224'),
+    'vit_base_patch16_224': (768, 12, 'vit_base_patch16_224'),
+}
+
+
 def test_registered_names_are_those_that_are_documented() -> None:
-    assert timm.list_models(module='vit_hyp') == sorted(NAMES)
     assert len(NAMES) == 23
+    every = {name.replace('vit_tiny_patch4', size) for name in NAMES for size in SIZES}
+    assert set(timm.list_models(module='vit_hyp')) == every
+    assert len(every) == 138
+    assert set(timm.list_models('*hyp*')) >= {name for name in every if '_hyp_' in name}
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_sizes_are_those_of_timm_s_models(size: str) -> None:
+    dim, heads, theirs = SIZES[size]
+    model = timm.create_model(f'{size}_euclid', device='meta')
+    assert (model.embed_dim, len(model.blocks), model.blocks[0].attn.num_heads) == (dim, 12, heads)
+    cfg = model.pretrained_cfg
+    assert model.num_classes == cfg['num_classes']
+    assert model.patch_embed.img_size == cfg['input_size'][1:]
+    if theirs:
+        theirs = timm.create_model(theirs, device='meta')
+        shapes = {name: t.shape for name, t in theirs.state_dict().items()}
+        assert {name: t.shape for name, t in model.state_dict().items()} == shapes
+        assert model.norm.eps == theirs.norm.eps
+        keys = ('input_size', 'mean', 'std', 'interpolation', 'crop_pct', 'num_classes', 'first_conv', 'classifier')
+        assert {key: cfg[key] for key in keys} == {key: theirs.pretrained_cfg[key] for key in keys}
+    every = timm.create_model(f'{size}_hyp_all', device='meta')
+    assert every.centroids.weight.shape == (heads, 100, 64)
+    assert every.options.hyperbolic == ('head', 'pos', 'res', 'mlp', 'attn')
+    assert timm.create_model(f'{size}_flat_all', device='meta').options.curvature == 0
 
 
 @pytest.mark.parametrize('name', NAMES)

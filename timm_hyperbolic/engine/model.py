@@ -144,7 +144,7 @@ def load_initial_checkpoint(
         raise UserError(f'{flag} {path}: not a checkpoint: {" ".join(str(error).split())}') from error
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
-            state = checkpoint_filter_fn(state, model)
+            state = checkpoint_filter_fn(state, model, start=False)
     own = model.state_dict()
     missing = [key for key in own if key not in state]
     may_miss = matching(allow_missing, own, '--allow-missing')
