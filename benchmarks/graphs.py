@@ -78,12 +78,12 @@ def cell(row: dict[str, Any] | None) -> str | None:
 
 
 def earlier(paths: list[Path], head: dict[str, Any], args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Rows of earlier runs.
+    """Rows of earlier runs, whose commits the header then names too.
 
     Raises:
         SystemExit: one was made by other versions or with other models.
     """
-    rows = []
+    rows, commits = [], [head['commit']] if args.variants else []
     for path in paths:
         data = json.loads(path.read_text(encoding='utf-8'))
         theirs = {key: data['header'][key] for key in SHARED} | {
@@ -94,6 +94,8 @@ def earlier(paths: list[Path], head: dict[str, Any], args: argparse.Namespace) -
         if other:
             sys.exit(f'--add {path}: a run of another setting; {"; ".join(other)}')
         rows += [{key: value for key, value in row.items() if key != 'table'} for row in data['rows']]
+        commits.append(data['header']['commit'])
+    head['commit'] = ', '.join(dict.fromkeys(commits))
     return rows
 
 

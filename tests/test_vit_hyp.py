@@ -681,13 +681,6 @@ def test_compiles_as_one_graph_forward_and_backward() -> None:
     torch.compiler.reset()
 
 
-@pytest.mark.slow
-def test_exports() -> None:
-    model = moved(depth=1).eval()
-    exported = torch.export.export(model, (images(),)).module()
-    assert torch.allclose(exported(images()), model(images()), rtol=1e-5, atol=1e-5)
-
-
 def test_linear_layers_are_found_by_their_type() -> None:
     # What an analysis walks: every hyperbolic map of a model with its name.
     maps = [name for name, module in create().named_modules() if isinstance(module, HyperbolicLinear)]
