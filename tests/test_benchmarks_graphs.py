@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -74,6 +75,14 @@ def test_a_check_sees_another_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_checks, 'GraphExtractNet', broken)
     monkeypatch.setattr(graph_checks, '_gradients', lambda *_: [torch.ones(1)])
     assert not graphs.measure('res', 'fx', args)['kept']
+
+
+@torch.no_grad()
+def test_the_code_of_the_page_runs() -> None:
+    text = (ROOT / 'docs' / 'graphs.md').read_text(encoding='utf-8')
+    names: dict[str, Any] = {}
+    exec(text.split('```python\n')[1].split('```')[0], names)
+    assert names['logits'].shape == (7, 100)
 
 
 def test_the_page_names_only_tables_that_the_program_makes() -> None:
