@@ -121,3 +121,7 @@ def test_what_counts_as_euclidean(source: nn.Module) -> None:
     # one tensor of ours is enough: what a partial checkpoint of ours lacks is not made up
     assert not is_euclidean(state | {'centroids.weight': torch.zeros(3, 0, 8)}, hyperbolic)
     assert euclidean_start(state, euclid).keys() == state.keys()
+    for base in (f'{SIZE}_euclid', SIZE):
+        converted = timm_hyperbolic.hyperbolize(timm.create_model(base, **TINY), 'res0')
+        assert not is_euclidean(state, converted)
+        assert timm_hyperbolic.checkpoint_filter_fn(state, converted).keys() == state.keys()

@@ -25,15 +25,18 @@ def _hyperbolic_modules(model: nn.Module) -> dict[str, nn.Module]:
     return {name: m for name, m in model.named_modules() if isinstance(m, (HyperbolicModule, Centroids))}
 
 
-def is_euclidean(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
+def is_euclidean(weights: Mapping[str, Tensor], model: VisionTransformer) -> bool:
     """Whether a hyperbolic model is given weights of which none is a hyperbolic module's alone."""
+    # a model that `hyperbolize` converted has modules that no keyword names, and was started there
+    if not isinstance(getattr(model, 'options', None), HyperbolicOptions) or not model.options.hyperbolic:
+        return False
     own = {
         f'{prefix}.{name}'
         for prefix, module in _hyperbolic_modules(model).items()
         for name in module.state_dict()
         if isinstance(module, Centroids) or not name.endswith(('weight', 'bias'))
     }
-    return bool(own) and own.isdisjoint(weights)
+    return own.isdisjoint(weights)
 
 
 def euclidean_start(weights: Mapping[str, Tensor], model: VisionTransformer, classifier: bool = True) -> dict:
