@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from layer_cases import relative
-from tiny_hyp import ALL, FLAT, HYPERBOLIC, images, moved
+from tiny_hyp import FLAT, HYPERBOLIC, images, moved
 from torch.func import functional_call, jvp
 
 from timm_hyperbolic.geometry import is_fused, set_fused
@@ -34,13 +34,15 @@ def check(what: str, name: str) -> Found:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('mode', 'name'), [('eval', f'{VIT}_head_pos'), ('train', f'{VIT}_attn')])
-def test_compiler_makes_no_graph_after_the_first_dynamic_one(mode: str, name: str) -> None:
-    assert check(f'compile {mode}', name).graphs == (1, 2, 2, 2, 2)
+@pytest.mark.parametrize('name', [f'{VIT}_pos', f'{VIT}_attn'])
+def test_compiler_makes_no_graph_after_the_first_dynamic_one(name: str) -> None:
+    assert check('compile eval', name).graphs == (1, 2, 2, 2, 2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('what', 'name'), [('export', ALL), ('export strict', f'{VIT}_res'), ('export', FLAT[-1])])
+@pytest.mark.parametrize(
+    ('what', 'name'), [('export', f'{VIT}_attn'), ('export', f'{VIT}_mlp'), ('export strict', f'{VIT}_res')]
+)
 def test_exported_program_takes_any_batch(what: str, name: str) -> None:
     check(what, name)
 
