@@ -348,7 +348,11 @@ VARIANTS = table_after('## The variants')
 
 
 def variant_rows() -> dict[str, list[str]]:
-    return {row[0].strip('`'): row for row in VARIANTS if row[0].startswith('`vit_')}
+    return {row[0].strip('`'): row for row in VARIANTS if row[0].startswith('`vit_') and len(row) == 5}
+
+
+def size_rows() -> dict[str, list[str]]:
+    return {row[0].strip('`').removesuffix('_*'): row for row in VARIANTS if row[0].endswith('_*`')}
 
 
 def count(text: str) -> int:
@@ -372,9 +376,20 @@ def test_parameter_count_of_the_table(name: str) -> None:
 
 def test_the_table_has_every_variant() -> None:
     ours = {name for name in timm.list_models() if timm.model_entrypoint(name).__module__.startswith('timm_hyperbolic')}
-    flat = {name for name in ours if '_flat_' in name}
-    assert set(variant_rows()) == ours - flat
-    assert {name.replace('_flat_', '_hyp_') for name in flat} <= ours
+    documented = set(variant_rows())
+    documented |= {name.replace('_hyp_', '_flat_') for name in documented if '_hyp_' in name}
+    assert ours == {name.replace('vit_tiny_patch4', size) for name in documented for size in size_rows()}
+
+
+@pytest.mark.parametrize('size', size_rows())
+def test_the_table_of_sizes(size: str) -> None:
+    _, _, width, heads, classes, euclid, every = size_rows()[size]
+    model = timm.create_model(f'{size}_euclid', device='meta')
+    assert (model.embed_dim, model.blocks[0].attn.num_heads, model.num_classes) == tuple(
+        map(count, (width, heads, classes))
+    )
+    assert count(euclid) == parameters_of(f'{size}_euclid')
+    assert count(every) == parameters_of(f'{size}_hyp_all')
 
 
 def test_keywords_of_the_table() -> None:

@@ -9,7 +9,7 @@ import torch
 from timm.models.vision_transformer import DiffParallelScalingBlock, ParallelScalingBlock, ResPostBlock
 from torch import Tensor, nn
 
-__all__ = ['SWAPS', 'images', 'tiny']
+__all__ = ['CLASSES', 'SWAPS', 'images', 'tiny']
 
 SIZE, CLASSES = 32, 7
 _VIT = {'img_size': SIZE, 'patch_size': 8, 'embed_dim': 24, 'depth': 2, 'num_heads': 3}

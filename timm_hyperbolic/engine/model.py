@@ -146,7 +146,7 @@ def load_initial_checkpoint(
         raise UserError(f'{flag} {path}: not a checkpoint: {" ".join(str(error).split())}') from error
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
-            state = checkpoint_filter_fn(state, model)
+            state = checkpoint_filter_fn(state, model, start=False)
     state = with_tied_names(state, model)
     own = model.state_dict()
     missing = [key for key in own if key not in state]

@@ -91,7 +91,7 @@ def distance_attention(
 
 
 def _joined(shared: Tensor, own: Tensor) -> Tensor:
-    return torch.cat([shared.expand(len(own), *shared.shape), own], -2)
+    return torch.cat([shared.expand(own.shape[0], *shared.shape), own], -2)
 
 
 def _scores(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,16 +112,18 @@ def _definition(query, key, value, shared_key, shared_value, slope, keep, keep_p
 
 class _DistanceAttention(torch.autograd.Function):
     @staticmethod
-    def size(query: Tensor, shared: Tensor) -> int:
-        """How many samples to take at a time."""
+    def size(query: Tensor, shared: Tensor) -> int | None:
+        """How many samples to take at a time, None for all: a graph is for any batch size."""
         if query.device.type != 'cpu' or torch.compiler.is_compiling():
-            return len(query)
+            return None
         heads, tokens = query.shape[1:3]
         return max(1, _CHUNK // (heads * tokens * (tokens + shared.shape[-2])))
 
     @staticmethod
-    def parts(tensors: tuple, size: int):
+    def parts(tensors: tuple, size: int | None):
         """The tensors in pieces along the batch; None stays None."""
+        if size is None:
+            return [tensors]
         count = -(-len(tensors[0]) // size)
         return zip(*((None,) * count if t is None else t.split(size) for t in tensors), strict=True)
 

@@ -22,8 +22,8 @@ def set_fused(enable: bool = True) -> None:
 
 
 def is_fused() -> bool:
-    """Whether fused operations are used where they apply."""
-    return _fused
+    """Whether fused operations are used where they apply: not within `torch.func`, which takes derivatives itself."""
+    return _fused and (torch.compiler.is_compiling() or not torch._C._are_functorch_transforms_active())
 
 
 @torch._dynamo.assume_constant_result

@@ -5,6 +5,8 @@ Axes: B batch, N tokens, H heads, D features of a head, M centroids.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from timm.layers import maybe_add_mask, resolve_self_attn_mask
@@ -151,7 +153,16 @@ class HyperbolicAttention(HyperbolicModule):
         """The temperature `σ > 0` of each head, shape `[H]`."""
         return F.softplus(self.sigma_raw)
 
-    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        # Asked for here and not in `forward`: torch.fx, which sees no further than the call of a layer, then finds them
+        # among its arguments, and what is extracted from a model has its centroids.
+        if 'centroids' not in kwargs:
+            kwargs['centroids'] = self._shared[0]()
+        return super().__call__(*args, **kwargs)
+
+    def forward(
+        self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False, *, centroids: Tensor
+    ) -> Tensor:
         """Attend.
 
         Args:
@@ -159,6 +170,7 @@ class HyperbolicAttention(HyperbolicModule):
             attn_mask: As in timm: boolean (True is attended) or additive, broadcastable to `[B, H, N, N]`. It holds
                 between tokens; centroids are always attended.
             is_causal: Tokens attend to tokens before them only.
+            centroids: `[H, M, D]`; the call of the layer gives its own.
 
         Returns:
             `[B, N, dim]`, in the type of `x` (with `hamp` under autocast, in the autocast type).
@@ -173,17 +185,16 @@ class HyperbolicAttention(HyperbolicModule):
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             c = self.curvature().to(scalars)
-            shared = self._shared[0]()
             mask = resolve_self_attn_mask(N, qkv[0], attn_mask, is_causal)
 
             # In a half type, and without a margin, the entries of points near the boundary differ too much for one
             # product.
             if is_fused() and mask is None and vectors.itemsize >= 4 and self.is_clipped:
-                keep, keep_probability = self._drawn(N, shared.shape[-2], qkv)
-                inputs = qkv.to(vectors), shared.to(vectors), self.sigma(), c, self.limits
+                keep, keep_probability = self._drawn(N, centroids.shape[-2], qkv)
+                inputs = qkv.to(vectors), centroids.to(vectors), self.sigma(), c, self.limits
                 out = _fused(*inputs, keep, keep_probability)
             else:
-                out = _midpoint(self._sums(qkv, shared, c, mask, vectors), c, self.limits)
+                out = _midpoint(self._sums(qkv, centroids, c, mask, vectors), c, self.limits)
         out = self.norm(out.transpose(1, 2).flatten(2).to(out_dtype))
         return self.proj_drop(self.proj(out))
 

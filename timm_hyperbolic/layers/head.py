@@ -75,7 +75,8 @@ class HyperbolicHead(HyperbolicModule):
 
     def sigma(self) -> Tensor:
         """The temperature `σ` in [0.01, 10], shape `[1]`."""
-        return (F.softplus(self.sigma_raw) + 1e-6).clamp(1e-2, 10)
+        # two bounds of one type, as ONNX's exporter wants them
+        return (F.softplus(self.sigma_raw) + 1e-6).clamp(1e-2, 10.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[..., D]` to logits `[..., C]`, in the type of `x`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import torch
+from timm.layers import register_notrace_module
 from torch import Tensor, nn
 
 from ..geometry import Limits
@@ -14,6 +15,7 @@ from .manifold import rewrap_manifold_parameters
 __all__ = ['HyperbolicModule']
 
 
+@register_notrace_module  # and so each layer: torch.fx cannot follow a choice of number types
 class HyperbolicModule(nn.Module):
     """Base of the hyperbolic layers.
 

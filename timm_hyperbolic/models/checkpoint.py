@@ -1,4 +1,4 @@
-"""Checkpoints of the reference study's code, in our names."""
+"""Checkpoints of the reference study's code and of Euclidean ViTs, in our names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from timm.models.vision_transformer import checkpoint_filter_fn as timm_filter_f
 from torch import Tensor
 
 from .fit import with_tied_names
+from .start import euclidean_start, is_euclidean
 
 __all__ = ['checkpoint_filter_fn']
 
@@ -114,18 +115,36 @@ def _convert_reference(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer) -> dict[str, Tensor]:
-    """A checkpoint for `model`, from one of the reference study's code or one of ours.
+def _started(state_dict: Mapping[str, Tensor], model: VisionTransformer) -> dict[str, Tensor]:
+    """The start from a Euclidean ViT's weights, and no part of a classifier that timm will drop."""
+    offset = getattr(model, 'pretrained_cfg', {}).get('label_offset') or 0
+    fits = 'head.weight' in state_dict and len(state_dict['head.weight']) - offset == model.num_classes
+    if is_euclidean(state_dict, model):
+        state_dict = euclidean_start(state_dict, model, classifier=fits)
+    if fits:
+        return state_dict
+    timm_drops = ('head.weight', 'head.bias')
+    return {name: value for name, value in state_dict.items() if name in timm_drops or not name.startswith('head.')}
+
+
+def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer, start: bool = True) -> dict[str, Tensor]:
+    """A checkpoint for `model`, from one of the reference study's code, one of ours, or one of a Euclidean ViT.
 
     Names are translated, q, k and v packed, the centroids (stored under every block there) kept once, and shapes made
     ours; positional embeddings and patches are resampled to the model's size as in timm. The map is linear, so that it
     applies to a dictionary of gradients as well. Where the model's curvature is fixed, the checkpoint's takes its place
-    as a value, except in flat models, which stay flat. Tied tensors need
-    only one of their names.
+    as a value, except in flat models, which stay flat. Tied tensors need only one of
+    their names.
+
+    Weights of a Euclidean ViT are the start of a hyperbolic one, see `euclidean_start`; how near its function stays
+    depends on the curvature, as for `hyperbolize`. A classifier for another number of classes is left to timm, which
+    drops its weight and bias; what else belongs to it is dropped here, so that the new one is new altogether.
 
     Args:
         state_dict: Tensors by name, bare or under `model` or `state_dict`.
         model: The model that will load them.
+        start: Make up what a Euclidean ViT lacks, and drop what belongs to another classifier; otherwise names and
+            sizes are translated, and no more.
 
     Returns:
         Tensors by our names.
@@ -146,6 +165,8 @@ def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer) -> dict[
             if name in ours and value.shape != ours[name].shape and value.numel() == ours[name].numel():
                 state_dict[name] = value.reshape(ours[name].shape)
     state_dict = timm_filter_fn(state_dict, model)
+    if start:
+        state_dict = _started(state_dict, model)
     # timm drops or adapts a classifier after this filter, so that other classifiers than the model's are let through
     unknown = [name for name in state_dict if name not in ours and not name.startswith('head')]
     if unknown:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from timm.data import IMAGENET_INCEPTION_MEAN, IMAGENET_INCEPTION_STD
 from timm.layers import LayerNorm, get_device_dtype, resample_abs_pos_embed
 from timm.models import generate_default_cfgs, register_model
 from timm.models.vision_transformer import Block, VisionTransformer
@@ -200,8 +201,32 @@ PRESETS = {
     'all': ('head', 'pos', 'res', 'mlp', 'attn'),
 }
 
-SIZES = {
-    'vit_tiny_patch4': {'img_size': 32, 'patch_size': 4, 'embed_dim': 192, 'depth': 12, 'num_heads': 3},
+# Made for CIFAR-100, as in the study.
+_PATCH4 = {
+    'num_classes': 100,
+    'input_size': (3, 32, 32),
+    'crop_pct': 1.0,
+    'mean': CIFAR100_MEAN,
+    'std': CIFAR100_STD,
+}
+# Made for ImageNet: timm's models of these names, so that their weights are a start.
+_PATCH16_224 = {
+    'num_classes': 1000,
+    'input_size': (3, 224, 224),
+    'crop_pct': 0.9,
+    'mean': IMAGENET_INCEPTION_MEAN,
+    'std': IMAGENET_INCEPTION_STD,
+}
+_WIDTHS = {'tiny': (192, 3), 'small': (384, 6), 'base': (768, 12)}
+
+#: Names of sizes, with the model's keywords and what its configuration says.
+SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    f'vit_{width}_{name}': ({'embed_dim': dim, 'depth': 12, 'num_heads': heads, **keywords}, cfg)
+    for name, keywords, cfg in (
+        ('patch4', {'img_size': 32, 'patch_size': 4}, _PATCH4),
+        ('patch16_224', {'img_size': 224, 'patch_size': 16, 'norm_layer': LayerNorm}, _PATCH16_224),
+    )
+    for width, (dim, heads) in _WIDTHS.items()
 }
 
 
@@ -217,14 +242,9 @@ def _variants(size: str) -> dict[str, dict[str, Any]]:
 def _cfg(**kwargs: Any) -> dict[str, Any]:
     return {
         'url': '',
-        'num_classes': 100,
-        'input_size': (3, 32, 32),
         'pool_size': None,
-        'crop_pct': 1.0,
         'interpolation': 'bicubic',
         'fixed_input_size': True,
-        'mean': CIFAR100_MEAN,
-        'std': CIFAR100_STD,
         'first_conv': 'patch_embed.proj',
         'classifier': 'head',
         'license': 'mit',
@@ -232,7 +252,9 @@ def _cfg(**kwargs: Any) -> dict[str, Any]:
     }
 
 
-default_cfgs = generate_default_cfgs({name: _cfg() for size in SIZES for name in _variants(size)})
+default_cfgs = generate_default_cfgs(
+    {name: _cfg(**cfg) for size, (_, cfg) in SIZES.items() for name in _variants(size)}
+)
 
 
 def _register(name: str, defaults: dict[str, Any]) -> None:
@@ -253,6 +275,6 @@ def _register(name: str, defaults: dict[str, Any]) -> None:
     globals()[name] = register_model(create)
 
 
-for _size, _dimensions in SIZES.items():
+for _size, (_keywords, _) in SIZES.items():
     for _name, _modules in _variants(_size).items():
-        _register(_name, {**_dimensions, **_modules})
+        _register(_name, {**_keywords, **_modules})

@@ -13,9 +13,9 @@ from timm.utils import unwrap_model
 from torch import nn
 
 from ...layers import Add, Centroids, Gated, HyperbolicPosEmbed
+from ..carry import MLP_LINEARS, attention_obstacle, carry_attention, carry_linear, linear_obstacle, new_residual
 from ..options import RESIDUALS, HyperbolicOptions, chosen_modules
 from .blocks import RESIDUAL_BLOCKS, blocks_of, residual_obstacle
-from .carry import MLP_LINEARS, attention_obstacle, carry_attention, carry_linear, linear_obstacle, new_residual
 from .model import StemGroups, classifiers_of, set_classifiers, specialize
 from .plan import CHANGED, EQUAL, GATED, Obstacle, Plan, Swap
 from .pos_embed import pos_embed_mixin, pos_embed_obstacle

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from ..carry import carry_head, linear_obstacle
 from ..decay import undecayed
-from .carry import carry_head, linear_obstacle
 
 __all__ = ['Hyperbolized', 'StemGroups', 'classifiers_of', 'set_classifiers', 'specialize']
 

@@ -12,7 +12,7 @@ from timm.layers import Attention
 from torch import nn
 
 from timm_hyperbolic.layers import Centroids
-from timm_hyperbolic.models.convert.carry import (
+from timm_hyperbolic.models.carry import (
     attention_obstacle,
     carry_attention,
     carry_head,

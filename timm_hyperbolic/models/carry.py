@@ -8,8 +8,8 @@ import torch
 from timm.layers import Attention, GlobalResponseNormMlp, GluMlp, Linear, Mlp, SwiGLU, get_device_dtype
 from torch import nn
 
-from ...geometry import tanhc
-from ...layers import (
+from ..geometry import tanhc
+from ..layers import (
     Centroids,
     HyperbolicAttention,
     HyperbolicHead,
@@ -18,7 +18,7 @@ from ...layers import (
     PointResidual,
     inverse_softplus,
 )
-from ..options import RESIDUALS
+from .options import RESIDUALS
 
 __all__ = [
     'MLP_LINEARS',
@@ -27,6 +27,7 @@ __all__ = [
     'carry_head',
     'carry_linear',
     'linear_obstacle',
+    'match_dot_product',
     'new_residual',
 ]
 
@@ -75,10 +76,7 @@ def attention_obstacle(source: nn.Module) -> str | None:
 
 
 def carry_attention(source: Attention, centroids: Centroids, **hyperbolic: Any) -> HyperbolicAttention:
-    """The attention with the same maps and norms.
-
-    With `σ² = 4√D` a flat score is the dot product's and a term of each key: `-2‖q - k‖²/σ²` is, up to what the softmax
-    takes away, `⟨q, k⟩/√D - ‖k‖²/(2√D)`.
+    """The attention with the same maps and norms, and the temperature of `match_dot_product`.
 
     Args:
         source: timm's attention.
@@ -97,8 +95,16 @@ def carry_attention(source: Attention, centroids: Centroids, **hyperbolic: Any) 
     layer.qkv = carry_linear(source.qkv, 3, **hyperbolic)
     layer.proj = carry_linear(source.proj, **hyperbolic)
     layer.q_norm, layer.k_norm, layer.norm = source.q_norm, source.k_norm, source.norm
-    nn.init.constant_(layer.sigma_raw, inverse_softplus(2 * source.head_dim**0.25))
+    match_dot_product(layer)
     return layer.train(source.training)
+
+
+def match_dot_product(layer: HyperbolicAttention) -> None:
+    """Set the temperature at which a flat score is the dot product's and a term of each key.
+
+    With `σ² = 4√D` it is `-2‖q - k‖²/σ²`, up to what the softmax takes away `⟨q, k⟩/√D - ‖k‖²/(2√D)`.
+    """
+    nn.init.constant_(layer.sigma_raw, inverse_softplus(2 * layer.head_dim**0.25))
 
 
 @torch.no_grad()

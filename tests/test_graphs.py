@@ -1,0 +1,95 @@
+"""Graphs of our models: for any batch size, and with torch.func.
+
+Here are some variants; `benchmarks/graphs.py` makes every check with every variant.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from layer_cases import relative
+from tiny_hyp import FLAT, HYPERBOLIC, images, moved
+from torch.func import functional_call, jvp
+
+from timm_hyperbolic.geometry import is_fused, set_fused
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / 'benchmarks'))
+
+from graph_checks import CHECKS, Found
+
+pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
+
+VIT = 'vit_tiny_patch4_hyp'
+
+
+def check(what: str, name: str) -> Found:
+    """What a check finds of a tiny model of one block."""
+    generator = torch.Generator().manual_seed(2)
+    found = CHECKS[what](moved(name, depth=1), lambda size: torch.randn(size, 3, 16, 16, generator=generator))
+    assert found.is_kept, found
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', [f'{VIT}_pos', f'{VIT}_attn'])
+def test_compiler_makes_no_graph_after_the_first_dynamic_one(name: str) -> None:
+    assert check('compile eval', name).graphs == (1, 2, 2, 2, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('what', 'name'), [('export', f'{VIT}_attn'), ('export', f'{VIT}_mlp'), ('export strict', f'{VIT}_res')]
+)
+def test_exported_program_takes_any_batch(what: str, name: str) -> None:
+    check(what, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', [f'{VIT}_head', f'{VIT}_attn'])
+def test_onnxruntime_gives_the_same_logits(name: str) -> None:
+    assert check('onnxruntime', name).difference < 1e-4
+
+
+@pytest.mark.parametrize('name', ['vit_tiny_patch4_euclid', *HYPERBOLIC, FLAT[-1]])
+def test_gradients_of_each_image_by_torch_func(name: str) -> None:
+    check('torch.func', name)
+
+
+def test_functional_call_takes_other_parameters() -> None:
+    model, other = moved().eval(), moved(depth=2, drop_rate=0.1).eval()
+    with torch.no_grad():
+        for p in other.parameters():
+            p.mul_(0.5)
+    expected = other(images())
+    assert not torch.allclose(model(images()), expected, atol=1e-2)
+    assert torch.equal(functional_call(model, dict(other.named_parameters()), (images(),)), expected)
+
+
+def test_derivative_along_a_direction_is_that_of_differences() -> None:
+    model, x = moved().double().eval(), images(dtype=torch.float64)
+    direction = torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    _, along = jvp(model, (x,), (direction,))
+    step = 1e-5
+    differences = (model(x + step * direction) - model(x - step * direction)) / (2 * step)
+    assert relative(along, differences.detach()) < 1e-5
+
+
+def test_definitions_are_used_within_torch_func_alone() -> None:
+    seen = []
+
+    def f(x):
+        seen.append(is_fused())
+        return x.sum()
+
+    f(torch.ones(2))
+    torch.func.grad(f)(torch.ones(2))
+    torch.func.vmap(f)(torch.ones(2, 2))
+    f(torch.ones(2))
+    assert seen == [True, False, False, True]
+    set_fused(False)
+    f(torch.ones(2))
+    set_fused()
+    assert seen[-1] is False
