@@ -12,6 +12,7 @@ __all__ = ['main']
 _COMMANDS = {
     'train': ('timm_hyperbolic.engine', 'train a model on images, the same as train_hyp.py'),
     'validate': ('timm_hyperbolic.engine.validate', 'measure a trained model on a split of a data set'),
+    'report': ('timm_hyperbolic.engine.report_page', 'write a page of pictures of what a model has learned'),
 }
 
 
