@@ -58,7 +58,7 @@ def gates_section(model: nn.Module) -> Section:
         'Every hyperbolic residual weighs what its branch adds by a gate γ, which starts at 0: there the branch is not '
         'heard, and a block whose γ stays near 0 is hardly used. A negative γ moves away from the branch. '
     )
-    if any('s' in own for own in gates.values()):
+    if all('s' in own for own in gates.values()):
         text += (
             'The centre s is where between branch (0) and stream (1) the residual about a centre takes its origin; it '
             'starts half way.'
@@ -113,7 +113,11 @@ def delta_section(predictions: Predictions, samples: int, draws: int, seed: int)
         draws: how many.
         seed: of the draws.
     """
-    own, control = relative_deltas(predictions.features, samples, draws, seed)
+    title = 'δ-hyperbolicity of the features'
+    try:
+        own, control = relative_deltas(predictions.features, samples, draws, seed)
+    except ValueError as error:
+        return Section('delta', title, missing=f'The features have no δ: {error}.')
     count, dim = predictions.features.shape
     text = (
         'Gromov’s δ_rel = 2δ/diameter of the features that enter the classifier, under the Euclidean distance: 0 is a '
@@ -126,7 +130,7 @@ def delta_section(predictions: Predictions, samples: int, draws: int, seed: int)
         text += ' These are all features, so the draws differ in the base point alone.'
     caption = f'Features: {_mean_and_range(own)}. Gaussian: {_mean_and_range(control)}.'
     figure = _drawn('delta', figures.delta_figure(own, control), f'δ_rel by draw. {caption}', caption)
-    return Section('delta', 'δ-hyperbolicity of the features', text, [figure])
+    return Section('delta', title, text, [figure])
 
 
 def _mean_and_range(values: Sequence[float]) -> str:
@@ -143,6 +147,9 @@ def disk_sections(model: nn.Module, predictions: Predictions, labels: Labels) ->
             if head is None
             else 'This model’s classifier is flat: its prototypes and features lie in no ball.'
         )
+        return [Section(name, title, missing=missing) for name, title in titles.items()]
+    if not predictions.features.isfinite().all():
+        missing = 'Some features are not finite: they have no place on the disk.'
         return [Section(name, title, missing=missing) for name, title in titles.items()]
     view = view_head(head, predictions.features, predictions.targets)
     return [_disk_section(titles['disk'], view, predictions, labels), _origin_section(titles['origin'], view, labels)]
@@ -194,7 +201,7 @@ def confidence_section(
 
     def drawn(name: str, said: str, examples: Sequence[Example]) -> PageFigure:
         right = sum(example.predicted == example.target for example in examples)
-        caption = f'The {len(examples)} {said} confident images; {right} of them are right.'
+        caption = f'The {len(examples)} {said} confident images; predicted right: {right}.'
         return _drawn(name, figures.examples_figure(examples, labels, mean, std), caption, caption)
 
     text = (

@@ -72,7 +72,7 @@ def relative_delta(points: Tensor, base: int = 0) -> float:
     distances = torch.cdist(points, points).fill_diagonal_(0)
     diameter = distances.max().item()
     if not 0 < diameter < float('inf'):
-        raise ValueError(f'{len(points)} points of diameter {diameter}: they must be finite, and not all the same')
+        raise ValueError(f'{len(points)} points of diameter {diameter:g}: they must be finite, and not all the same')
     return 2 * gromov_delta((distances / diameter).float(), base).item()
 
 

@@ -124,7 +124,7 @@ def view_head(head: HyperbolicHead, features: Tensor, classes: Tensor) -> DiskVi
         prototypes=disk[: len(prototypes)],
         distances=2 * prototypes.square().sum(-1).sqrt(),
         margin=1.0 if head.limits.margin is None else head.limits.margin,
-        in_plane=((v @ axes).square().sum() / v.square().sum()).item(),
+        in_plane=((v @ axes).square().sum() / v.square().sum().clamp_min(torch.finfo(v.dtype).tiny)).item(),
         agreement=_rank_correlation(_pairwise(both[some], c), _pairwise(log0(disk[some] / c.sqrt(), c), c)),
     )
 

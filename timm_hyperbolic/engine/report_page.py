@@ -143,22 +143,18 @@ def report(args: argparse.Namespace) -> Path:
     from ..analysis import contents  # needs matplotlib
     from ..analysis.page import render
 
-    try:
-        delta = contents.delta_section(predictions, samples, args.draws, args.seed)
-    except ValueError as error:
-        raise UserError(f'the features of --model {args.model}: {error}') from error
     config = trained.data_config
     sections = [
         contents.curvature_section(trained.model),
         contents.gates_section(trained.model),
         contents.margin_section(trained.model, predictions, autocast),
         contents.distances_section(trained.model, predictions, autocast),
-        delta,
+        contents.delta_section(predictions, samples, args.draws, args.seed),
         *contents.disk_sections(trained.model, predictions, labels),
         contents.confidence_section(predictions, labels, config['mean'], config['std']),
     ]
     name = trained.model.pretrained_cfg.get('architecture') or args.model
-    page = render(name, _facts(args, trained, predictions.top1, len(predictions.targets)), sections)
+    page = render(name, _facts(args, name, trained, predictions.top1, len(predictions.targets)), sections)
     _write(folder, page, sections)
     left_out = ', '.join(section.title.lower() for section in sections if section.missing)
     print(f'{folder / PAGE}: {name} on {trained.split}' + (f'; without {left_out}' if left_out else ''))
@@ -186,14 +182,14 @@ def _labels(trained: Trained) -> Labels:
     return Labels(names) if groups is None else Labels(names, groups.of_class, groups.names)
 
 
-def _facts(args: argparse.Namespace, trained: Trained, top1: float, images: int) -> Sequence:
+def _facts(args: argparse.Namespace, name: str, trained: Trained, top1: float, images: int) -> Sequence:
     from ..analysis.page import Fact
 
     parameters = sum(p.numel() for p in trained.model.parameters())
     versions = [f'{package} {importlib.metadata.version(package)}' for package in _PACKAGES]
     return [
-        Fact('model', f'{args.model}, {parameters:,} parameters'),
-        Fact('checkpoint', args.checkpoint or ('of the model' if args.pretrained else args.model.partition(':')[2])),
+        Fact('model', f'{name}, {parameters:,} parameters'),
+        Fact('checkpoint', args.checkpoint or args.model),
         Fact('data', f'{args.dataset or args.data_dir}, split {trained.split}, {images:,} images'),
         Fact('Top-1', f'{top1:.2f} %'),
         Fact('versions', ', '.join([*versions, f'Python {platform.python_version()}'])),

@@ -18,9 +18,9 @@ _DENSE = 24  # blocks from which numbers no longer fit their cells
 
 
 def _kinds(where: dict[str, Place]) -> list[str]:
-    """Kinds of modules in the order of their names, those outside of blocks last."""
-    inside = dict.fromkeys(place.kind for place in where.values() if place.block is not None)
-    return [*inside, *dict.fromkeys(place.kind for place in where.values() if place.block is None)]
+    """Kinds of modules, the same order in every figure: by name, those outside of blocks last."""
+    inside = {place.kind for place in where.values() if place.block is not None}
+    return [*sorted(inside), *sorted({place.kind for place in where.values() if place.block is None})]
 
 
 def _blocks(where: dict[str, Place]) -> int:
@@ -50,14 +50,15 @@ def grid_figure(
         low, high = low - 0.5, high + 0.5
 
     columns = matrix.shape[1]
-    figure = new_figure(2.8 + max(0.52 * min(columns, 2 * _DENSE), 2.6), 1.1 + 0.36 * len(kinds))
+    width = 0.52 if columns <= _DENSE else 0.24
+    figure = new_figure(2.8 + max(width * columns, 2.6), 1.1 + 0.36 * len(kinds))
     axes = figure.add_subplot()
     colormap = colormaps['YlGnBu']
     image = axes.imshow(np.ma.masked_invalid(matrix), aspect='auto', cmap=colormap, vmin=low, vmax=high)
     axes.set_yticks(range(len(kinds)), kinds, fontsize=9)
-    ticks = list(range(0, blocks, -(-blocks // 25)))
+    ticks = list(range(0, blocks if columns <= _DENSE else blocks - 2, max(1, -(-blocks // 25))))
     axes.set_xticks(ticks + [blocks] * outside, [str(t) for t in ticks] + ['outside'] * outside, fontsize=9)
-    axes.set_xlabel('block', fontsize=9)
+    axes.set_xlabel('block' if blocks else '', fontsize=9)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
@@ -84,26 +85,27 @@ def gates_figure(gates: dict[str, dict[str, float]]) -> Figure:
         gates: what `named_gates` returns; at least one.
     """
     where = places(gates)
-    panels = [('gamma', 'gate γ', 0.0, 'closed')]
-    if any('s' in own for own in gates.values()):
-        panels.append(('s', 'centre s', 0.5, 'half way'))
-    figure = new_figure(4.4 * len(panels) + 1.4, 3)
+    panels = [('gamma', 'gate γ', 0.0)]
+    if all('s' in own for own in gates.values()):
+        panels.append(('s', 'centre s', 0.5))
+    figure = new_figure(4 * len(panels) + 2, 3)
     kinds = _kinds(where)
-    for axes, (key, label, start, said) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for axes, (key, label, start) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         clean(axes)
-        axes.axhline(start, color=GREY, linestyle='--', linewidth=1, label=f'{said} (at the start)')
+        axes.axhline(start, color=GREY, linestyle='--', linewidth=1)
         for kind, color in zip(kinds, colors(len(kinds)), strict=True):
-            points = [
-                (where[name].block or 0, own[key])
-                for name, own in gates.items()
-                if where[name].kind == kind and key in own
-            ]
-            axes.plot(*zip(*points, strict=True), 'o-', color=color, label=kind, markersize=5, linewidth=1.5)
+            own = {where[name].block or 0: own[key] for name, own in gates.items() if where[name].kind == kind}
+            axes.plot(list(own), list(own.values()), 'o-', color=color, markersize=5, linewidth=1.5)
         numbered(axes, range(max(_blocks(where), 1)))
         axes.set_xlabel('block', fontsize=9)
         axes.set_ylabel(label, fontsize=9)
-        axes.margins(y=0.15)
-        axes.legend(fontsize=8, frameon=False, loc='upper left', bbox_to_anchor=(0, 1.0), borderaxespad=0)
+        axes.margins(y=0.1)
+    handles = [
+        Line2D([], [], color=color, marker='o', markersize=5, label=kind)
+        for kind, color in zip(kinds, colors(len(kinds)), strict=True)
+    ]
+    handles.append(Line2D([], [], color=GREY, linestyle='--', linewidth=1, label='at the start'))
+    figure.legend(handles=handles, fontsize=9, frameon=False, loc='outside right upper')
     return figure
 
 
@@ -117,9 +119,9 @@ def distances_figure(distances: dict[str, OriginDistances]) -> Figure:
     inside = [kind for kind in _kinds(where) if any(p.kind == kind and p.block is not None for p in where.values())]
     outside = {name: own for name, own in distances.items() if where[name].block is None}
     panels = len(inside) + bool(outside)
-    columns = min(3, panels)
+    columns = min(3 if _blocks(where) <= _DENSE // 2 else 2 if _blocks(where) <= _DENSE else 1, panels)
     rows = -(-panels // columns)
-    figure = new_figure(max(3.5 * columns, 5), 2.6 * rows)
+    figure = new_figure(max(10.5 if _blocks(where) > _DENSE // 2 else 3.5 * columns, 5), 2.6 * rows)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid[panels:]:
         axes.set_axis_off()
@@ -144,6 +146,7 @@ def _spreads(axes: Axes, found: dict[int, OriginDistances], title: str, spread: 
     axes.set_title(title, fontsize=10, loc='left', color=INK)
     labels = list(dict.fromkeys(label for own in found.values() for label in own.quantiles))
     handles = []
+    thick = max(1.5, min(4, 72 / (len(found) * len(labels))))
     for label, color in zip(labels, colors(max(len(labels), 2)), strict=False):
         at, values = [], []
         for place, own in found.items():
@@ -152,9 +155,9 @@ def _spreads(axes: Axes, found: dict[int, OriginDistances], title: str, spread: 
                 at.append(place + spread * ((beside.index(label) + 0.5) / len(beside) - 0.5))
                 values.append(own.quantiles[label])
         p5, p25, p50, p75, p95 = zip(*values, strict=True)
-        axes.vlines(at, p5, p95, color=color, linewidth=1)
-        axes.vlines(at, p25, p75, color=color, linewidth=4, alpha=0.6)
-        axes.plot(at, p50, 'o', color=color, markersize=3.5, markeredgecolor='white', markeredgewidth=0.5)
+        axes.vlines(at, p5, p95, color=color, linewidth=thick / 4)
+        axes.vlines(at, p25, p75, color=color, linewidth=thick, alpha=0.6)
+        axes.plot(at, p50, 'o', color=color, markersize=0.9 * thick, markeredgecolor='white', markeredgewidth=thick / 8)
         handles.append(Line2D([], [], color=color, marker='o', markersize=4, linewidth=2, label=label))
     clips = [(place, own.clip) for place, own in found.items() if own.clip is not None]
     if clips:

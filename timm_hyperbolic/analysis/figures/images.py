@@ -25,28 +25,20 @@ def examples_figure(examples: Sequence[Example], labels: Labels, mean: Sequence[
         std: of each channel, likewise.
     """
     rows = -(-len(examples) // _COLUMNS)
-    figure = new_figure(1.6 * _COLUMNS, 2.15 * rows)
+    figure = new_figure(1.6 * _COLUMNS, 2.25 * rows)
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
-    for axes in grid.flat:
+    for axes in grid.flat[len(examples) :]:
         axes.set_axis_off()
     for axes, example in zip(grid.flat, examples, strict=False):
         axes.imshow(_pixels(example.image, mean, std), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
         right = example.predicted == example.target
         lines = [f'{example.confidence:.1%}', labels.name(example.predicted)]
         if not right:
             lines.append(f'is {labels.name(example.target)}')
         text = '\n'.join(textwrap.shorten(line.replace('_', ' '), _WIDTH, placeholder='…') for line in lines)
-        axes.text(
-            0.5,
-            -0.05,
-            text,
-            transform=axes.transAxes,
-            ha='center',
-            va='top',
-            fontsize=9,
-            color=INK if right else CLIP,
-            linespacing=1.3,
-        )
+        axes.set_xlabel(text, fontsize=9, color=INK if right else CLIP, linespacing=1.3)
     return figure
 
 

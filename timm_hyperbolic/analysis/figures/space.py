@@ -36,13 +36,13 @@ def delta_figure(own: Sequence[float], control: Sequence[float]) -> Figure:
     return figure
 
 
-def _groups(labels: Labels, classes: int) -> tuple[Tensor, list[str], str]:
-    """The colour number of each class, `[K]`, -1 for grey; what the colours are called; what they mean."""
+def _groups(labels: Labels, classes: int) -> tuple[Tensor, list[str]]:
+    """The number of the colour of each class, `[K]`, -1 for grey, and what the colours are called."""
     if labels.superclass_of is not None:
-        return labels.superclass_of, labels.superclasses, 'superclass'
+        return labels.superclass_of, labels.superclasses
     if classes <= MOST_COLORS:
-        return torch.arange(classes), [labels.name(k) for k in range(classes)], 'class'
-    return torch.full((classes,), -1), [], ''
+        return torch.arange(classes), [labels.name(k) for k in range(classes)]
+    return torch.full((classes,), -1), []
 
 
 def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
@@ -53,10 +53,9 @@ def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
         targets: classes of its features, `[N]`.
         labels: names and superclasses.
     """
-    group, names, meaning = _groups(labels, len(view.prototypes))
+    group, names = _groups(labels, len(view.prototypes))
     palette = [*colors(len(names)), GREY]  # the last one also for -1
-    height = max(6.4, 0.26 * len(names) + 1.8)
-    figure = new_figure(9.6, min(height, 9))
+    figure = new_figure(9.4, max(6.6, 0.24 * (len(names) + 5)))
     axes = figure.add_subplot()
     axes.set_aspect('equal')
     axes.set_axis_off()
@@ -71,7 +70,7 @@ def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
     step = -(-len(view.features) // _POINTS)
     x, y = view.features[::step].T.tolist()
     dots = [palette[i] for i in group[targets[::step]].tolist()]
-    axes.scatter(x, y, c=dots, s=9, alpha=0.55, linewidths=0, rasterized=True, zorder=2)
+    axes.scatter(x, y, c=dots, s=12, alpha=0.6, linewidths=0, rasterized=True, zorder=2)
     x, y = view.prototypes.T.tolist()
     own = [palette[i] for i in group.tolist()]
     axes.scatter(x, y, c=own, s=46, marker='D', edgecolors=INK, linewidths=0.8, zorder=3)
@@ -79,30 +78,19 @@ def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
         Line2D([], [], linestyle='', marker='o', markersize=4, color=GREY, label='image'),
         Line2D([], [], linestyle='', marker='D', color=GREY, markeredgecolor=INK, label='prototype'),
         Line2D([], [], linestyle='', marker='+', color=INK, markersize=9, label='origin'),
+        Line2D([], [], linestyle='', label=' '),
     ]
-    axes.add_artist(axes.legend(handles=marks, fontsize=9, frameon=False, loc='upper left', bbox_to_anchor=(1.02, 1)))
-    if names:
-        handles = [
-            Line2D([], [], linestyle='', marker='o', color=color, label=name)
-            for name, color in zip(names, palette, strict=False)
-        ]
-        axes.legend(
-            handles=handles,
-            title=meaning,
-            title_fontsize=9,
-            fontsize=8.5,
-            frameon=False,
-            loc='upper left',
-            bbox_to_anchor=(1.02, 0.8),
-            alignment='left',
-            labelspacing=0.35,
-        )
+    marks += [
+        Line2D([], [], linestyle='', marker='o', color=color, label=name.replace('_', ' '))
+        for name, color in zip(names, palette, strict=False)
+    ]
+    figure.legend(handles=marks, fontsize=9, frameon=False, loc='outside right upper', labelspacing=0.4)
     return figure
 
 
 def origin_figure(view: DiskView, labels: Labels, most: int = 20) -> Figure:
     """Draw the distances of the prototypes nearest the origin, the nearest on top, coloured as on the disk."""
-    group, names, _ = _groups(labels, len(view.prototypes))
+    group, names = _groups(labels, len(view.prototypes))
     palette = [*colors(len(names)), GREY]
     nearest = view.distances.argsort()[:most].tolist()
     figure = new_figure(7.5, 0.9 + 0.24 * len(nearest))
@@ -123,7 +111,7 @@ def origin_figure(view: DiskView, labels: Labels, most: int = 20) -> Figure:
             textcoords='offset points',
             color=INK,
         )
-    axes.set_yticks(range(len(nearest)), [labels.name(k) for k in nearest], fontsize=9)
+    axes.set_yticks(range(len(nearest)), [labels.name(k).replace('_', ' ') for k in nearest], fontsize=9)
     axes.set_ylim(len(nearest) - 0.4, -0.6)
     axes.margins(x=0.1)
     axes.set_xlabel('distance of the prototype to the origin', fontsize=9)
