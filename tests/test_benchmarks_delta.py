@@ -65,8 +65,8 @@ def test_program(weights: Path, tmp_path: Path) -> None:
         ('none', 10),
         ('none', 12),
     ]
-    assert all(0 < value < 1 for row in written['rows'] for value in row['features'] + row['gaussian'])
-    assert written['rows'][0]['features'] != written['rows'][2]['features']
+    assert all(0 < value < 1 for row in written['rows'] for value in row['points'] + row['gaussian'] + row['isotropic'])
+    assert written['rows'][0]['points'] != written['rows'][2]['points']
     assert written['header']['setting']['weights'] == weights.name
     with pytest.raises(SystemExit, match='--weights nowhere: not there'):
         delta.main(['--weights', 'nowhere'])

@@ -3,13 +3,14 @@
 `figures`, `page` and `contents` need the extra `report` and are imported by whoever draws.
 """
 
-from .delta import gaussian_like, gromov_delta, relative_delta, relative_deltas
+from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas
 from .gates import named_gates
 from .margin import margin_shares
 from .norms import OriginDistances, origin_distances
 from .tracking import track
 
 __all__ = [
+    'DeltaDraws',
     'OriginDistances',
     'gaussian_like',
     'gromov_delta',

@@ -105,7 +105,7 @@ def distances_section(model: nn.Module, predictions: Predictions, autocast: Auto
 
 
 def delta_section(predictions: Predictions, samples: int, draws: int, seed: int) -> Section:
-    """The δ-hyperbolicity of the features, and of a Gaussian of equal covariance.
+    """The δ-hyperbolicity of the features, and of Gaussians beside them.
 
     Args:
         predictions: of which the features are taken.
@@ -115,7 +115,7 @@ def delta_section(predictions: Predictions, samples: int, draws: int, seed: int)
     """
     title = 'δ-hyperbolicity of the features'
     try:
-        own, control = relative_deltas(predictions.features, samples, draws, seed)
+        found = relative_deltas(predictions.features, samples, draws, seed)
     except ValueError as error:
         return Section('delta', title, missing=f'The features have no δ: {error}.')
     count, dim = predictions.features.shape
@@ -123,13 +123,17 @@ def delta_section(predictions: Predictions, samples: int, draws: int, seed: int)
         'Gromov’s δ_rel = 2δ/diameter of the features that enter the classifier, under the Euclidean distance: 0 is a '
         f'tree, 1 the most there can be. {draws} draws of {samples:,} of the {count:,} features of {dim:,} dimensions, '
         'each with a random base point. In many dimensions distances concentrate and δ_rel is low for any cloud of '
-        'points, so the same number of a Gaussian of equal covariance stands beside it: a low δ_rel alone proves no '
-        'tree, one above the Gaussian’s says that the features are less like a tree than noise of their shape.'
+        'points: an isotropic Gaussian shows how low by their number alone, one of the features’ covariance how low '
+        'with their variances. A low δ_rel alone proves no tree; one above that of equal covariance says that the '
+        'features are less like a tree than noise of their shape.'
     )
     if samples == count:
         text += ' These are all features, so the draws differ in the base point alone.'
-    caption = f'Features: {_mean_and_range(own)}. Gaussian: {_mean_and_range(control)}.'
-    figure = _drawn('delta', figures.delta_figure(own, control), f'δ_rel by draw. {caption}', caption)
+    caption = (
+        f'Features: {_mean_and_range(found.points)}. Gaussian of equal covariance: {_mean_and_range(found.gaussian)}. '
+        f'Isotropic Gaussian: {_mean_and_range(found.isotropic)}.'
+    )
+    figure = _drawn('delta', figures.delta_figure(found), f'δ_rel by draw. {caption}', caption)
     return Section('delta', title, text, [figure])
 
 

@@ -1,9 +1,11 @@
 """Gromov's δ: how far a finite metric space is from a tree."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-__all__ = ['gaussian_like', 'gromov_delta', 'relative_delta', 'relative_deltas']
+__all__ = ['DeltaDraws', 'gaussian_like', 'gromov_delta', 'relative_delta', 'relative_deltas']
 
 _CHUNK = 1 << 22  # entries of the largest temporary tensor but for the matrix of distances
 
@@ -94,13 +96,27 @@ def gaussian_like(points: Tensor, count: int, generator: torch.Generator | None 
     return points.mean(0) + noise @ root.T
 
 
-def relative_deltas(
-    points: Tensor, samples: int = 1000, draws: int = 5, seed: int = 0
-) -> tuple[list[float], list[float]]:
-    """Return `δ_rel` of several random samples of `points`, and of as many Gaussian samples of their covariance.
+@dataclass(frozen=True)
+class DeltaDraws:
+    """`δ_rel` of several draws of each.
 
-    In many dimensions distances concentrate, and any cloud has a low `δ_rel`: only what lies below the Gaussian's would
-    speak for a tree. The base point of each sample is its first, a random one.
+    Attributes:
+        points: of samples of the points.
+        gaussian: of as many points of a Gaussian with the mean and the covariance of all points.
+        isotropic: of as many of an isotropic Gaussian of their dimension.
+    """
+
+    points: list[float]
+    gaussian: list[float]
+    isotropic: list[float]
+
+
+def relative_deltas(points: Tensor, samples: int = 1000, draws: int = 5, seed: int = 0) -> DeltaDraws:
+    """Return `δ_rel` of several random samples of `points`, and of as many samples of two Gaussians.
+
+    In many dimensions distances concentrate, and any cloud has a low `δ_rel`. The isotropic Gaussian shows how low the
+    number of dimensions alone makes it, the one of equal covariance how low their unequal variances leave it: only what
+    lies below both would speak for a tree. The base point of each sample is its first, a random one.
 
     Args:
         points: `[N, D]`.
@@ -118,5 +134,6 @@ def relative_deltas(
     generator = torch.Generator().manual_seed(seed)
     points = points.cpu()
     own = [relative_delta(points[torch.randperm(len(points), generator=generator)[:samples]]) for _ in range(draws)]
-    control = gaussian_like(points, draws * samples, generator).split(samples)
-    return own, [relative_delta(part) for part in control]
+    gaussian = gaussian_like(points, draws * samples, generator).split(samples)
+    isotropic = torch.randn(draws * samples, points.shape[1], generator=generator).split(samples)
+    return DeltaDraws(own, *([relative_delta(part) for part in control] for control in (gaussian, isotropic)))

@@ -1,13 +1,12 @@
 """Figures of the space that the features lie in."""
 
-from collections.abc import Sequence
-
 import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from torch import Tensor
 
+from ..delta import DeltaDraws
 from ..disk import DiskView
 from ..predictions import Labels
 from .style import CLIP, GREY, INK, clean, colors, new_figure
@@ -19,19 +18,24 @@ _POINTS = 2000  # features that are drawn
 MOST_COLORS = 30
 
 
-def delta_figure(own: Sequence[float], control: Sequence[float]) -> Figure:
-    """Draw `δ_rel` of every draw, and its mean, of the features and of the Gaussian beside them."""
-    figure = new_figure(7.5, 1.9)
+def delta_figure(draws: DeltaDraws) -> Figure:
+    """Draw `δ_rel` of every draw, and its mean, of the features and of the Gaussians beside them."""
+    figure = new_figure(7.5, 2.4)
     axes = clean(figure.add_subplot(), 'x')
-    for row, (values, color) in enumerate(((control, GREY), (own, '#2563a8'))):
+    rows = {
+        'isotropic Gaussian': (draws.isotropic, GREY),
+        'Gaussian of equal\ncovariance': (draws.gaussian, GREY),
+        'features': (draws.points, '#2563a8'),
+    }
+    for row, (values, color) in enumerate(rows.values()):
         spread = [row + 0.22 * (i / max(len(values) - 1, 1) - 0.5) for i in range(len(values))]
         axes.plot(values, spread, 'o', color=color, markersize=6, alpha=0.7, markeredgewidth=0)
         mean = sum(values) / len(values)
         axes.vlines(mean, row - 0.26, row + 0.26, color=INK, linewidth=2)
         axes.annotate(f'{mean:.3f}', (mean, row + 0.28), ha='center', va='bottom', fontsize=9, color=INK)
-    axes.set_yticks([0, 1], ['Gaussian of equal\ncovariance', 'features'], fontsize=9)
-    axes.set_ylim(-0.5, 1.7)
-    axes.set_xlim(0, max(0.4, 1.15 * max(*own, *control)))
+    axes.set_yticks(range(len(rows)), list(rows), fontsize=9)
+    axes.set_ylim(-0.5, len(rows) - 0.3)
+    axes.set_xlim(0, max(0.4, 1.15 * max(value for values, _ in rows.values() for value in values)))
     axes.set_xlabel('δ_rel of each draw; the line is their mean (0 is a tree)', fontsize=9)
     return figure
 
