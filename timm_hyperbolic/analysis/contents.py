@@ -122,10 +122,10 @@ def delta_section(predictions: Predictions, samples: int, draws: int, seed: int)
     text = (
         'Gromov’s δ_rel = 2δ/diameter of the features that enter the classifier, under the Euclidean distance: 0 is a '
         f'tree, 1 the most there can be. {draws} draws of {samples:,} of the {count:,} features of {dim:,} dimensions, '
-        'each with a random base point. In many dimensions distances concentrate and δ_rel is low for any cloud of '
-        'points: an isotropic Gaussian shows how low by their number alone, one of the features’ covariance how low '
-        'with their variances. A low δ_rel alone proves no tree; one above that of equal covariance says that the '
-        'features are less like a tree than noise of their shape.'
+        'each with a random base point. In many dimensions distances concentrate, and δ_rel is low for any cloud of '
+        'points. Two Gaussians show how low: an isotropic one, where all directions count the same, and one with the '
+        'features’ covariance. A low δ_rel alone proves no tree, and one above the Gaussian of equal covariance says '
+        'that the features are less like a tree than noise of their shape.'
     )
     if samples == count:
         text += ' These are all features, so the draws differ in the base point alone.'

@@ -15,6 +15,7 @@ import yaml
 from torch.utils.data import IterableDataset
 
 from ..analysis.predictions import Labels, predict
+from ..version import __version__
 from .argtypes import whole
 from .data import class_names
 from .device import create_autocast, resolve_device
@@ -26,7 +27,7 @@ from .trained import DATA_FLAGS, Trained, create_trained_parser, open_trained, w
 __all__ = ['PAGE', 'main', 'parse_options', 'report']
 
 PAGE = 'report.html'
-_PACKAGES = ('timm_hyperbolic', 'timm', 'torch', 'geoopt')
+_PACKAGES = ('timm', 'torch', 'geoopt')
 _DRAWN_WITH = ('matplotlib', 'jinja2')
 _SAMPLES = 1000
 
@@ -51,6 +52,7 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     Raises:
         UserError: a flag or value that does not exist or is out of range.
     """
+    prog = prog or Path(sys.argv[0]).name
     parser, groups = create_trained_parser(
         prog,
         'Write one HTML page that holds pictures of what a model has learned, and the pictures as SVG and PNG beside '
@@ -170,7 +172,7 @@ def _check_packages() -> None:
 def _sample_size(args: argparse.Namespace, count: int) -> int:
     """How many features a draw has, of `count` images."""
     if count < 4:
-        raise UserError(f'--split {args.split}: δ is a number of four points, and there are {count} images')
+        raise UserError(f'{args.dataset or args.data_dir}: δ is a number of four points, and there are {count} images')
     if args.samples is not None and args.samples > count:
         raise UserError(f'--samples {args.samples}: there are {count} images; give at most that')
     return args.samples or min(_SAMPLES, count)
@@ -187,12 +189,13 @@ def _facts(args: argparse.Namespace, name: str, trained: Trained, top1: float, i
 
     parameters = sum(p.numel() for p in trained.model.parameters())
     versions = [f'{package} {importlib.metadata.version(package)}' for package in _PACKAGES]
+    versions = [f'timm_hyperbolic {__version__}', *versions, f'Python {platform.python_version()}']
     return [
         Fact('model', f'{name}, {parameters:,} parameters'),
         Fact('checkpoint', args.checkpoint or args.model),
         Fact('data', f'{args.dataset or args.data_dir}, split {trained.split}, {images:,} images'),
         Fact('Top-1', f'{top1:.2f} %'),
-        Fact('versions', ', '.join([*versions, f'Python {platform.python_version()}'])),
+        Fact('versions', ', '.join(versions)),
         Fact('written', time.strftime('%Y-%m-%d %H:%M')),
         Fact('command', args.command, is_code=True),
     ]
