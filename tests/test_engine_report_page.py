@@ -9,6 +9,7 @@ from timm.models import create_model
 from train_helpers import run, summary
 
 from timm_hyperbolic import cli
+from timm_hyperbolic.analysis.contents import FIGURES
 from timm_hyperbolic.engine.report_page import PAGE, main, parse_options
 
 CIFAR100 = Path(__file__).parent.parent.parent / 'shared' / 'data' / 'cifar100'
@@ -22,7 +23,6 @@ SECTIONS = {
     'origin': 'Classes nearest the origin',
     'confidence': 'Most and least confident images',
 }
-FIGURES = {*SECTIONS} - {'confidence'} | {'most_confident', 'least_confident'}
 QUICK = ['--samples', '40', '--draws', '2', '--images', '3']
 # What the model's own configuration says of a model made by a run, and a named one must be told.
 NAMED = ['--model-kwargs', 'embed_dim=24', 'depth=1', 'num_heads=3', '--img-size', '8', '--mean', '0.3', '--std', '0.4']
@@ -91,6 +91,10 @@ def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_pa
     torch.manual_seed(0)
     weights = tmp_path / 'weights.pth'
     torch.save(create_model('test_vit', num_classes=10).state_dict(), weights)
+    stale, other = tmp_path / 'out' / 'figures' / 'disk.svg', tmp_path / 'out' / 'figures' / 'mine.svg'
+    stale.parent.mkdir(parents=True)
+    stale.write_text('of another model')
+    other.write_text('of the user')
     flags = ['--model', 'test_vit', '--num-classes', '10', '--output', str(tmp_path / 'out'), '-b', '360', '-j', '0']
     assert main([str(weights), *flags, *QUICK], prog='report') == 0
     page = written(tmp_path / 'out')
@@ -99,7 +103,7 @@ def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_pa
     assert len(said) == 6
     assert len([attrs for attrs in page.all('p') if attrs.get('class') == 'missing']) == 6
     names = {path.stem for path in (tmp_path / 'out' / 'figures').iterdir()}
-    assert names == {'delta', 'most_confident', 'least_confident'}
+    assert names == {'delta', 'most_confident', 'least_confident', 'mine'}
     assert facts(page)['checkpoint'] == str(weights)
 
 

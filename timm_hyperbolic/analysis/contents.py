@@ -17,6 +17,7 @@ from .page import PageFigure, Section
 from .predictions import Example, Labels, Predictions
 
 __all__ = [
+    'FIGURES',
     'confidence_section',
     'curvature_section',
     'delta_section',
@@ -25,6 +26,9 @@ __all__ = [
     'gates_section',
     'margin_section',
 ]
+
+#: Names of all figures that a page may have.
+FIGURES = ('curvature', 'gates', 'margin', 'norms', 'delta', 'disk', 'origin', 'most_confident', 'least_confident')
 
 Autocast = Callable[[], AbstractContextManager]
 

@@ -2,7 +2,8 @@
 
 `parse_options` reads a command line, `train` runs it, `main` does both and turns errors into one line.
 The parts: `parser`, `defaults` and `options` (what to do), `data`, `loaders`, `memory` and `model` (with what),
-`loop` (how), `selection`, `output` and `report` (what remains). `validate` measures a model that was trained.
+`loop` (how), `selection`, `output` and `report` (what remains). `validate` measures a model that was trained,
+`report_page` draws what it learned; both open it by `trained`.
 """
 
 from .command import main, train

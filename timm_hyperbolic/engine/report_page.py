@@ -202,7 +202,9 @@ def _facts(args: argparse.Namespace, name: str, trained: Trained, top1: float, i
 
 
 def _write(folder: Path, page: str, sections: Sequence) -> None:
-    """Write figures and page."""
+    """Write figures and page; figures of an earlier page that this one has not got are removed."""
+    from ..analysis.contents import FIGURES
+
     figures = folder / 'figures'
     try:
         figures.mkdir(parents=True, exist_ok=True)
@@ -211,6 +213,9 @@ def _write(folder: Path, page: str, sections: Sequence) -> None:
             for figure in drawn:
                 (scratch / f'{figure.name}.svg').write_bytes(figure.svg)
                 (scratch / f'{figure.name}.png').write_bytes(figure.png)
+        for name in set(FIGURES) - {figure.name for figure in drawn}:
+            for ending in ('svg', 'png'):
+                (figures / f'{name}.{ending}').unlink(missing_ok=True)
         with scratch_folder(folder) as scratch:
             (scratch / PAGE).write_text(page, encoding='utf-8')
     except OSError as error:
