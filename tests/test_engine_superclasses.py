@@ -1,7 +1,6 @@
 import argparse
 
 import pytest
-import torch
 from PIL import Image
 
 from timm_hyperbolic.engine import UserError
@@ -36,25 +35,26 @@ def hf_set(tmp_path, monkeypatch):
     return make
 
 
-def read(args: argparse.Namespace, num_classes: int, split: str = 'test') -> torch.Tensor | None:
-    return read_superclasses(open_split(args, split), split, num_classes, args)
+def read(args: argparse.Namespace, num_classes: int, split: str = 'test') -> tuple[list[int], list[str]] | None:
+    found = read_superclasses(open_split(args, split), split, num_classes, args)
+    return None if found is None else (found.of_class.tolist(), found.names)
 
 
 def test_superclasses_are_read_off_the_data(hf_set):
     args = hf_set(test=[(2, 5), (0, 5), (1, 3), (2, 5)])
-    assert read(args, 3).tolist() == [1, 0, 1]
+    assert read(args, 3) == ([1, 0, 1], ['3', '5'])
 
 
 def test_a_class_without_an_image_in_the_split_is_looked_up_in_the_others(hf_set):
     args = hf_set(test=[(0, 'a'), (2, 'b')], train=[(1, 'b'), (0, 'a')])
-    assert read(args, 4).tolist() == [0, 1, 1, -1]
+    assert read(args, 4) == ([0, 1, 1, -1], ['a', 'b'])
 
 
 def test_a_data_set_without_the_usual_column_has_none(hf_set):
     args = hf_set('other', test=[(0, 1), (1, 1)])
     assert read(args, 2) is None
     args.coarse_key = 'other'
-    assert read(args, 2).tolist() == [0, 0]
+    assert read(args, 2) == ([0, 0], ['1'])
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,12 @@ def test_every_file_that_is_no_module_is_shipped() -> None:
     assert set(setup_cfg()['options.package_data']['timm_hyperbolic'].split()) == names
 
 
+def test_files_that_are_no_modules_are_shipped() -> None:
+    files = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob('*') if path.is_file()}
+    others = {name for name in files if not name.endswith('.py') and '__pycache__' not in name}
+    assert set(setup_cfg()['options.package_data']['timm_hyperbolic'].split()) == others
+
+
 def test_every_folder_is_a_package_and_so_is_installed() -> None:
     folders = {path.parent for path in PACKAGE.rglob('*.py')}
     assert PACKAGE / 'models' in folders

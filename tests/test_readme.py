@@ -214,6 +214,14 @@ def run_on_the_way_to_the_hub(words: list[str], tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / words[2] / 'README.md').is_file()
 
 
+def run_report(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of pictures, after the run whose folder it names."""
+    monkeypatch.chdir(tmp_path)
+    run_program(ROOT / 'train_hyp.py', [*make_training_cheap([]), '--experiment', Path(words[2]).name], monkeypatch)
+    run_console_script([*words[1:], '--samples', '20', '--draws', '1', '--images', '1'])
+    assert (tmp_path / words[2] / 'report' / 'report.html').is_file()
+
+
 def run_figure(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture of the idea, which must be the one that is committed."""
     run_program(ROOT / words[1], ['--output', str(tmp_path / 'idea.svg')], monkeypatch)
@@ -234,6 +242,7 @@ def run_command(command: str, request: pytest.FixtureRequest, tmp_path: Path, mo
         'timm-hyperbolic validate': lambda: run_validation(words, tmp_path, monkeypatch),
         'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
+        'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
         'python docs/make_idea_figure.py': lambda: run_figure(words, tmp_path, monkeypatch),
     }
     for kind, run in kinds.items():

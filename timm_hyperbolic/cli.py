@@ -14,6 +14,7 @@ _COMMANDS = {
     'push': ('timm_hyperbolic.engine.push', 'push a trained model to the Hugging Face Hub'),
     'card': ('timm_hyperbolic.engine.card', 'write the model card of a run'),
     'validate': ('timm_hyperbolic.engine.validate', 'measure a trained model on a split of a data set'),
+    'report': ('timm_hyperbolic.engine.report_page', 'write a page of pictures of what a model has learned'),
 }
 
 

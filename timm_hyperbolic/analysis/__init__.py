@@ -1,7 +1,23 @@
-"""What a model looks like from the outside: its curvatures, gates, and how much of it lies at the margin."""
+"""What a model looks like from the outside: its curvatures, gates, how much of it lies at the margin, its features.
 
+`figures`, `page` and `contents` need the extra `report` and are imported by whoever draws.
+"""
+
+from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas
 from .gates import named_gates
 from .margin import margin_shares
+from .norms import OriginDistances, origin_distances
 from .tracking import track
 
-__all__ = ['margin_shares', 'named_gates', 'track']
+__all__ = [
+    'DeltaDraws',
+    'OriginDistances',
+    'gaussian_like',
+    'gromov_delta',
+    'margin_shares',
+    'named_gates',
+    'origin_distances',
+    'relative_delta',
+    'relative_deltas',
+    'track',
+]

@@ -1,29 +1,14 @@
 """How many of the vectors that enter a hyperbolic module are as long as its margin lets them be."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import HyperbolicAttention, HyperbolicHead, HyperbolicLinear, HyperbolicModule
+from ..layers import HyperbolicLinear, HyperbolicModule
+from .entering import look_at_entering
 
 __all__ = ['margin_shares']
-
-
-def _entering(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> Iterable[Tensor]:
-    """The tangent vectors at the origin that the module clips first, `[..., D]` each."""
-    if isinstance(module, HyperbolicHead):
-        return (inputs[0] * module.feature_scale(),)
-    if isinstance(module, HyperbolicLinear):
-        return (inputs[0].unsqueeze(-2),)  # once for each part, which has a curvature of its own
-    return inputs
-
-
-def _heads(attention: HyperbolicAttention, qkv: Tensor) -> Iterable[Tensor]:
-    """What the attention clips: q, k and v of each head."""
-    q, k, v = qkv.unflatten(-1, (3, attention.num_heads, attention.head_dim)).unbind(-3)
-    return attention.q_norm(q), attention.k_norm(k), v
 
 
 def _share(module: HyperbolicModule, vectors: Iterable[Tensor]) -> Tensor:
@@ -31,12 +16,13 @@ def _share(module: HyperbolicModule, vectors: Iterable[Tensor]) -> Tensor:
     c = module.curvature()
     at_limit = None
     for v in vectors:
-        here = module.limits.reaches(v.float().square().sum(-1), c)
+        # A linear layer clips once for each part, which has a curvature of its own.
+        q = v.float().square().sum(-1, keepdim=isinstance(module, HyperbolicLinear))
+        here = module.limits.reaches(q, c)
         at_limit = here if at_limit is None else at_limit | here
     return at_limit.float().mean()
 
 
-@torch.no_grad()
 def margin_shares(model: nn.Module, images: Tensor) -> dict[str, float]:
     """Return the share, in [0, 1], of rows at the margin in every hyperbolic module of `model`, by its name.
 
@@ -50,26 +36,11 @@ def margin_shares(model: nn.Module, images: Tensor) -> dict[str, float]:
         images: one batch, `[B, C, H, W]`.
     """
     shares: dict[str, Tensor] = {}
-    handles = []
-    for name, module in model.named_modules():
-        if not isinstance(module, HyperbolicModule) or not module.is_clipped:
-            continue
 
-        def before(module: HyperbolicModule, inputs: tuple[Any, ...], name: str = name) -> None:
-            shares[name] = _share(module, _entering(module, inputs))
+    def look(name: str, module: HyperbolicModule, vectors: dict[str, Tensor]) -> None:
+        if module.is_clipped:
+            shares[name] = _share(module, vectors.values())
 
-        def after(_: nn.Module, __: Any, qkv: Tensor, module: Any = module, name: str = name) -> None:
-            shares[name] = _share(module, _heads(module, qkv))
-
-        if isinstance(module, HyperbolicAttention):
-            handles.append(module.qkv.register_forward_hook(after))
-        else:
-            handles.append(module.register_forward_pre_hook(before))
-    try:
-        if handles:
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    look_at_entering(model, images, look)
     values = torch.stack(list(shares.values())).tolist() if shares else []
     return dict(zip(shares, values, strict=True))

@@ -23,6 +23,7 @@ __all__ = [
     'check_split',
     'check_splits',
     'class_count',
+    'class_names',
     'create_splits',
     'default_split',
     'labels_of',
@@ -106,7 +107,7 @@ def create_splits(args: argparse.Namespace) -> Splits:
     test = None if test_name is None else open_split(args, test_name)
     splits = Splits(train, val, val_name, None, None, test, test_name, size is not None)
     num_classes = class_count([dataset for _, dataset in splits.named(args.train_split)], args.target_key)
-    return replace(splits, classes=_class_names(train), num_classes=num_classes)
+    return replace(splits, classes=class_names(train), num_classes=num_classes)
 
 
 def default_split(args: argparse.Namespace, *wanted: str) -> str | None:
@@ -265,9 +266,10 @@ def _first_line(error: Exception) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _class_names(dataset: Dataset) -> list[str] | None:
+def class_names(dataset: Dataset) -> list[str] | None:
+    """Return the names of the classes by label, None where the data set has none."""
     if isinstance(dataset, Part):
-        return _class_names(dataset.dataset)
+        return class_names(dataset.dataset)
     class_to_idx = getattr(getattr(dataset, 'reader', None), 'class_to_idx', None)
     if class_to_idx:
         return [str(name) for name in sorted(class_to_idx, key=class_to_idx.get)]
@@ -278,7 +280,7 @@ def _class_names(dataset: Dataset) -> list[str] | None:
 def class_count(datasets: Iterable[Dataset], target_key: str | None) -> int | None:
     """Return the number of classes: that of the names, else one more than the highest label; None if none is known."""
     datasets = list(datasets)
-    classes = _class_names(datasets[0])
+    classes = class_names(datasets[0])
     if classes:
         return len(classes)
     labels = [label for dataset in datasets for label in labels_of(dataset, target_key) or ()]

@@ -25,7 +25,7 @@ from .distributed import Processes
 from .errors import TrainingError, UserError
 from .lock import FolderLock
 
-__all__ = ['OutputFolder']
+__all__ = ['OutputFolder', 'check_output', 'scratch_folder']
 
 _SCRATCH = '.unfinished-'
 
@@ -50,14 +50,7 @@ class OutputFolder:
         self.rows: list[dict[str, Any]] = []
         if not writes:
             return
-        try:
-            existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-        except OSError as error:  # a name too long, a folder that may not be looked into
-            raise UserError(f'--output: cannot make the folder {path}: {error.strerror}') from error
-        if not existing.is_dir():
-            raise UserError(f'--output: cannot make the folder {path}: {existing} is a file')
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise UserError(f'--output: cannot write into {existing}')
+        check_output(path)
         self._check_empty()
 
     def _check_empty(self) -> None:
@@ -136,7 +129,7 @@ class OutputFolder:
         if not self.writes:
             return
         config = {'label_names': classes} if classes and len(classes) == model.num_classes else {}
-        with self._scratch() as scratch:
+        with scratch_folder(self.path) as scratch:
             # Unlike timm's `save_for_hf`, this takes tied tensors, and the strides that --channels-last leaves.
             safetensors.torch.save_model(model, str(scratch / MODEL))
             save_config_for_hf(model, str(scratch / CONFIG), model_config=config, data_config=data_config)
@@ -147,31 +140,52 @@ class OutputFolder:
         """Write a checkpoint that torch loads with `weights_only=True`."""
         if not self.writes:
             return
-        with self._scratch() as scratch:
+        with scratch_folder(self.path) as scratch:
             torch.save(content, scratch / name)
 
     def _write(self, name: str, text: str) -> None:
         if not self.writes:
             return
-        with self._scratch() as scratch:
+        with scratch_folder(self.path) as scratch:
             (scratch / name).write_text(text, encoding='utf-8')
 
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """Give a folder whose files replace those of the run, once all of them are complete and on the disk."""
+
+def check_output(path: Path) -> None:
+    """Check that the folder of `--output`, which need not exist, can be written.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise UserError(f'--output: cannot make the folder {path}: {error.strerror}') from error
+    if not existing.is_dir():
+        raise UserError(f'--output: cannot make the folder {path}: {existing} is a file')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f'--output: cannot write into {existing}')
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Give a folder whose files replace those in the folder `path`, once all are complete and on the disk.
+
+    Raises:
+        TrainingError: they could not be written.
+    """
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
         try:
-            scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=self.path))
-            try:
-                yield scratch
-                for file in scratch.iterdir():
-                    _sync(file)
-                for file in scratch.iterdir():
-                    file.replace(self.path / file.name)
-                _sync(self.path)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-        except (OSError, RuntimeError) as error:  # torch's writer has no error of its own for a full disk
-            raise TrainingError(f'cannot write into {self.path}: {error}') from error
+            yield scratch
+            for file in scratch.iterdir():
+                _sync(file)
+            for file in scratch.iterdir():
+                file.replace(path / file.name)
+            _sync(path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except (OSError, RuntimeError) as error:  # torch's writer has no error of its own for a full disk
+        raise TrainingError(f'cannot write into {path}: {error}') from error
 
 
 def _sync(path: Path) -> None:

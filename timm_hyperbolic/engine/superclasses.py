@@ -1,6 +1,7 @@
 """Which superclass each class of a data set belongs to, read off a second column of labels."""
 
 import argparse
+from dataclasses import dataclass
 
 import torch
 from torch.utils.data import Dataset
@@ -8,13 +9,26 @@ from torch.utils.data import Dataset
 from .data import labels_of, open_split, split_names
 from .errors import UserError
 
-__all__ = ['read_superclasses']
+__all__ = ['Superclasses', 'read_superclasses']
 
 _USUAL_KEY = 'coarse_label'  # as CIFAR-100 has it
 
 
-def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argparse.Namespace) -> torch.Tensor | None:
-    """Return the number of the superclass of each class, `[num_classes]`, None for a data set without superclasses.
+@dataclass(frozen=True)
+class Superclasses:
+    """What the classes of a data set belong to.
+
+    Attributes:
+        of_class: number of the superclass of each class, `[num_classes]`, -1 for none.
+        names: of the superclasses, by number.
+    """
+
+    of_class: torch.Tensor
+    names: list[str]
+
+
+def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argparse.Namespace) -> Superclasses | None:
+    """Return the superclasses of the classes, None for a data set without superclasses.
 
     A class that `dataset` has no image of is looked up in the other splits; one that no split has is -1.
 
@@ -40,8 +54,11 @@ def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argp
     while len(found) < num_classes and (other := next(others, None)) is not None:
         if other != split:
             _add(found, open_split(args, other), key, args)
-    numbers = {value: number for number, value in enumerate(sorted(set(found.values()), key=str))}
-    return torch.tensor([numbers[found[label]] if label in found else -1 for label in range(num_classes)])
+    values = sorted(set(found.values()), key=lambda value: (value is None, value))
+    of_class = [values.index(found[label]) if label in found else -1 for label in range(num_classes)]
+    feature = dataset.reader.dataset.features[key]
+    named = hasattr(feature, 'int2str') and None not in values
+    return Superclasses(torch.tensor(of_class), [feature.int2str(v) if named else str(v) for v in values])
 
 
 def _columns(dataset: Dataset) -> list[str]:

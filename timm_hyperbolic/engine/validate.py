@@ -14,24 +14,14 @@ import torch
 from timm.task import ClassificationEvaluator
 from tqdm import tqdm
 
-from .data import check_split, class_count, default_split, open_split
 from .device import create_autocast, resolve_device
 from .errors import TrainingError, UserError, exit_status
-from .loaders import create_eval_loader, default_workers
 from .metrics import CalibrationError, SuperclassAccuracy
-from .model import create_model, load_initial_checkpoint, resolve_data_config
 from .options import read_command_line
-from .parser import create_parser, create_subparser
 from .report import format_table
-from .superclasses import read_superclasses
+from .trained import create_trained_parser, open_trained, with_defaults
 
 __all__ = ['main', 'parse_options', 'validate']
-
-# Flags that mean here what they mean in training.
-_DATA = ('data', 'data_dir', 'dataset', 'dataset_download', 'class_map', 'input_key', 'target_key')
-_MODEL = ('model', 'model_kwargs', 'pretrained', 'num_classes', 'img_size', 'in_chans', 'mean', 'std', 'interpolation')
-_MODEL += ('crop_pct',)
-_RUN = ('batch_size', 'workers', 'device', 'amp', 'amp_dtype', 'torchcompile')
 
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -54,39 +44,21 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     Raises:
         UserError: a flag or value that does not exist or is out of range.
     """
-    parser = create_subparser(
+    parser, groups = create_trained_parser(
         prog,
         'Measure a trained model on a split of a data set. With --model local-dir:FOLDER, the folder that a run '
         'leaves, weights and input are those of the run; a named model takes its weights from --checkpoint.',
-        {'data': _DATA, 'model': _MODEL, 'run': _RUN},
-    )
-    parser.set_defaults(model=None)
-    groups = {group.title: group for group in parser._action_groups}
-    groups['data'].add_argument(
-        '--split', metavar='NAME', help='split to measure on (default: validation, or test where there is none)'
-    )
-    groups['data'].add_argument(
-        '--coarse-key',
-        metavar='KEY',
-        help='column of the superclasses (hfds/ only; default: coarse_label where there is one)',
+        data=('data',),
+        run=('torchcompile',),
     )
     groups['model'].add_argument('--checkpoint', metavar='PATH', help='the weights: a file, or a folder made by a run')
-    groups['model'].add_argument(
-        '--use-ema',
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help='take the moving average of the weights from a checkpoint that holds both',
-    )
     groups['run'].add_argument(
         '--results-file', metavar='FILE', help='write the results here, as CSV or JSON by the ending of the name'
     )
     given = read_command_line(parser, argv)
     if 'model' not in given:
         raise UserError('--model is needed: the name of a model, or local-dir:FOLDER with the folder of a run')
-    defaults = {action.dest: action.default for source in (create_parser(), parser) for action in source._actions}
-    args = argparse.Namespace(**{**defaults, **given})
-    args.dataset = given.get('dataset', 'digits' if args.data_dir is None else '')
-    return args
+    return with_defaults(parser, {**given, 'checkpoint_flag': '--checkpoint'})
 
 
 def validate(args: argparse.Namespace) -> dict[str, Any]:
@@ -105,30 +77,21 @@ def validate(args: argparse.Namespace) -> dict[str, Any]:
     results_file = _check_results_file(args.results_file)
     device = resolve_device(args.device)
     autocast = create_autocast(args, device)
-    args.workers = default_workers(device) if args.workers is None else args.workers
-
-    split = args.split or default_split(args, 'validation', 'test') or 'validation'
-    dataset = open_split(args, split)
-    model = _load_model(args, class_count([dataset], args.target_key))
-    data_config = resolve_data_config(model, args)
-    check_split(dataset, split, model.num_classes, data_config['input_size'][0], args)
-    superclasses = read_superclasses(dataset, split, model.num_classes, args)
-    loader = create_eval_loader(dataset, data_config, args, device)
-
-    model = model.to(device).eval()
+    trained = open_trained(args, device)
+    model, superclasses = trained.model, trained.superclasses
     param_count = sum(p.numel() for p in model.parameters())
     if args.torchcompile:
         model = torch.compile(model, backend=args.torchcompile)
     measures = {'ece': CalibrationError(device=device)}
     if superclasses is not None:
-        measures['superclass_top1'] = SuperclassAccuracy(superclasses.to(device))
-    metrics, images, seconds = _measure(model, loader, measures, autocast, device)
+        measures['superclass_top1'] = SuperclassAccuracy(superclasses.of_class.to(device))
+    metrics, images, seconds = _measure(model, trained.loader, measures, autocast, device)
 
     results = {
         'model': args.model,
         'checkpoint': args.checkpoint,
         'dataset': args.dataset or args.data_dir,
-        'split': split,
+        'split': trained.split,
         'images': images,
         'top1': metrics['top1'],
         'top1_err': 100 - metrics['top1'],
@@ -138,29 +101,15 @@ def validate(args: argparse.Namespace) -> dict[str, Any]:
         **{name: measure.compute() for name, measure in measures.items()},
         'images_per_second': images / seconds,
         'param_count': param_count / 1e6,
-        'img_size': data_config['input_size'][-1],
-        'crop_pct': data_config['crop_pct'],
-        'interpolation': data_config['interpolation'],
+        'img_size': trained.data_config['input_size'][-1],
+        'crop_pct': trained.data_config['crop_pct'],
+        'interpolation': trained.data_config['interpolation'],
     }
-    print(f'{args.model} on {results["dataset"]}, split {split}, {images:,} images')
+    print(f'{args.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
     print(_table(results))
     if results_file is not None:
         _write(results_file, results)
     return results
-
-
-def _load_model(args: argparse.Namespace, num_classes: int | None) -> torch.nn.Module:
-    """Return the model with its trained weights: those of its folder or of the Hub, or of `--checkpoint`."""
-    source = args.model.partition(':')[0] if ':' in args.model else None
-    pretrained = args.pretrained or (source is not None and not args.checkpoint)
-    if not pretrained and not args.checkpoint:
-        raise UserError(f'--model {args.model}: give its weights by --checkpoint, or --model local-dir:FOLDER')
-    values = {**vars(args), 'pretrained': pretrained}
-    # Another number of classes than the weights were trained for would be a new classifier.
-    model = create_model(argparse.Namespace(**values), None if source is not None or pretrained else num_classes)
-    if args.checkpoint:
-        load_initial_checkpoint(model, args.checkpoint, args.model, flag='--checkpoint', use_ema=args.use_ema)
-    return model
 
 
 @torch.inference_mode()

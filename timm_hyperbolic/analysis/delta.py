@@ -1,0 +1,139 @@
+"""Gromov's δ: how far a finite metric space is from a tree."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ['DeltaDraws', 'gaussian_like', 'gromov_delta', 'relative_delta', 'relative_deltas']
+
+_CHUNK = 1 << 22  # entries of the largest temporary tensor but for the matrix of distances
+
+
+def gromov_delta(distances: Tensor, base: int | None = 0) -> Tensor:
+    """The smallest `δ` with `(x|z)_w >= min((x|y)_w, (y|z)_w) - δ` for all `x, y, z`, and a base point `w` or all.
+
+    `(x|y)_w = (d(x,w) + d(y,w) - d(x,y))/2` is Gromov's product. With the matrix `A` of products, `δ_w` is the largest
+    entry of `A∘A - A`, where `(A∘A)_xz = max_y min(A_xy, A_yz)` is the max-min product. A tree has 0; the four points
+    of a cycle of length four, 1.
+
+    Args:
+        distances: of all pairs, `[N, N]`, symmetric with zeros on the diagonal, in a floating type.
+        base: index of `w`. None takes the worst `w`, which is the four-point condition itself, at `N` times the cost;
+            one base point gives at least half of that.
+
+    Returns:
+        `δ >= 0`, a scalar in the type of `distances`, exact but for rounding. The cost is `N³` operations; memory is
+        `N²` numbers besides a chunk.
+
+    Raises:
+        ValueError: `distances` is no square matrix of a floating type, or has no point `base`.
+
+    Source: Gromov, "Hyperbolic groups" (1987), 1.1; the max-min product is that of Fournier, Ismail, Vigneron,
+    "Computing the Gromov hyperbolicity of a discrete metric space" (2015).
+    """
+    if distances.dim() != 2 or distances.shape[0] != distances.shape[1] or not distances.is_floating_point():
+        raise ValueError(
+            f'distances must be a square matrix of a floating type, not {list(distances.shape)} of {distances.dtype}'
+        )
+    n = len(distances)
+    if base is None:
+        return torch.stack([gromov_delta(distances, w) for w in range(n)]).max()
+    if not 0 <= base < n:
+        raise ValueError(f'base={base}: the {n} points are numbered from 0')
+    to_base = distances[base]
+    products = (to_base.unsqueeze(1) + to_base.unsqueeze(0) - distances) / 2
+    delta = products.new_zeros(())
+    for x in range(n):
+        # A is symmetric: only z >= x.
+        best = _max_min(products[x], products[x:])
+        delta = torch.maximum(delta, (best - products[x, x:]).max())
+    return delta
+
+
+def _max_min(row: Tensor, others: Tensor) -> Tensor:
+    """`max_y min(row_y, others_zy)` for each `z`: `[N]` and `[M, N]` to `[M]`."""
+    rows = max(1, _CHUNK // len(row))
+    return torch.cat([torch.minimum(part, row).amax(1) for part in others.split(rows)])
+
+
+def relative_delta(points: Tensor, base: int = 0) -> float:
+    """`δ_rel = 2δ/diameter` of points under the Euclidean distance: 0 for a tree, at most 1.
+
+    Args:
+        points: `[N, D]`, at least two different ones.
+        base: index of the base point of `gromov_delta`.
+
+    Raises:
+        ValueError: the points are all the same, or not finite.
+
+    Source: Khrulkov, Mirvakhabova, Ustinova, Oseledets, Lempitsky, "Hyperbolic Image Embeddings" (2020), section 3.
+    """
+    points = points.double()
+    points = points - points.mean(0)  # the distances are differences of squared lengths: short ones lose less
+    distances = torch.cdist(points, points).fill_diagonal_(0)
+    diameter = distances.max().item()
+    if not 0 < diameter < float('inf'):
+        raise ValueError(f'{len(points)} points of diameter {diameter:g}: they must be finite, and not all the same')
+    return 2 * gromov_delta((distances / diameter).float(), base).item()
+
+
+def gaussian_like(points: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw from the normal distribution with the mean and the covariance of `points`.
+
+    Args:
+        points: `[N, D]`, at least two.
+        count: how many to draw.
+        generator: of random numbers.
+
+    Returns:
+        `[count, D]`, float64.
+    """
+    points = points.double()
+    values, vectors = torch.linalg.eigh(torch.atleast_2d(points.T.cov()))
+    root = vectors * values.clamp_min(0).sqrt()
+    noise = torch.randn(count, points.shape[1], generator=generator, dtype=torch.float64, device=points.device)
+    return points.mean(0) + noise @ root.T
+
+
+@dataclass(frozen=True)
+class DeltaDraws:
+    """`δ_rel` of several draws of each.
+
+    Attributes:
+        points: of samples of the points.
+        gaussian: of as many points of a Gaussian with the mean and the covariance of all points.
+        isotropic: of as many of an isotropic Gaussian of their dimension.
+    """
+
+    points: list[float]
+    gaussian: list[float]
+    isotropic: list[float]
+
+
+def relative_deltas(points: Tensor, samples: int = 1000, draws: int = 5, seed: int = 0) -> DeltaDraws:
+    """Return `δ_rel` of several random samples of `points`, and of as many samples of two Gaussians.
+
+    In many dimensions distances concentrate, and any cloud has a low `δ_rel`. The isotropic Gaussian shows how low the
+    number of dimensions alone makes it, the one of equal covariance how low their unequal variances leave it: only what
+    lies below both would speak for a tree. The base point of each sample is its first, a random one.
+
+    Args:
+        points: `[N, D]`.
+        samples: points in a sample, at least 4 and at most `N`; of `N`, samples differ in the base point alone.
+        draws: how many samples.
+        seed: of the draws.
+
+    Raises:
+        ValueError: a number is out of range, or the points are all the same or not finite.
+    """
+    if not 4 <= samples <= len(points):
+        raise ValueError(f'samples={samples} must be at least 4 and at most the number of points, {len(points)}')
+    if draws < 1:
+        raise ValueError(f'draws={draws} must be at least 1')
+    generator = torch.Generator().manual_seed(seed)
+    points = points.cpu()
+    own = [relative_delta(points[torch.randperm(len(points), generator=generator)[:samples]]) for _ in range(draws)]
+    gaussian = gaussian_like(points, draws * samples, generator).split(samples)
+    isotropic = torch.randn(draws * samples, points.shape[1], generator=generator).split(samples)
+    return DeltaDraws(own, *([relative_delta(part) for part in control] for control in (gaussian, isotropic)))

@@ -1,0 +1,72 @@
+"""The vectors that enter the hyperbolic modules of a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import (
+    CenteredResidual,
+    HyperbolicAttention,
+    HyperbolicHead,
+    HyperbolicModule,
+    HyperbolicPosEmbed,
+    OriginResidual,
+    PointResidual,
+)
+
+__all__ = ['look_at_entering']
+
+Look = Callable[[str, HyperbolicModule, dict[str, Tensor]], None]
+
+
+@torch.no_grad()
+def look_at_entering(model: nn.Module, images: Tensor, look: Look) -> None:
+    """Run `model` once, in eager mode, and show what enters each hyperbolic module before its first clip.
+
+    Args:
+        model: in the mode in which it is looked at, evaluation as a rule.
+        images: one batch, `[B, C, H, W]`.
+        look: called with the module's name, the module, and the tangent vectors at the origin that it clips first,
+            `[..., D]` each, by what they are: `stream` and `branch` of a residual, `tokens` and `embedding` of a
+            positional embedding, `q`, `k` and `v` of an attention (`[B, N, heads, D]`), `features` of a head (scaled),
+            else `input`.
+    """
+    handles = []
+    for name, module in model.named_modules():
+        if not isinstance(module, HyperbolicModule):
+            continue
+
+        def before(module: HyperbolicModule, inputs: tuple[Any, ...], name: str = name) -> None:
+            look(name, module, _entering(module, inputs))
+
+        def after(_: nn.Module, __: Any, qkv: Tensor, module: Any = module, name: str = name) -> None:
+            look(name, module, _heads(module, qkv))
+
+        if isinstance(module, HyperbolicAttention):
+            handles.append(module.qkv.register_forward_hook(after))
+        else:
+            handles.append(module.register_forward_pre_hook(before))
+    try:
+        if handles:
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _entering(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    if isinstance(module, HyperbolicHead):
+        return {'features': inputs[0] * module.feature_scale()}
+    if isinstance(module, (CenteredResidual, OriginResidual, PointResidual)):
+        return {'stream': inputs[0], 'branch': inputs[1]}
+    if isinstance(module, HyperbolicPosEmbed):
+        return {'tokens': inputs[0], 'embedding': inputs[1]}
+    return {'input': inputs[0]}
+
+
+def _heads(attention: HyperbolicAttention, qkv: Tensor) -> dict[str, Tensor]:
+    """What the attention clips: q, k and v of each head."""
+    q, k, v = qkv.unflatten(-1, (3, attention.num_heads, attention.head_dim)).unbind(-3)
+    return {'q': attention.q_norm(q), 'k': attention.k_norm(k), 'v': v}

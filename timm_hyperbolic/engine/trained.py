@@ -1,0 +1,118 @@
+"""A trained model and a split to look at it on: the options of the commands that do, and what they open."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from timm.data.loader import PrefetchLoader
+from torch.utils.data import Dataset
+
+from .data import check_split, class_count, default_split, open_split
+from .errors import UserError
+from .loaders import create_eval_loader, default_workers
+from .model import create_model, load_initial_checkpoint, resolve_data_config
+from .parser import create_parser, create_subparser
+from .superclasses import Superclasses, read_superclasses
+
+__all__ = ['DATA_FLAGS', 'Trained', 'create_trained_parser', 'open_trained', 'with_defaults']
+
+# Flags that mean here what they mean in training.
+DATA_FLAGS = ('data_dir', 'dataset', 'dataset_download', 'class_map', 'input_key', 'target_key')
+_MODEL = ('model', 'model_kwargs', 'pretrained', 'num_classes', 'img_size', 'in_chans', 'mean', 'std', 'interpolation')
+_MODEL += ('crop_pct',)
+_RUN = ('batch_size', 'workers', 'device', 'amp', 'amp_dtype')
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and a split.
+
+    Attributes:
+        model: on its device, in evaluation mode.
+        dataset: the split.
+        split: its name.
+        superclasses: of its classes; None where the data set has none.
+        loader: of its batches.
+        data_config: how its images are prepared.
+    """
+
+    model: torch.nn.Module
+    dataset: Dataset
+    split: str
+    superclasses: Superclasses | None
+    loader: PrefetchLoader
+    data_config: dict[str, Any]
+
+
+def create_trained_parser(
+    prog: str | None, description: str, data: tuple[str, ...] = (), run: tuple[str, ...] = ()
+) -> tuple[argparse.ArgumentParser, dict[str, Any]]:
+    """Return a parser of the options that choose model, split and device, and its groups by their titles.
+
+    Args:
+        prog: the program's name, for the help.
+        description: what the command does.
+        data: options of the training command in the group `data` besides the usual ones, which come after them.
+        run: likewise in the group `run`, before them.
+    """
+    flags = {'data': (*data, *DATA_FLAGS), 'model': _MODEL, 'run': (*_RUN, *run)}
+    parser = create_subparser(prog, description, flags)
+    parser.set_defaults(model=None)
+    groups = {group.title: group for group in parser._action_groups}
+    groups['data'].add_argument(
+        '--split', metavar='NAME', help='split to look at (default: validation, or test where there is none)'
+    )
+    groups['data'].add_argument(
+        '--coarse-key',
+        metavar='KEY',
+        help='column of the superclasses (hfds/ only; default: coarse_label where there is one)',
+    )
+    groups['model'].add_argument(
+        '--use-ema',
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help='take the moving average of the weights from a checkpoint that holds both',
+    )
+    return parser, groups
+
+
+def with_defaults(parser: argparse.ArgumentParser, given: dict[str, Any]) -> argparse.Namespace:
+    """Return the value of every option; those of training alone have their defaults, and so has the data set."""
+    defaults = {action.dest: action.default for source in (create_parser(), parser) for action in source._actions}
+    args = argparse.Namespace(**{**defaults, **given})
+    args.dataset = given.get('dataset', 'digits' if args.data_dir is None else '')
+    return args
+
+
+def open_trained(args: argparse.Namespace, device: torch.device) -> Trained:
+    """Open the model and the split that `args` name. `args.workers` is filled in.
+
+    Raises:
+        UserError: something that `args` name does not exist or does not fit.
+    """
+    args.workers = default_workers(device) if args.workers is None else args.workers
+    split = args.split or default_split(args, 'validation', 'test') or 'validation'
+    dataset = open_split(args, split)
+    model = _load_model(args, class_count([dataset], args.target_key))
+    data_config = resolve_data_config(model, args)
+    check_split(dataset, split, model.num_classes, data_config['input_size'][0], args)
+    superclasses = read_superclasses(dataset, split, model.num_classes, args)
+    loader = create_eval_loader(dataset, data_config, args, device)
+    return Trained(model.to(device).eval(), dataset, split, superclasses, loader, data_config)
+
+
+def _load_model(args: argparse.Namespace, num_classes: int | None) -> torch.nn.Module:
+    """Return the model with its trained weights: those of its folder or of the Hub, or of `args.checkpoint`."""
+    source = args.model.partition(':')[0] if ':' in args.model else None
+    pretrained = args.pretrained or (source is not None and not args.checkpoint)
+    if not pretrained and not args.checkpoint:
+        raise UserError(
+            f'--model {args.model}: give its weights by {args.checkpoint_flag}, or --model local-dir:FOLDER'
+        )
+    values = {**vars(args), 'pretrained': pretrained}
+    # Another number of classes than the weights were trained for would be a new classifier.
+    model = create_model(argparse.Namespace(**values), None if source is not None or pretrained else num_classes)
+    if args.checkpoint:
+        load_initial_checkpoint(model, args.checkpoint, args.model, flag=args.checkpoint_flag, use_ema=args.use_ema)
+    return model
