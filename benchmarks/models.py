@@ -27,9 +27,10 @@ from typing import Any
 import timm
 import torch
 import torch._dynamo.config
+import torch._inductor.config
 import torch.nn.functional as F
 from report import Report, add_arguments, chosen_device, header, pyplot, save_figure
-from side_by_side import Spread, interleaved, peak_bytes, ratios, saved_bytes, spread, timed
+from side_by_side import Spread, interleaved, peak_bytes, ratios, saved_bytes, spread, timed, turn
 from timm.optim import create_optimizer_v2
 
 import timm_hyperbolic  # noqa: F401  registers models and optimizers
@@ -169,16 +170,18 @@ def rates(trainers: list[Trainer], what: str, rounds: int, device: torch.device)
 def measure(mode: str, args: argparse.Namespace, device: torch.device, report: Report) -> list[dict[str, Any]]:
     """The rows of one mode, timm's model first."""
     trainers = []
-    for name in (BASE, *args.variants):
-        t = Trainer(name, mode == 'compiled', args, device)
-        if report.works(f'{name}, {mode}', t.begin):
-            trainers.append(t)
-            print(f'{name}, {mode}: ready after {t.begin_s:.1f} s', file=sys.stderr, flush=True)
-    train = rates(trainers, 'step', args.rounds, device)
-    infer = rates(trainers, 'infer', args.rounds, device)
-    activations = {t.variant: t.activations() if mode == 'eager' else None for t in trainers}
-    measurable = device.type in ('cpu', 'cuda')
-    peak = {t.variant: peak_bytes(t.step, device) if measurable else None for t in trainers}
+    with turn(args.turns, alone=False):
+        for name in (BASE, *args.variants):
+            t = Trainer(name, mode == 'compiled', args, device)
+            if report.works(f'{name}, {mode}', t.begin):
+                trainers.append(t)
+                print(f'{name}, {mode}: ready after {t.begin_s:.1f} s', file=sys.stderr, flush=True)
+    with turn(args.turns, alone=True):
+        train = rates(trainers, 'step', args.rounds, device)
+        infer = rates(trainers, 'infer', args.rounds, device)
+        activations = {t.variant: t.activations() if mode == 'eager' else None for t in trainers}
+        measurable = device.type in ('cpu', 'cuda')
+        peak = {t.variant: peak_bytes(t.step, device) if measurable else None for t in trainers}
 
     def relative(memory: dict[str, int | None], name: str) -> float | None:
         return None if memory[name] is None else memory[name] / memory[BASE]
@@ -265,6 +268,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_arguments(parser, rounds=7)
     parser.add_argument('--variants', nargs='+', default=VARIANTS, choices=('euclid', *VARIANTS))
     parser.add_argument('--modes', nargs='+', default=MODES, choices=MODES)
+    parser.add_argument(
+        '--turns',
+        type=Path,
+        default=None,
+        metavar='FILE',
+        help='a lock: programs that name the same file compile side by side and time one after the other',
+    )
     parser.add_argument('--compile-mode', default=None, help="of torch.compile, such as 'reduce-overhead'")
     parser.add_argument('--amp', default=None, choices=['bfloat16', 'float16'], help='autocast type, with hamp on')
     parser.add_argument(
@@ -287,6 +297,8 @@ def main(argv: list[str] | None = None) -> None:
     report = Report('models', header(args, device), args.json)
     if not any(targets(args, device, mode)[0] for mode in args.modes):
         report.note('no targets: they are for another size, batch, number type or mode')
+    # Without this a compiled model has no regions that are compiled once (`geometry/fused.py`); both sides get it.
+    torch._inductor.config.allow_buffer_reuse = False
     # All models are of one class, hence one code object, and each compiles it for training and for inference.
     limit = 2 * (len(args.variants) + 2)
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, limit)

@@ -33,7 +33,7 @@ __all__ = [
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ('torch', 'timm', 'timm_hyperbolic', 'geoopt')
 #: Keys of the setting that say where the output went and not how it was made.
-OUTPUTS = ('json', 'figure')
+OUTPUTS = ('json', 'figure', 'turns')
 
 
 def add_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:

@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler, which `peak_bytes` uses, says when it starts and stops
@@ -21,7 +22,7 @@ os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler, which `peak_byt
 import torch
 from torch import Tensor
 
-__all__ = ['Spread', 'interleaved', 'peak_bytes', 'ratios', 'saved_bytes', 'spread', 'synchronize', 'timed']
+__all__ = ['Spread', 'interleaved', 'peak_bytes', 'ratios', 'saved_bytes', 'spread', 'synchronize', 'timed', 'turn']
 
 
 class Spread(NamedTuple):
@@ -58,6 +59,24 @@ def timed(f: Callable[[], Any], device: torch.device, calls: int = 1) -> float:
         f()
     synchronize(device)
     return (time.perf_counter() - start) / calls
+
+
+@contextmanager
+def turn(lock: Path | None, alone: bool) -> Iterator[None]:
+    """Where several programs run side by side: they compile together, and time alone.
+
+    Args:
+        lock: A file that all of them name; None where there is only this one.
+        alone: Wait for all others, and make them wait.
+    """
+    if lock is None:
+        yield
+        return
+    import fcntl
+
+    with lock.open('w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 @contextmanager
