@@ -41,15 +41,13 @@ def images(batch: int = 4) -> Tensor:
 
 def outcome(model: nn.Module, x: Tensor, call: Any = None) -> tuple[Tensor, list[Tensor]]:
     """Logits, and the gradients of their weighted sum to every parameter, in float64 on the CPU."""
-    logits = (call or model)(x)
+    logits = (model if call is None else call)(x)
     weight = torch.linspace(-1, 1, logits.numel(), device=x.device, dtype=torch.float64).view(logits.shape)
     gradients = torch.autograd.grad((logits.double() * weight).sum(), list(model.parameters()))
     return logits.detach().double().cpu(), [g.double().cpu() for g in gradients]
 
 
-def differences(
-    model: nn.Module, one: tuple[Tensor, list[Tensor]], other: tuple[Tensor, list[Tensor]]
-) -> tuple[float, float]:
+def differences(one: tuple[Tensor, list[Tensor]], other: tuple[Tensor, list[Tensor]]) -> tuple[float, float]:
     """The relative differences of the logits, and of all gradients as one vector."""
     flat = [torch.cat([g.flatten() for g in gradients]) for _, gradients in (one, other)]
     return relative(one[0], other[0]), relative(*flat)
