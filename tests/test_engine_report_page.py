@@ -87,7 +87,7 @@ def test_the_numbers_are_in_the_words(folder):
     assert all(0 < float(number) < 1 for number in re.findall(r'0\.\d+', caption))
 
 
-def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_path):
+def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_path, capsys):
     torch.manual_seed(0)
     weights = tmp_path / 'weights.pth'
     torch.save(create_model('test_vit', num_classes=10).state_dict(), weights)
@@ -97,6 +97,7 @@ def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_pa
     other.write_text('of the user')
     flags = ['--model', 'test_vit', '--num-classes', '10', '--output', str(tmp_path / 'out'), '-b', '360', '-j', '0']
     assert main([str(weights), *flags, *QUICK], prog='report') == 0
+    assert 'without curvature, gates, margin, norms, disk, origin' in capsys.readouterr().out
     page = written(tmp_path / 'out')
     assert page.text['h2'] == list(SECTIONS.values())
     said = [text for text in page.text['p'] if text.startswith('This model')]

@@ -159,7 +159,7 @@ def report(args: argparse.Namespace) -> Path:
     name = trained.model.pretrained_cfg.get('architecture') or args.model
     page = render(name, _facts(args, name, trained, predictions.top1, len(predictions.targets)), sections)
     _write(folder, page, sections)
-    left_out = ', '.join(section.title.lower() for section in sections if section.missing)
+    left_out = ', '.join(section.name for section in sections if section.missing)
     print(f'{folder / PAGE}: {name} on {trained.split}' + (f'; without {left_out}' if left_out else ''))
     return folder / PAGE
 
