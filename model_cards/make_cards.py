@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import timm
+
 from timm_hyperbolic.hub import Run, model_card
-from timm_hyperbolic.models.vit_hyp import default_cfgs
 
 RUNS = Path(__file__).parent / 'runs'
 
@@ -23,7 +24,7 @@ def controls(name: str) -> list[str]:
 
 def cards(runs: Path = RUNS) -> Iterator[tuple[str, str]]:
     """Give the name and the card of every variant."""
-    for name in (name for name in default_cfgs if name.startswith('vit_tiny_patch4_')):  # the study's size
+    for name in timm.list_models('vit_tiny_patch4_*'):  # the study's size
         if (runs / name).is_dir():
             others = [runs / other for other in controls(name) if (runs / other).is_dir()]
             card = model_card(Run.read(runs / name), against=[Run.read(other) for other in others])

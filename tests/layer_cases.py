@@ -21,7 +21,19 @@ from timm_hyperbolic.layers import (
     PointResidual,
 )
 
-__all__ = ['BATCH', 'CASES', 'DIM', 'TOKENS', 'Case', 'gradients', 'hyperbolic_modules', 'relative', 'scramble']
+__all__ = [
+    'BATCH',
+    'CASES',
+    'DIM',
+    'TOKENS',
+    'Both',
+    'Case',
+    'gradients',
+    'hyperbolic_modules',
+    'relative',
+    'rows',
+    'scramble',
+]
 
 BATCH, TOKENS, DIM = 2, 4, 6
 
@@ -134,3 +146,20 @@ def relative(value: Tensor, reference: Tensor, floor: float = 0.0) -> float:
     """`‖value - reference‖/‖reference‖`, where a reference below the floor counts as the floor."""
     error, size = (value - reference).norm().item(), max(reference.norm().item(), floor)
     return error / size if size else error
+
+
+class Both(nn.Module):
+    """A layer of two inputs behind one."""
+
+    def __init__(self, layer: nn.Module, y: torch.Tensor) -> None:
+        super().__init__()
+        self.layer, self.y = layer, y
+
+    def forward(self, x):
+        return self.layer(x, self.y)
+
+
+def rows(*lengths: float, dim: int = 4) -> Tensor:
+    """One image of tokens of these lengths, `[1, N, dim]`."""
+    directions = nn.functional.normalize(torch.randn(len(lengths), dim, generator=torch.Generator().manual_seed(0)))
+    return (directions * torch.tensor(lengths).unsqueeze(-1)).unsqueeze(0)

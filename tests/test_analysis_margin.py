@@ -3,6 +3,7 @@ import math
 import pytest
 import timm
 import torch
+from layer_cases import Both, rows
 from torch import nn
 
 import timm_hyperbolic  # noqa: F401
@@ -16,23 +17,6 @@ from timm_hyperbolic.layers import (
 )
 
 LIMIT = math.atanh(0.9)
-
-
-def rows(*lengths: float, dim: int = 4) -> torch.Tensor:
-    """One image of tokens of these lengths, `[1, N, dim]`."""
-    directions = nn.functional.normalize(torch.randn(len(lengths), dim, generator=torch.Generator().manual_seed(0)))
-    return (directions * torch.tensor(lengths).unsqueeze(-1)).unsqueeze(0)
-
-
-class Both(nn.Module):
-    """A layer of two inputs behind one."""
-
-    def __init__(self, layer: nn.Module, y: torch.Tensor) -> None:
-        super().__init__()
-        self.layer, self.y = layer, y
-
-    def forward(self, x):
-        return self.layer(x, self.y)
 
 
 def shares(layer: nn.Module, x: torch.Tensor) -> list[float]:

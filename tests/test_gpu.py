@@ -6,11 +6,11 @@ import copy
 from typing import Any
 
 import pytest
-import timm
 import torch
 import torch._inductor.config
-from layer_cases import relative, scramble
+from layer_cases import relative
 from timm.optim import create_optimizer_v2
+from tiny_hyp import images, moved
 from torch import Tensor, nn
 from train_helpers import run, summary
 
@@ -24,19 +24,12 @@ pytestmark = [
 ]
 
 MODELS = ('head', 'pos', 'res', 'res0', 'resx', 'mlp', 'attn', 'all')
-TINY = {'img_size': 16, 'embed_dim': 24, 'depth': 2, 'num_heads': 3, 'num_classes': 5, 'num_centroids': 4}
 CUDA = torch.device('cuda')
 
 
 def model_of(variant: str, **kwargs: Any) -> nn.Module:
     """A tiny model on which every gate is open, in float64 on the CPU."""
-    torch.manual_seed(0)
-    model = timm.create_model(f'vit_tiny_patch4_hyp_{variant}', **TINY, **kwargs)
-    return scramble(model, torch.Generator().manual_seed(1)).double()
-
-
-def images(batch: int = 4) -> Tensor:
-    return torch.randn(batch, 3, 16, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return moved(f'vit_tiny_patch4_hyp_{variant}', embed_dim=24, **kwargs).double()
 
 
 def outcome(model: nn.Module, x: Tensor, call: Any = None) -> tuple[Tensor, list[Tensor]]:
@@ -63,8 +56,8 @@ def fused(request: pytest.FixtureRequest) -> Any:
 @pytest.mark.parametrize('variant', MODELS)
 def test_float32_on_the_gpu_is_float64_on_the_cpu(variant: str, fused: bool) -> None:
     model = model_of(variant)
-    expected = outcome(model, images())
-    logits, gradients = differences(outcome(model.float().to(CUDA), images().float().to(CUDA)), expected)
+    expected = outcome(model, images(4).double())
+    logits, gradients = differences(outcome(model.float().to(CUDA), images(4).to(CUDA)), expected)
     assert logits < 1e-5
     assert gradients < 1e-4
 
@@ -72,8 +65,8 @@ def test_float32_on_the_gpu_is_float64_on_the_cpu(variant: str, fused: bool) -> 
 @pytest.mark.parametrize('variant', MODELS)
 def test_float64_is_the_same_on_both_devices(variant: str) -> None:
     model = model_of(variant)
-    expected = outcome(model, images())
-    logits, gradients = differences(outcome(model.to(CUDA), images().to(CUDA)), expected)
+    expected = outcome(model, images(4).double())
+    logits, gradients = differences(outcome(model.to(CUDA), images(4).double().to(CUDA)), expected)
     assert logits < 1e-10
     assert gradients < 1e-9
 
@@ -83,8 +76,8 @@ def test_float64_is_the_same_on_both_devices(variant: str) -> None:
 @pytest.mark.parametrize('variant', MODELS)
 def test_autocast_is_near_float64(variant: str, hamp: bool, dtype: torch.dtype) -> None:
     model = model_of(variant, hamp=hamp)
-    expected, _ = outcome(model, images())
-    model, x = model.float().to(CUDA), images().float().to(CUDA)
+    expected, _ = outcome(model, images(4).double())
+    model, x = model.float().to(CUDA), images(4).to(CUDA)
     with torch.autocast('cuda', dtype=dtype):
         logits, gradients = outcome(model, x)
     assert relative(logits, expected) < (0.1 if dtype == torch.bfloat16 else 0.02)
@@ -96,7 +89,7 @@ def test_autocast_is_near_float64(variant: str, hamp: bool, dtype: torch.dtype) 
 @pytest.mark.parametrize('variant', ['res', 'res0', 'mlp', 'attn'])
 def test_gradients_compiled_by_inductor_are_those_of_eager_mode(variant: str, reuse: bool) -> None:
     torch.compiler.reset()
-    model, x = model_of(variant).float().to(CUDA), images().float().to(CUDA)
+    model, x = model_of(variant).float().to(CUDA), images(4).to(CUDA)
     with torch._inductor.config.patch(allow_buffer_reuse=reuse):
         compiled = torch.compile(model, fullgraph=True)
         logits, gradients = differences(outcome(model, x, compiled), outcome(model, x))
@@ -145,7 +138,7 @@ def test_no_tensor_of_batch_times_classes_times_width() -> None:
 def test_model_that_comes_back_from_the_gpu_is_the_same() -> None:
     model = model_of('all')
     back = copy.deepcopy(model).to(CUDA).cpu()
-    assert torch.equal(back(images()), model(images()))
+    assert torch.equal(back(images(4).double()), model(images(4).double()))
     for one, other in zip(model.parameters(), back.parameters(), strict=True):
         assert type(one) is type(other)
 

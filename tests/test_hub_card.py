@@ -3,12 +3,12 @@ import re
 from collections.abc import Iterable
 
 import pytest
+import timm
 import yaml
 from hub_helpers import made_run
 from huggingface_hub import ModelCard
 
 from timm_hyperbolic.hub import Run, model_card
-from timm_hyperbolic.models.vit_hyp import default_cfgs
 
 
 @pytest.fixture(scope='module')
@@ -166,7 +166,7 @@ def test_a_data_set_of_the_hub_is_linked(tmp_path):
     assert (data.eval_results[0].dataset_type, data.eval_results[0].dataset_name) == ('uoft-cs/cifar100', 'CIFAR-100')
 
 
-@pytest.mark.parametrize('name', [name for name in default_cfgs if name.startswith('vit_tiny_patch4_')])
+@pytest.mark.parametrize('name', timm.list_models('vit_tiny_patch4_*'))
 def test_a_variant_without_a_run_says_so_and_has_no_numbers(name):
     card = model_card(name)
     assert 'No full run of this model has been made yet.' in card.text

@@ -11,7 +11,6 @@ from local_hub import LocalHub, connect
 from safetensors.torch import load_file
 
 from timm_hyperbolic.engine import main
-from timm_hyperbolic.models.vit_hyp import default_cfgs
 
 PULL = """
 import json, sys, timm, torch
@@ -47,7 +46,7 @@ def hub():
 
 
 def test_every_variant_comes_back_bit_for_bit(hub, tmp_path, monkeypatch, one_thread):
-    names = [name for name in default_cfgs if name.startswith('vit_tiny_patch4_')]
+    names = timm.list_models('vit_tiny_patch4_*')
     tiny = ['--model-kwargs', 'embed_dim=24', 'depth=1', 'num_heads=3', '--img-size', '8', '--device', 'cpu']
     flags = [*tiny, '-b', '32', '-vb', '360', '--max-steps', '1', '--output', str(tmp_path)]
     connect(monkeypatch, hub, tmp_path / 'unused')

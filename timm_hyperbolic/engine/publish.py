@@ -12,7 +12,8 @@ from ..hub import PushError, Run, model_card, push_run
 from ..hub.push import check_repo_id
 from ..hub.run import CARD
 from .argtypes import whole
-from .errors import EngineError, PublishError, TrainingError, UserError
+from .errors import EngineError, PublishError, UserError
+from .output import scratch_folder
 
 __all__ = ['Publisher', 'add_publish_options', 'check_destination', 'check_publish', 'publish', 'write_card']
 
@@ -87,13 +88,9 @@ def write_card(folder: Path, repo_id: str | None = None, against: Sequence[Path]
         text = str(model_card(Run.read(folder), repo_id, [Run.read(other) for other in against]))
     except ValueError as error:
         raise UserError(str(error)) from error
-    path, scratch = folder / CARD, folder / f'.unfinished-{CARD}'
-    try:
-        scratch.write_text(text, encoding='utf-8')
-        scratch.replace(path)
-    except OSError as error:
-        raise TrainingError(f'cannot write {path}: {error}') from error
-    return path
+    with scratch_folder(folder) as scratch:
+        (scratch / CARD).write_text(text, encoding='utf-8')
+    return folder / CARD
 
 
 def publish(folder: Path, repo_id: str, private: bool = False, revision: str | None = None, message: str = '') -> str:

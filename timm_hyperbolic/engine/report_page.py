@@ -29,7 +29,6 @@ __all__ = ['PAGE', 'main', 'parse_options', 'report']
 
 PAGE = 'report.html'
 _PACKAGES = ('timm', 'torch', 'geoopt')
-_DRAWN_WITH = ('matplotlib', 'jinja2')
 _SAMPLES = 1000
 
 
@@ -165,9 +164,8 @@ def report(args: argparse.Namespace) -> Path:
 
 
 def _check_packages() -> None:
-    missing = [package for package in _DRAWN_WITH if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UserError(f'the page needs {" and ".join(missing)}: pip install timm_hyperbolic[report]')
+    if importlib.util.find_spec('matplotlib') is None:
+        raise UserError('the page needs matplotlib: pip install timm_hyperbolic[report]')
 
 
 def _sample_size(args: argparse.Namespace, count: int) -> int:

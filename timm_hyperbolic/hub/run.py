@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from timm.models import get_pretrained_cfg_value, is_model
+from timm.models._hub import HF_SAFE_WEIGHTS_NAME as MODEL
 
 __all__ = ['ABOUT', 'ARGS', 'CARD', 'CONFIG', 'MODEL', 'SUMMARY', 'TEST', 'Run']
 
@@ -19,7 +20,6 @@ ABOUT = 'run.json'
 ARGS = 'args.yaml'
 CARD = 'README.md'
 CONFIG = 'config.json'
-MODEL = 'model.safetensors'
 SUMMARY = 'summary.csv'
 TEST = 'test.json'
 

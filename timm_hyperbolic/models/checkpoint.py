@@ -133,8 +133,8 @@ def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer, start: b
     Names are translated, q, k and v packed, the centroids (stored under every block there) kept once, and shapes made
     ours; positional embeddings and patches are resampled to the model's size as in timm. The map is linear, so that it
     applies to a dictionary of gradients as well. Where the model's curvature is fixed, the checkpoint's takes its place
-    as a value, except in flat models, which stay flat. Tied tensors need only one of
-    their names.
+    as a value, except in flat models, which stay flat. Tied tensors need only one of their
+    names.
 
     Weights of a Euclidean ViT are the start of a hyperbolic one, see `euclidean_start`; how near its function stays
     depends on the curvature, as for `hyperbolize`. A classifier for another number of classes is left to timm, which

@@ -19,6 +19,7 @@ from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
 from huggingface_hub.utils.sha import sha_fileobj
 from safetensors import SafetensorError, safe_open
 from timm.models import PretrainedCfg, build_model_with_cfg
+from timm.models._hub import HF_SAFE_WEIGHTS_NAME as WEIGHTS
 from timm.models._hub import download_from_hf
 from torch import Tensor, nn
 
@@ -26,8 +27,6 @@ from .checkpoint import checkpoint_filter_fn
 from .fit import listed, misfits, with_tied_names
 
 __all__ = ['build_model']
-
-WEIGHTS = 'model.safetensors'
 
 #: Elements of a model that is made by a foreign configuration and no weights vouch for its size: 4 GiB in float32.
 MAX_ELEMENTS = 2**30
