@@ -170,7 +170,9 @@ def shrink(q: Tensor, q_max: float) -> Tensor:
     Returns:
         Same shape, in `(0, 1]`. The derivative is that of the branch taken; at `q = q_max` that of the shortened one.
     """
-    return (q_max / torch.where(q < q_max, q_max, q)).sqrt()
+    inside = q < q_max
+    # torch divides a number by a tensor as number times reciprocal, which need not give one where they are equal
+    return torch.where(inside, 1.0, (q_max / torch.where(inside, q_max, q)).sqrt())
 
 
 def squared_distance(gap2: Tensor, c: Tensor | float) -> Tensor:
