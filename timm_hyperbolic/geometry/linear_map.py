@@ -24,7 +24,7 @@ __all__ = ['FixedVectors', 'fused_linear_map']
 class FixedVectors(NamedTuple):
     """What does not depend on the batch; P parts, F of the vectors `Wp_in`, `p_out`, `b` (which may be missing).
 
-    Args:
+    Attributes:
         columns: `p_in` and `Wᵀv` for the fixed vectors `v`, `[F + 1, P, D]`.
         vectors: The fixed vectors, `[F, P, E/P]`.
         gram: `c` times their inner products, `[F, F, P]`, float64.
