@@ -6,7 +6,21 @@ A picture is a card with its own white ground, so that it reads the same on a li
 import math
 from collections.abc import Iterable
 
-__all__ = ['BLUE', 'GREEN', 'GREY', 'INK', 'LINE', 'MONO', 'PURPLE', 'RED', 'arrow', 'circle', 'document', 'line', 'text']
+__all__ = [
+    'BLUE',
+    'GREEN',
+    'GREY',
+    'INK',
+    'LINE',
+    'MONO',
+    'PURPLE',
+    'RED',
+    'arrow',
+    'circle',
+    'document',
+    'line',
+    'text',
+]
 
 INK, GREY, LINE = '#1f2430', '#5b6472', '#c9ced6'
 BLUE, RED, PURPLE, GREEN = '#2563a8', '#b5482a', '#6b3fa0', '#2f7d4f'
