@@ -6,8 +6,10 @@
 import html
 import logging
 import re
+from typing import Any
 
 from latex2mathml.converter import convert
+from mkdocs.structure.pages import Page
 
 logger = logging.getLogger('mkdocs.hooks.mathml')
 
@@ -27,7 +29,7 @@ def to_mathml(latex: str, display: str) -> str:
     return text
 
 
-def on_page_content(content: str, page, **kwargs) -> str:
+def on_page_content(content: str, page: Page, **kwargs: Any) -> str:
     """Replace the formulas of a page; one that cannot be is a warning, which the strict build refuses."""
 
     def replace(found: re.Match) -> str:
