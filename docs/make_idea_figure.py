@@ -108,7 +108,7 @@ def draw() -> str:
 
     # Right: the linear combination.
     left = 830
-    body.append(text(left, 46, '3  One pass: a linear combination', 20, **bold))
+    body.append(text(left, 46, '3  One pass: combination', 20, **bold))
     wave = [(math.sin(1.7 * i + 0.4), math.cos(2.3 * i + 1.1)) for i in range(12)]
     rows = (
         (96, f'a = {a:.2f}  ×', BLUE, 'x', [u for u, _ in wave]),
@@ -138,10 +138,10 @@ def draw() -> str:
 def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--output', type=Path, default=Path(__file__).with_name('idea.svg'))
-    output = parser.parse_args().output
-    output.write_text(draw(), encoding='utf-8')
-    print(output)
+    parser.add_argument('--output', type=Path, default=Path(__file__).parent, metavar='DIR')
+    file = parser.parse_args().output / 'idea.svg'
+    file.write_text(draw(), encoding='utf-8')
+    print(file)
 
 
 if __name__ == '__main__':

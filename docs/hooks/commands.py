@@ -14,7 +14,7 @@ def help_of(command: str | None) -> str:
     from timm_hyperbolic.cli import main
 
     text, columns = io.StringIO(), os.environ.get('COLUMNS')
-    os.environ['COLUMNS'] = '100'
+    os.environ['COLUMNS'] = '82'  # what a page is wide
     try:
         with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
             main([command, '--help'] if command else ['--help'])

@@ -23,6 +23,7 @@ def to_mathml(latex: str, display: str) -> str:
         ValueError: the formula has a command that is not understood.
     """
     text = convert(latex, display=display)
+    text = text.replace('<mo>&#x02016;</mo>', '<mo stretchy="false">&#x02016;</mo>')  # bars of a norm, as parentheses
     unknown = re.search(r'\\\w+', text)
     if unknown is not None:
         raise ValueError(f'{unknown[0]} is not understood in the formula {latex}')

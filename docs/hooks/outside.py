@@ -20,7 +20,9 @@ PAGES = {
     'recipes/README.md': 'recipes.md',
 }
 _SOURCES = {page: source for source, page in PAGES.items()}
-_LINK = re.compile(r'(?<!!)\[([^\]]*)\]\((?!https?://|#)([^)#\s]+)(#[^)\s]*)?\)|(!\[[^\]]*\])\(((?!https?://)[^)\s]+)\)')
+_LINK = re.compile(
+    r'(?<!!)\[([^\]]*)\]\((?!https?://|#)([^)#\s]+)(#[^)\s]*)?\)|(!\[[^\]]*\])\(((?!https?://)[^)\s]+)\)'
+)
 
 
 def for_the_site(text: str, page: str) -> str:
