@@ -1,6 +1,7 @@
 """Draws the pictures of the mathematics: `python docs/make_geometry_figures.py`.
 
-Every point is computed by the package, in float64. A test holds that `docs/geometry-*.svg` are what this program writes.
+Every point is computed by the package, in float64. A test holds that `docs/geometry-*.svg` are what this program
+writes.
 """
 
 import argparse
@@ -103,8 +104,8 @@ def translation() -> str:
         body += [right.dot(p, color), right.label(p, name, color, dx, dy)]
     body.append(text(740, 450, 'green: equal steps of the geodesic from x to y', 16, GREY, **MIDDLE))
     alternative = (
-        'Left: a small circle around the origin of the Poincaré disk and its translates, which look smaller towards the '
-        'boundary. Right: the geodesic between two points bends towards the origin; x ⊕ y and y ⊕ x are different '
+        'Left: a small circle around the origin of the Poincaré disk and its translates, which look smaller towards '
+        'the boundary. Right: the geodesic between two points bends towards the origin; x ⊕ y and y ⊕ x are different '
         'points at the same distance from the origin.'
     )
     return document(980, 480, 'Translations and geodesics of the Poincaré disk', alternative, body)
@@ -212,8 +213,8 @@ def midpoints() -> str:
     body.append(text(left, 490, 'seen from 0 a Klein point, seen from −1 a Poincaré point', 16, GREY, **MIDDLE))
     alternative = (
         'Left: three points of the Poincaré disk, their gyro-midpoint, and the mean of their coordinates, which lies '
-        'elsewhere. Right: two points of a hyperbola, their mean (H, T), its central projection H/T to the Klein model, '
-        'and the Poincaré point half as far from the origin.'
+        'elsewhere. Right: two points of a hyperbola, their mean (H, T), its central projection H/T to the Klein '
+        'model, and the Poincaré point half as far from the origin.'
     )
     return document(1040, 515, 'The gyro-midpoint', alternative, body)
 

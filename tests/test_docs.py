@@ -1,7 +1,7 @@
 """Runs what the pages in `docs/` tell a reader to run, page by page, as a reader does: in order and in one folder.
 
 The Python blocks of a page continue each other. What a shell command may be, and how cheaply it is run, is in
-`doc_blocks`.
+`doc_blocks`; the reports, which take seconds each, are drawn by the test of the README.
 """
 
 import re
@@ -33,7 +33,7 @@ def test_page_runs(page: str, request: pytest.FixtureRequest, tmp_path: Path, mo
             run_python(block, names, tmp_path, monkeypatch)
         elif block.language == 'sh':
             for command in commands_of(block):
-                run_command(command, request, tmp_path, monkeypatch)
+                run_command(command, request, tmp_path, monkeypatch, draw=False)
 
 
 def run_python(block: Block, names: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
