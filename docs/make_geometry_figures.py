@@ -150,7 +150,7 @@ def residual() -> str:
                 body.append(circle(*disk.at(center), 5, '#ffffff', stroke=color, stroke_width=2))
                 body.append(line([(disk.x - 134 + 94 * j, 440), (disk.x - 116 + 94 * j, 440)], color, 3))
                 body.append(text(disk.x - 111 + 94 * j, 445, f's = {s}', 15, INK))
-        body += [disk.dot(x, BLUE), disk.label(x, 'x', BLUE, 9, 6), disk.dot(y, RED), disk.label(y, 'y', RED, -17, -3)]
+        body += [disk.dot(x, BLUE), disk.label(x, 'x', BLUE, 9, 6), disk.dot(y, RED), disk.label(y, 'y', RED, -24, 2)]
         body.append(text(disk.x, 410, formula, 17, INK, **MIDDLE))
     body.append(text(357, 445, 'from x (γ = 0); dots at γ = 0.5, 1 (large), 1.5; rings: centres p', 15, GREY, **MIDDLE))
     alternative = (
