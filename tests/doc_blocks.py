@@ -15,7 +15,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -132,8 +132,10 @@ def parse_only(run: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None
     """Run a program until its arguments are parsed."""
     original = argparse.ArgumentParser.parse_known_args
 
-    def parse(self, args=None, namespace=None) -> NoReturn:
-        _, unknown = original(self, args, namespace)
+    def parse(self, args=None, namespace=None):
+        namespace, unknown = original(self, args, namespace)
+        if any(action.nargs == argparse.REMAINDER for action in self._actions):
+            return namespace, unknown  # what it took is the name of a command, whose own parser comes next
         assert unknown == []
         raise Parsed
 

@@ -36,6 +36,15 @@ def test_page_runs(page: str, request: pytest.FixtureRequest, tmp_path: Path, mo
                 run_command(command, request, tmp_path, monkeypatch, draw=False)
 
 
+@pytest.mark.parametrize('program', ['timm-hyperbolic report', 'python benchmarks/optimizers.py'])
+def test_a_wrong_flag_fails_where_arguments_alone_are_parsed(
+    program: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_command(f'{program} --device cpu', request, tmp_path, monkeypatch, draw=False)
+    with pytest.raises(AssertionError):
+        run_command(f'{program} --no-such-flag', request, tmp_path, monkeypatch, draw=False)
+
+
 def run_python(block: Block, names: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block, at its line of the page, so that an error says which."""
     prepare_files(block.text, tmp_path, monkeypatch)

@@ -64,6 +64,8 @@ def test_command_runs(
         'python train_hyp.py --no-such-flag',
         'timm-hyperbolic validate --no-such-flag',
         'python train_hyp.py --dataset torch/cifar100 --no-such-flag',
+        'python benchmarks/optimizers.py --no-such-flag',
+        'mkdocs biuld',
     ],
 )
 def test_a_wrong_command_fails(
