@@ -89,6 +89,20 @@ def test_order_does_not_depend_on_the_batch_size():
     assert flat(4) == flat(8)
 
 
+def test_repeats_come_in_a_row_each_with_an_augmentation_of_its_own():
+    loader = EpochLoader(create_loader(Squares(), 8, 4, device=torch.device('cpu'), is_training=True), 4, 0, repeats=3)
+    assert len(loader) == 5
+    keys = [key for batch in loader.batches for key in batch]
+    indices, seeds = zip(*keys, strict=True)
+    assert len(set(seeds)) == 20
+    runs = [indices[i : i + 3] for i in range(0, 18, 3)]
+    assert all(len(set(row)) == 1 for row in runs)
+    assert len(set(indices)) == 7
+    whole = epoch_of(loader, epoch=2)
+    assert same(epoch_of(loader, 2, start=3), whole[3:])
+    assert not same(epoch_of(loader, 1), whole)
+
+
 def test_a_worker_that_dies_is_replaced_and_no_batch_is_lost(tmp_path, capsys):
     """It dies once, at an image in the middle of the epoch."""
     flag = tmp_path / 'dead'

@@ -20,7 +20,7 @@ from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
 from .distributed import Processes, wrap_task
 from .errors import Diverged, TrainingError, UserError, exit_status
-from .loaders import create_loaders, create_mixup, default_workers
+from .loaders import check_augmentation, create_loaders, create_mixup, default_workers
 from .loop import Loop
 from .model import check_start, create_model, resolve_data_config, start_from_checkpoint
 from .optimizer import create_optimizer
@@ -79,7 +79,7 @@ def train(args: argparse.Namespace, command: Sequence[str] | None = None) -> Pat
         Interrupted: by SIGTERM or SIGINT, after the step at hand was saved.
         KeyboardInterrupt: by a second SIGINT, or before training began; the message says what was saved.
     """
-    for check in (check_start, check_phases, check_task, check_trackers, check_publish):
+    for check in (check_augmentation, check_start, check_phases, check_task, check_trackers, check_publish):
         check(args)
     processes = Processes.start(resolve_device(args.device))
     with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
