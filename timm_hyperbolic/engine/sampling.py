@@ -12,7 +12,7 @@ from timm.data.distributed_sampler import RepeatAugSampler
 from timm.data.loader import PrefetchLoader
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
-from .errors import TrainingError
+from .errors import DeadWorkers
 from .seeding import derive_seed, seed_generators
 
 __all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'epoch_order', 'replace_dead_workers']
@@ -217,7 +217,7 @@ def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
     """Return `run()`, which goes through all of `loader`; it is called again where a worker process died.
 
     Raises:
-        TrainingError: one died again and again.
+        DeadWorkers: one died again and again.
     """
     failures = 0
     while True:
@@ -239,7 +239,7 @@ def _replace_workers(loader, error: Exception, where: str, last: bool) -> None:
         raise error
     reason = f'{where}: a loader process died ({" ".join(str(error).split()) or type(error).__name__})'
     if last:
-        raise TrainingError(f'{reason}; try --workers 0') from error
+        raise DeadWorkers(reason) from error
     print(f'{reason}; starting all of them again', file=sys.stderr, flush=True)
     inner._iterator = None
     iterator._shutdown_workers()
