@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .fused import differentiable_backward, wants_graph
+from .fused import differentiable_backward, in_saved_types, wants_graph
 from .rows import rapidity, square
 
 __all__ = ['FixedVectors', 'fused_linear_map']
@@ -118,6 +118,7 @@ class _LinearMap(torch.autograd.Function):
         return out
 
     @staticmethod
+    @in_saved_types
     def backward(ctx, g):
         x, weight, out, xx, yy, inner, columns, vectors, gram, p_in, c = ctx.saved_tensors
         if wants_graph():
