@@ -1,6 +1,7 @@
 """The page: an image in, what each model says of it out. Only the wiring; it needs gradio."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 from answer import to_html
@@ -23,11 +24,11 @@ in the ball.
 def create_page(classifiers: Sequence[Classifier]) -> gr.Blocks:
     """Return the page of these models, side by side."""
 
-    def answers(path: str | None) -> list[str]:
-        if path is None:
+    def answers(upload: dict[str, Any] | None) -> list[str]:
+        if upload is None:
             return [''] * len(classifiers)
         try:
-            image = open_image(path)
+            image = open_image(upload['path'])
             return [to_html(classifier.predict(image)) for classifier in classifiers]
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -36,14 +37,14 @@ def create_page(classifiers: Sequence[Classifier]) -> gr.Blocks:
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
-                # As a file: gradio's own reading would change its mode before the model's preparation sees it.
-                image = gr.Image(type='filepath', image_mode=None, sources=['upload', 'clipboard'], label='image')
+                image = gr.Image(sources=['upload', 'clipboard'], label='image')
                 if any(classifier.head is not None for classifier in classifiers):
                     gr.Markdown(_READING)
             outputs = []
             for classifier in classifiers:
                 with gr.Column(scale=2, min_width=320):
                     gr.Markdown(f'### {classifier.name}')
-                    outputs.append(gr.HTML())
-        image.change(answers, image, outputs, show_progress='minimal')
+                    outputs.append(gr.HTML(apply_default_css=False))
+        # Not gradio's own reading: it changes the mode, and its error for a file that is no image is for programmers.
+        image.change(answers, image, outputs, show_progress='minimal', preprocess=False)
     return page
