@@ -37,6 +37,14 @@ def test_the_program_is_the_command_line(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
+def browser() -> str:
+    path = browser_path()
+    if path is None:
+        pytest.skip('needs Chromium: install it, or run playwright install chromium')
+    return path
+
+
+@pytest.fixture
 def address(tmp_path) -> Iterator[str]:
     """Where the program, started as the README says, serves two models."""
     hyperbolic = model_folder(tmp_path / 'hyp', 'vit_tiny_patch4_hyp_head')
@@ -58,16 +66,13 @@ def address(tmp_path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address) -> Iterator[Page]:
-    path = browser_path()
-    if path is None:
-        pytest.skip('needs Chromium: install it, or run playwright install chromium')
+def page(browser, address) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=['--no-sandbox'])
-        page = browser.new_page()
+        chromium = playwright.chromium.launch(executable_path=browser, args=['--no-sandbox'])
+        page = chromium.new_page()
         page.goto(address)
         yield page
-        browser.close()
+        chromium.close()
 
 
 @pytest.mark.browser

@@ -222,6 +222,19 @@ def run_report(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / words[2] / 'report' / 'report.html').is_file()
 
 
+def run_demo(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's page, after the runs whose folders it names, up to the moment in which it would wait for visitors."""
+    monkeypatch.chdir(tmp_path)
+    for word in words:
+        if word.startswith('output/'):
+            arguments = [*make_training_cheap([]), '--experiment', Path(word).name]
+            run_program(ROOT / 'train_hyp.py', arguments, monkeypatch)
+    served = []
+    monkeypatch.setattr('gradio.Blocks.launch', lambda page, **_: served.append(page))
+    run_program(ROOT / words[1], words[2:], monkeypatch)
+    assert len(served) == 1
+
+
 def run_figure(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture of the idea, which must be the one that is committed."""
     run_program(ROOT / words[1], ['--output', str(tmp_path / 'idea.svg')], monkeypatch)
@@ -243,6 +256,7 @@ def run_command(command: str, request: pytest.FixtureRequest, tmp_path: Path, mo
         'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
+        'python demo/app.py': lambda: run_demo(words, tmp_path, monkeypatch),
         'python docs/make_idea_figure.py': lambda: run_figure(words, tmp_path, monkeypatch),
     }
     for kind, run in kinds.items():
