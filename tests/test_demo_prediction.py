@@ -88,6 +88,16 @@ def test_norm_margin_and_place_agree_with_geoopt(classifier, scale, monkeypatch)
     assert len({tuple(place) for place in found.disk.prototypes.tolist()}) == 10
 
 
+def test_the_plane_is_that_in_which_the_prototypes_differ_most(classifier):
+    """Their principal one, by numpy: the angles on the disk are those of the projection to it."""
+    head = classifier.head
+    v = geoopt.PoincareBall(c=head.curvature().item()).logmap0(head.weight.detach().double()).numpy()
+    flat = v @ np.linalg.svd(v - v.mean(0))[2][:2].T
+    wanted = np.abs(flat / np.linalg.norm(flat, axis=1, keepdims=True))  # each direction is known up to its sign
+    places = classifier.predict(picture()).disk.prototypes.numpy()
+    assert np.allclose(np.abs(places / np.linalg.norm(places, axis=1, keepdims=True)), wanted, atol=1e-5)
+
+
 def test_prototypes_stay_where_they_are_when_the_image_changes(classifier):
     one, other = (classifier.predict(image).disk for image in (picture(), Image.new('RGB', (8, 8))))
     assert torch.equal(one.prototypes, other.prototypes)
