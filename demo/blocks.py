@@ -38,7 +38,7 @@ def create_page(classifiers: Sequence[Classifier]) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
                 image = gr.Image(sources=['upload', 'clipboard'], label='image')
-                if any(classifier.head is not None for classifier in classifiers):
+                if any(classifier.has_disk for classifier in classifiers):
                     gr.Markdown(_READING)
             outputs = []
             for classifier in classifiers:

@@ -143,6 +143,11 @@ class Classifier:
         except UserError as error:
             raise UserError(f'{argument} {source}: {error}') from error
 
+    @property
+    def has_disk(self) -> bool:
+        """Whether its answers come with a disk: not those of a flat head, or of one dimension."""
+        return self.head is not None and not self.head.curvature.is_flat and self.head.in_features > 1
+
     @torch.inference_mode()
     def predict(self, image: Image.Image, most: int = 5) -> Prediction:
         """Say what an image is.
@@ -179,7 +184,7 @@ class Classifier:
         v, prototypes = head_vectors(head, features)
         c = head.curvature().double()
         distances = tangent_distance(v, prototypes, c)
-        if head.curvature.is_flat or v.shape[1] < 2:
+        if not self.has_disk:
             return norm, distances, None
         # One image has no directions of its own: those in which the prototypes differ stay the same for all images.
         axes = main_directions(prototypes, torch.arange(len(prototypes)))

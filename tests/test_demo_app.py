@@ -1,5 +1,6 @@
 """The demo as it is started, in a browser: a real upload, and what the page then shows."""
 
+import os
 import re
 import runpy
 import shutil
@@ -50,7 +51,9 @@ def address(tmp_path) -> Iterator[str]:
     hyperbolic = model_folder(tmp_path / 'hyp', 'vit_tiny_patch4_hyp_head')
     euclidean = model_folder(tmp_path / 'euclid', 'vit_tiny_patch4_euclid')
     command = [sys.executable, '-u', str(DEMO / 'app.py'), str(hyperbolic), '--against', str(euclidean)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+    environment = {**os.environ, 'GRADIO_TEMP_DIR': str(tmp_path / 'uploads')}
+    streams = {'stdout': subprocess.PIPE, 'stderr': subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, text=True, **streams) as program:
         try:
             said = ''
             for line in program.stdout:

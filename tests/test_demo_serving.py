@@ -1,4 +1,5 @@
 import importlib.util
+import socket
 
 import blocks
 import pytest
@@ -54,13 +55,13 @@ def test_the_models_of_the_command_line_are_served_and_warm(folder, euclid, monk
     assert kwargs == {'server_port': 7900, 'show_error': True}
 
 
-def test_a_port_that_is_taken_is_named(folder, monkeypatch, capsys):
-    def launch(page, **kwargs):
-        raise OSError('Cannot find empty port in range: 7900-7900.')
-
-    monkeypatch.setattr(blocks.gr.Blocks, 'launch', launch)
-    assert main([str(folder), '--port', '7900']) == 2
-    assert 'error: --port 7900: Cannot find empty port' in capsys.readouterr().err
+def test_a_port_that_is_taken_is_named(folder, capsys):
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main([str(folder), '--port', str(port)]) == 2
+    assert f'error: --port {port}: ' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
