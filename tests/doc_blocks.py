@@ -79,8 +79,9 @@ def check_pip(words: list[str]) -> None:
 
 
 def check_pytest(words: list[str], request: pytest.FixtureRequest) -> None:
-    """`python -m pytest [-m MARK] [PATH ...]`: options that pytest knows, markers that we declare, files that exist."""
+    """`python -m pytest [-n N] [-m MARK] [PATH ...]`: options that pytest knows, our markers, files that exist."""
     parser = argparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument('-n', choices=['auto'])
     parser.add_argument('-m', default='')
     parser.add_argument('paths', nargs='*')
     args = parser.parse_args(words[3:])
@@ -238,6 +239,18 @@ def run_report(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / words[2] / 'report' / 'report.html').is_file()
 
 
+def run_demo(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's page, after the runs whose folders it names, up to the moment in which it would wait for visitors."""
+    monkeypatch.chdir(tmp_path)
+    for word in words:
+        if word.startswith('output/'):
+            make_run(Path(word), monkeypatch)
+    served = []
+    monkeypatch.setattr('gradio.Blocks.launch', lambda page, **_: served.append(page))
+    run_program(ROOT / words[1], words[2:], monkeypatch)
+    assert len(served) == 1
+
+
 def run_figure(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures, which must be those that are committed."""
     run_program(ROOT / words[1], ['--output', str(tmp_path)], monkeypatch)
@@ -281,6 +294,7 @@ def run_command(
         'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
+        'python demo/app.py': lambda: run_demo(words, tmp_path, monkeypatch),
         'python docs/make_idea_figure.py': lambda: run_figure(words, tmp_path, monkeypatch),
         'python docs/make_geometry_figures.py': lambda: run_figure(words, tmp_path, monkeypatch),
     }
