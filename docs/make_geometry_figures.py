@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
-from drawing import BLUE, GREEN, GREY, INK, LINE, PURPLE, RED, circle, document, line, text
+from svg import BLUE, GREEN, GREY, INK, LINE, PURPLE, RED, circle, document, line, text
 from torch import Tensor
 
 from timm_hyperbolic.geometry import ball_to_lorentz, exp0, log0, midpoint, mobius_add, mobius_scale

@@ -8,7 +8,7 @@ import argparse
 import math
 from pathlib import Path
 
-from drawing import BLUE, GREY, INK, LINE, MONO, PURPLE, RED, arrow, document, text
+from svg import BLUE, GREY, INK, LINE, MONO, PURPLE, RED, arrow, document, text
 
 X = (0.46, -0.34)
 Y = (-0.12, 0.5)
