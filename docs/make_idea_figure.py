@@ -1,23 +1,20 @@
 """Draws the picture of the idea at the top of the README: `python docs/make_idea_figure.py`.
 
-The picture is an SVG written with the standard library alone, and every number in it is computed: moving `X` or `Y`
-moves the points, the Gram matrix, the coefficients and the strips together. A test holds that `docs/idea.svg` is what
-this program writes. The card has its own white ground, so it reads the same on a light and on a dark page.
+Every number in it is computed: moving `X` or `Y` moves the points, the Gram matrix, the coefficients and the strips
+together. A test holds that `docs/idea.svg` is what this program writes.
 """
 
 import argparse
 import math
 from pathlib import Path
 
+from drawing import BLUE, GREY, INK, LINE, MONO, PURPLE, RED, arrow, document, text
+
 X = (0.46, -0.34)
 Y = (-0.12, 0.5)
 CURVATURE = 1.0
 
 WIDTH, HEIGHT = 1200, 470
-INK, GREY, LINE = '#1f2430', '#5b6472', '#c9ced6'
-BLUE, RED, PURPLE = '#2563a8', '#b5482a', '#6b3fa0'
-SANS = 'Helvetica, Arial, sans-serif'
-MONO = 'DejaVu Sans Mono, Menlo, Consolas, monospace'
 
 
 def dot(p: tuple[float, float], q: tuple[float, float]) -> float:
@@ -31,24 +28,6 @@ def mobius_coefficients(xx: float, xy: float, yy: float, c: float) -> tuple[floa
     s = c * (xx + 2 * xy + yy)
     d = ux * uy + s
     return (ux + s) / d, ux / d
-
-
-def text(x: float, y: float, content: str, size: int = 17, fill: str = INK, **attributes: str) -> str:
-    """One line of text."""
-    extra = ''.join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
-    return f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{fill}"{extra}>{content}</text>'
-
-
-def arrow(x1: float, y1: float, x2: float, y2: float, color: str, width: float = 2.5) -> str:
-    """A straight arrow, its head drawn as a triangle (markers are not rendered everywhere)."""
-    angle, head = math.atan2(y2 - y1, x2 - x1), 5 + 2.4 * width
-    bx, by = x2 - head * math.cos(angle), y2 - head * math.sin(angle)
-    wx, wy = 0.42 * head * math.sin(angle), -0.42 * head * math.cos(angle)
-    triangle = f'{x2:.1f},{y2:.1f} {bx + wx:.1f},{by + wy:.1f} {bx - wx:.1f},{by - wy:.1f}'
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{bx:.1f}" y2="{by:.1f}" stroke="{color}" stroke-width="{width}"/>'
-        f'<polygon points="{triangle}" fill="{color}"/>'
-    )
 
 
 def geodesic(p: tuple[float, float], q: tuple[float, float], steps: int = 40) -> list[tuple[float, float]]:
@@ -79,9 +58,7 @@ def draw() -> str:
     xx, xy, yy = dot(X, X), dot(X, Y), dot(Y, Y)
     a, b = mobius_coefficients(xx, xy, yy, CURVATURE)
     total = (a * X[0] + b * Y[0], a * X[1] + b * Y[1])
-    body: list[str] = [
-        f'<rect x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="14" fill="#ffffff" stroke="{LINE}"/>',
-    ]
+    body: list[str] = []
     bold = {'font_weight': 'bold'}
     middle = {'text_anchor': 'middle'}
     mono = {'font_family': MONO}
@@ -131,7 +108,7 @@ def draw() -> str:
 
     # Right: the linear combination.
     left = 830
-    body.append(text(left, 46, '3  One pass: a linear combination', 20, **bold))
+    body.append(text(left, 46, '3  One pass: combination', 20, **bold))
     wave = [(math.sin(1.7 * i + 0.4), math.cos(2.3 * i + 1.1)) for i in range(12)]
     rows = (
         (96, f'a = {a:.2f}  ×', BLUE, 'x', [u for u, _ in wave]),
@@ -155,21 +132,16 @@ def draw() -> str:
         'Left: two points x and y of the Poincaré disk and their Möbius sum. Middle: their Gram matrix and the scalar '
         'program that turns it into two coefficients a and b. Right: the sum as the linear combination a x + b y.'
     )
-    lines = '\n'.join(body).replace('xml--space', 'xml:space')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'font-family="{SANS}" role="img">\n<title>A Möbius expression is a linear combination</title>\n'
-        f'<desc>{alternative}</desc>\n{lines}\n</svg>\n'
-    )
+    return document(WIDTH, HEIGHT, 'A Möbius expression is a linear combination', alternative, body)
 
 
 def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--output', type=Path, default=Path(__file__).with_name('idea.svg'))
-    output = parser.parse_args().output
-    output.write_text(draw(), encoding='utf-8')
-    print(output)
+    parser.add_argument('--output', type=Path, default=Path(__file__).parent, metavar='DIR')
+    file = parser.parse_args().output / 'idea.svg'
+    file.write_text(draw(), encoding='utf-8')
+    print(file)
 
 
 if __name__ == '__main__':

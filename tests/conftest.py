@@ -1,10 +1,15 @@
 """Settings that every test shares."""
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 import torch
+
+if 'PYTEST_XDIST_WORKER' in os.environ:  # a process for each core: a thread for each process, and for those it starts
+    torch.set_num_threads(1)
+    os.environ['OMP_NUM_THREADS'] = '1'
 
 # The same examples on every run: a failure in continuous integration can be repeated, and no run is red by chance.
 hypothesis.settings.register_profile(

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import get_worker_info
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from train_helpers import run, summary
 
 from timm_hyperbolic.engine.checkpoint import read_checkpoint
+from timm_hyperbolic.engine.digits import Digits
 from timm_hyperbolic.engine.loop import Loop
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / 'benchmarks'))
@@ -111,6 +114,62 @@ def test_a_signal_in_evaluation_saves_and_evaluates_again(whole, tmp_path, monke
     assert status == 0
     assert 'going on after step 10, batch 5 of epoch 2' in capfd.readouterr().out
     assert kill_and_resume.differences(whole, folder) == []
+
+
+def test_a_signal_in_the_test_evaluation_leaves_that_to_the_next_start(tmp_path, monkeypatch, capfd):
+    flags = [*FLAGS, '--epochs', '1', '--val-split', '0.2']
+    assert run(tmp_path, *flags, name='whole', steps=None)[0] == 0
+    stop_at(monkeypatch, '_evaluate', 2, signal.SIGTERM)
+    status, folder = run(tmp_path, *flags, steps=None)
+    assert status == 143
+    said = f'all epochs are done, the evaluation of the result is not; go on with --resume {folder}'
+    assert f'train_hyp.py: interrupted: {said}\n' in capfd.readouterr().err
+    assert not (folder / 'test.json').exists()
+    monkeypatch.undo()
+    assert run(tmp_path, '--resume', str(folder), tiny=False, steps=None)[0] == 0
+    assert (folder / 'test.json').read_text() == (tmp_path / 'whole' / 'test.json').read_text()
+    assert kill_and_resume.differences(tmp_path / 'whole', folder) == []
+
+
+def kill_workers(monkeypatch, images: int, until: Path) -> None:
+    """Have loader processes of the split with so many images die, until there is a file, which the first one makes."""
+    own, look = Digits.__getitem__, _MultiProcessingDataLoaderIter._try_get_data
+    monkeypatch.setattr(look, '__defaults__', (0.2,))  # torch looks after its workers every five seconds
+
+    def patched(self, index):
+        if get_worker_info() is not None and len(self) == images and index == 7 and not until.exists():
+            if until.parent.exists():
+                until.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return own(self, index)
+
+    monkeypatch.setattr(Digits, '__getitem__', patched)
+
+
+def test_a_worker_that_dies_in_evaluation_is_replaced(tmp_path, monkeypatch, capfd):
+    assert run(tmp_path, '--model-ema', name='whole', steps=1)[0] == 0
+    kill_workers(monkeypatch, 360, tmp_path / 'dead')
+    status, folder = run(tmp_path, '--model-ema', '--workers', '1', steps=1)
+    assert status == 0
+    assert 'the evaluation: a loader process died' in capfd.readouterr().err
+    assert kill_and_resume.differences(tmp_path / 'whole', folder) == []
+
+
+@pytest.mark.parametrize('where', ['training', 'evaluation'])
+def test_workers_that_die_again_and_again_end_the_run_with_all_that_was_done(tmp_path, monkeypatch, capfd, where):
+    flags = [*FLAGS, '--epochs', '1', '--checkpoint-every', '99']
+    assert run(tmp_path, *flags, name='whole', steps=None)[0] == 0
+    kill_workers(monkeypatch, 1437 if where == 'training' else 360, tmp_path / 'no folder' / 'dead')
+    status, folder = run(tmp_path, *flags, '--workers', '1', steps=None)
+    assert status == 1
+    said = capfd.readouterr().err
+    assert said.count('a loader process died') == 4
+    (saved,) = folder.glob('checkpoint-*.pt')
+    step = int(saved.stem[-8:])
+    assert step < 5 if where == 'training' else step == 5
+    assert f'saved after step {step}; go on with --resume {folder} --workers 0' in said
+    assert run(tmp_path, '--resume', str(folder), '--workers', '0', tiny=False, steps=None)[0] == 0
+    assert kill_and_resume.differences(tmp_path / 'whole', folder) == []
 
 
 def test_a_second_interrupt_leaves_at_once(tmp_path, monkeypatch, capfd):

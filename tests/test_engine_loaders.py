@@ -3,7 +3,7 @@ import torch
 
 from timm_hyperbolic.engine import UserError, parse_options
 from timm_hyperbolic.engine.data import create_splits
-from timm_hyperbolic.engine.loaders import create_loaders, create_mixup, default_workers
+from timm_hyperbolic.engine.loaders import check_augmentation, create_loaders, create_mixup, default_workers
 
 DATA_CONFIG = {
     'input_size': (3, 8, 8),
@@ -69,12 +69,6 @@ def test_padded_crop_of_an_image_of_another_size_is_of_the_resized_image():
     assert sum(t.numpy().tobytes() in known for t in image) > 56  # but for the few that an epoch leaves out
 
 
-def test_two_crops_exclude_each_other():
-    args = parse_options(['--crop-padding', '2', '--train-crop-mode', 'rkrr'])
-    with pytest.raises(UserError, match='--crop-padding stands in place of --train-crop-mode rkrr; give one'):
-        create_loaders(create_splits(args), DATA_CONFIG, args, torch.device('cpu'))
-
-
 def test_unknown_augmentation_policy():
     args = parse_options(['--aa', 'foo'])
     with pytest.raises(UserError, match='--aa foo: Unknown AA policy foo'):
@@ -96,3 +90,41 @@ def test_workers_leave_a_core_to_training_on_the_cpu(monkeypatch):
     assert default_workers(torch.device('cpu')) == 1
     monkeypatch.setattr('os.cpu_count', lambda: None)
     assert default_workers(torch.device('cpu')) == 0
+
+
+def test_the_first_of_the_splits_is_the_image_and_the_others_are_augmented():
+    args = parse_options(
+        ['--aug-splits', '3', '--aa', 'augmix-m9', '--scale', '1', '1', '--ratio', '1', '1', '--hflip', '0']
+    )
+    splits = create_splits(args)
+    train, _ = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    image, target = next(iter(train))
+    assert image.shape == (3 * 64, 3, 8, 8)
+    assert torch.equal(target, target[:64].repeat(3))
+    pixels = (image[:, 0] * 127.5 + 127.5).round().to(torch.uint8)
+    known = {i.tobytes() for i in splits.train.images}
+    inside = [i.numpy().tobytes() in known for i in pixels]
+    assert all(inside[:64])
+    assert sum(inside[64:]) < 64
+    assert not torch.equal(image[64:128], image[128:])
+    train.set_epoch(0, start=2)
+    again = next(iter(train))[0]
+    train.set_epoch(0)
+    assert torch.equal(list(train)[2][0], again)
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['--aug-splits', '1'], '--aug-splits 1: .* at least 2'),
+        (['--aug-splits', '3', '--mixup', '0.2'], '--aug-splits 3: not with --mixup'),
+        (['--aug-splits', '3', '--data-in-memory'], '--aug-splits 3: not with --data-in-memory'),
+        (['--aug-splits', '3', '--no-aug'], '--aug-splits 3: not with --no-aug'),
+        (['--aug-repeats', '3', '--no-aug'], '--aug-repeats 3: .* --no-aug'),
+        (['--resplit'], '--resplit: give --aug-splits too'),
+        (['--crop-padding', '4', '--train-crop-mode', 'rrc'], '--crop-padding .* --train-crop-mode rrc'),
+    ],
+)
+def test_augmentation_that_makes_no_sense(argv, message):
+    with pytest.raises(UserError, match=message):
+        check_augmentation(parse_options(argv))

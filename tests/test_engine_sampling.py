@@ -8,7 +8,7 @@ from timm.data import create_loader
 from torch.utils.data import Dataset, IterableDataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from timm_hyperbolic.engine import TrainingError
+from timm_hyperbolic.engine.errors import DeadWorkers
 from timm_hyperbolic.engine.sampling import EpochBatches, EpochLoader
 
 
@@ -89,6 +89,20 @@ def test_order_does_not_depend_on_the_batch_size():
     assert flat(4) == flat(8)
 
 
+def test_repeats_come_in_a_row_each_with_an_augmentation_of_its_own():
+    loader = EpochLoader(create_loader(Squares(), 8, 4, device=torch.device('cpu'), is_training=True), 4, 0, repeats=3)
+    assert len(loader) == 5
+    keys = [key for batch in loader.batches for key in batch]
+    indices, seeds = zip(*keys, strict=True)
+    assert len(set(seeds)) == 20
+    runs = [indices[i : i + 3] for i in range(0, 18, 3)]
+    assert all(len(set(row)) == 1 for row in runs)
+    assert len(set(indices)) == 7
+    whole = epoch_of(loader, epoch=2)
+    assert same(epoch_of(loader, 2, start=3), whole[3:])
+    assert not same(epoch_of(loader, 1), whole)
+
+
 def test_a_worker_that_dies_is_replaced_and_no_batch_is_lost(tmp_path, capsys):
     """It dies once, at an image in the middle of the epoch."""
     flag = tmp_path / 'dead'
@@ -107,7 +121,7 @@ def test_a_worker_that_dies_is_replaced_and_no_batch_is_lost(tmp_path, capsys):
 
 def test_a_worker_that_dies_again_and_again_ends_the_run():
     loader = loader_of(Squares(kill=lambda index: index == 11), num_workers=1)
-    with pytest.raises(TrainingError, match=r'batch \d+: a loader process died .*--workers 0'):
+    with pytest.raises(DeadWorkers, match=r'batch \d+: a loader process died'):
         epoch_of(loader)
 
 

@@ -51,6 +51,16 @@ def test_binary_cross_entropy_and_its_relatives():
     assert result['loss'].item() == pytest.approx(bce(result['output'], (mixed > 0.4).float()).item())
 
 
+def test_divergence_between_augmentations_of_the_same_images():
+    image, target = batch(6)
+    result = make('--jsd-loss', '--aug-splits', '3')(image, target)
+    views = result['output'].softmax(-1).view(3, 2, 10)
+    mean = views.mean(0)
+    divergence = sum((view * (view / mean).log()).sum(-1).mean() for view in views) / 3
+    expected = F.cross_entropy(result['output'][:2], target[:2]) + 12 * divergence
+    assert result['loss'].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
 @pytest.fixture
 def teacher(tmp_path):
     """A trained model in a folder, with another mean and deviation than the student's."""
@@ -119,6 +129,8 @@ def test_a_teacher_of_other_images(teacher, monkeypatch):
         (['--bce-sum'], '--bce-sum: give --bce-loss too'),
         (['--bce-target-thresh', '0.2'], '--bce-target-thresh 0.2: give --bce-loss too'),
         (['--bce-pos-weight', '2'], '--bce-pos-weight 2: give --bce-loss too'),
+        (['--jsd-loss'], '--jsd-loss: .* give --aug-splits 3 too'),
+        (['--jsd-loss', '--aug-splits', '2', '--bce-loss'], '--jsd-loss and --bce-loss: two losses'),
         (['--task-loss-weight', '0'], '--task-loss-weight 0: give --kd-model-name too'),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 import torch._inductor.config
 from torch import nn
 
+from timm_hyperbolic.geometry import distance_attention
 from timm_hyperbolic.layers import OriginResidual
 
 
@@ -42,4 +43,26 @@ def test_gradients_compiled_by_inductor_are_those_of_eager_mode(reuse):
         )
     for name, a, b in zip(names, eager, compiled, strict=True):
         assert torch.linalg.vector_norm(a - b) < 1e-4 * torch.linalg.vector_norm(a) + 1e-6, name
+    torch.compiler.reset()
+
+
+def test_compiled_backward_pass_within_autocast_is_that_without():
+    torch.compiler.reset()
+    generator = torch.Generator().manual_seed(0)
+
+    def node(query, key, value, shared, temperature):
+        with torch.autocast('cpu', enabled=False):
+            rows = torch.stack([query, key, value]).square()  # inner products of rows of points are positive
+            return distance_attention(rows, shared.square(), temperature, torch.ones(1))
+
+    inputs = [torch.randn(2, 1, 4, 6, generator=generator, requires_grad=True) for _ in range(3)]
+    inputs += [torch.randn(2, 1, 3, 6, generator=generator, requires_grad=True), torch.ones(1, requires_grad=True)]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        out = torch.compile(node, fullgraph=True, backend='aot_eager')(*inputs)
+    weight = torch.randn(out.shape, generator=generator)
+    outside = torch.autograd.grad(out, inputs, weight, retain_graph=True)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        within = torch.autograd.grad(out, inputs, weight)
+    for a, b in zip(within, outside, strict=True):
+        assert torch.equal(a, b)
     torch.compiler.reset()

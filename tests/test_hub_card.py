@@ -93,7 +93,7 @@ def test_controls_are_set_against_the_run(run, controls):
         'vit_tiny_patch4_euclid',
         'vit_tiny_patch4_flat_all',
     ]
-    assert [row[2:4] for row in table[1:]] == [['61.94 %', ''], ['60.28 %', '+1.66'], ['62.50 %', '-0.56']]
+    assert [row[2:4] for row in table[1:]] == [['61.94', '–'], ['60.28', '+1.66'], ['62.50', '-0.56']]
     assert 'No run of a Euclidean or flat control' in model_card(run).content
 
 
@@ -127,7 +127,7 @@ def test_how_it_was_trained(run):
     card = model_card(run, 'me/model').content
     command = re.search(r'```sh\n(.*)\n```', card)[1]
     assert command == 'python train_hyp.py -c recipes/mine.yaml --output .../runs --seed 17'
-    told = dict(rows(card, '| | |')[1:])
+    told = dict(rows(card, '| what | in this run')[1:])
     assert told['length'] == '3 epochs, 42 steps of 96 images'
     assert told['time'] == '2 h 1 min of training, 811 images/s'
     assert told['versions'] == 'timm_hyperbolic 0.1.0, torch 2.9.8, timm 1.0.31'

@@ -20,18 +20,22 @@ from layer_cases import BATCH, CASES, DIM, TOKENS, Case, gradients, hyperbolic_m
 from torch import Tensor, nn
 
 from timm_hyperbolic.layers import (
+    CenteredResidual,
     Curvature,
     HyperbolicHead,
     HyperbolicLinear,
     HyperbolicModule,
     HyperbolicPosEmbed,
     OriginResidual,
+    PointResidual,
     named_curvatures,
 )
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
 every_layer = pytest.mark.parametrize('case', CASES, ids=lambda case: case.name)
+#: Layers that are one node of our own.
+_IN_ONE_NODE = (CenteredResidual, OriginResidual, PointResidual, HyperbolicPosEmbed)
 #: `artanh(0.985)`, the longest tangent vector at curvature 1 under the default margin.
 REACH = math.atanh(0.985)
 
@@ -295,6 +299,38 @@ def test_autocast_leaves_float64_alone(case: Case) -> None:
     plain = layer(*inputs)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert torch.equal(layer(*inputs), plain)
+
+
+@every_layer
+def test_gradients_with_a_graph_are_those_without(case: Case) -> None:
+    layer = scramble(case.build(), seeded(29))
+    leaves = [*(inputs := case.inputs(seeded(30))), *layer.parameters()]
+    out = layer(*inputs)
+    plain, with_graph = (
+        torch.autograd.grad(out.sin().sum(), leaves, retain_graph=True, create_graph=graph) for graph in (False, True)
+    )
+    for a, b in zip(with_graph, plain, strict=True):
+        assert relative(a, b, floor=1e-3) < 1e-9
+
+
+@every_layer
+@pytest.mark.parametrize('hamp', [False, True], ids=['', 'hamp'])
+@pytest.mark.parametrize('create_graph', [False, True], ids=['', 'create_graph'])
+def test_backward_pass_within_autocast(case: Case, hamp: bool, create_graph: bool) -> None:
+    layer = scramble(case.build(torch.float32, hamp=hamp), seeded(26))
+    inputs = case.inputs(seeded(27), dtype=torch.float32)
+    leaves = [*inputs, *layer.parameters()]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        out = layer(*inputs)
+    options = {'grad_outputs': torch.randn(out.shape, generator=seeded(28)).to(out.dtype), 'retain_graph': True}
+    outside = torch.autograd.grad(out, leaves, **options)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        within = torch.autograd.grad(out, leaves, create_graph=create_graph, **options)
+    # A node of ours computes as it would outside. What torch makes of its own products within autocast is torch's.
+    tolerance = 0 if isinstance(layer, _IN_ONE_NODE) and not create_graph else 4e-2
+    for a, b, p in zip(within, outside, leaves, strict=True):
+        assert a.dtype == b.dtype == p.dtype
+        assert relative(a, b, floor=1e-3) <= tolerance
 
 
 # --- margins ----------------------------------------------------------------------------------------------------------

@@ -6,12 +6,15 @@ import argparse
 import copy
 import importlib
 import io
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 from timm.optim import create_optimizer_v2, get_optimizer_class, list_optimizers, optimizer_kwargs
 from timm.scheduler import create_scheduler_v2, scheduler_kwargs
+from timm.task import ClassificationTask, load_task_ema_checkpoint, resume_task_checkpoint
+from timm.utils import CheckpointSaver, dispatch_clip_grad
 from torch import nn
 
 import timm_hyperbolic
@@ -88,6 +91,42 @@ def test_the_calls_of_timm_s_script(opt: str, extra: dict) -> None:
     other.load_state_dict(saved['optimizer'])
     assert train_step(model, optimizer, 1) == train_step(twin, other, 1)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+@pytest.mark.parametrize('mode', ['norm', 'value', 'agc'])
+def test_the_task_and_the_checkpoints_of_timm_s_script(mode: str, tmp_path: Path) -> None:
+    args = argparse.Namespace(**{**TIMM_ARGS, 'opt': 'hypadamw', 'model': 'vit_tiny_patch4_hyp_all'})
+
+    def make() -> tuple[ClassificationTask, torch.optim.Optimizer]:
+        torch.manual_seed(1)
+        task = ClassificationTask(tiny(), criterion_kwargs={'smoothing': 0.1}, device=torch.device('cpu'))
+        return task, create_optimizer_v2(task.get_trainable_module(), **optimizer_kwargs(cfg=args))
+
+    def step(task: ClassificationTask, optimizer: torch.optim.Optimizer, number: int) -> None:
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            loss = task(torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(number)), torch.arange(4))
+        loss['loss'].backward()
+        dispatch_clip_grad(task.get_clip_parameters(exclude_head=mode == 'agc'), value=0.1, mode=mode)
+        optimizer.step()
+        optimizer.zero_grad()
+        task.update_ema(step=number)
+
+    task, optimizer = make()
+    task.setup_ema(decay=0.5)
+    for number in (1, 2):
+        step(task, optimizer, number)
+    saver = CheckpointSaver(task.get_trainable_module(), optimizer, args, checkpoint_dir=str(tmp_path), task=task)
+    saver.save_checkpoint(0, metric=1.0)
+    twin, other = make()
+    last = str(tmp_path / 'last.pth.tar')
+    assert resume_task_checkpoint(twin, last, optimizer=other, log_info=False) == 1
+    twin.setup_ema(decay=0.5)
+    load_task_ema_checkpoint(twin, last)
+    for pair in ((task, optimizer), (twin, other)):
+        step(*pair, 3)
+    for ema in (False, True):
+        a, b = (t.get_eval_model(ema=ema).state_dict() for t in (task, twin))
+        assert all(torch.equal(a[key], b[key]) for key in a)
 
 
 def test_the_groups_of_a_hyperbolic_model() -> None:

@@ -304,7 +304,19 @@ def test_losses_that_are_not_finite_end_the_run_with_the_last_good_state(tmp_pat
         ['--sched', 'wsd', '--cooldown-epochs', '1'],
         ['--mixup', '0.2', '--cutmix', '1', '--mixup-off-epoch', '1', '--grad-accum-steps', '2'],
         ['--workers', '1', '--no-aug', '--smoothing', '0'],
-        ['--data-in-memory', '--reprob', '0.2', '--color-jitter', '0.2', '--mixup', '0.2', '--val-split', '0.2'],
+        [
+            '--data-in-memory',
+            '--aug-repeats',
+            '3',
+            '--reprob',
+            '0.2',
+            '--color-jitter',
+            '0.2',
+            '--mixup',
+            '0.2',
+            '--val-split',
+            '0.2',
+        ],
         ['--grad-checkpointing', '--model-ema', '--model-ema-warmup'],
         ['--in-chans', '1', '--eval-metric', 'loss', '--train-crop-mode', 'rkrr'],
     ],
@@ -318,6 +330,13 @@ def test_options_that_work_together(tmp_path, capfd, flags):
     assert rows[-1]['train_loss'] < 2.6
     assert all(row[name] > 0 for row in rows for name in ('grad_norm', 'man_grad_norm'))
     assert files_of(folder) == FILES | ({'test.json'} if '--val-split' in flags else set())
+
+
+def test_divergence_of_augmented_splits_is_trained_on(tmp_path):
+    flags = ['--aug-splits', '2', '--jsd-loss', '--aa', 'rand-m5', '--reprob', '0.2', '--resplit', '--val-split', '0.2']
+    status, folder = run(tmp_path, *flags, '-b', '24', steps=2)
+    assert status == 0
+    assert summary(folder)[0]['train_loss'] < 4
 
 
 def test_compiled_model_is_saved_under_its_own_names(tmp_path):

@@ -236,6 +236,22 @@ def test_nothing_is_nan_or_infinite(name: str, autocast: torch.dtype | None) -> 
             assert p.grad.isfinite().all(), (hamp, margin, parameter_name)
 
 
+@pytest.mark.parametrize('hamp', [False, True], ids=['', 'hamp'])
+def test_backward_pass_within_autocast(hamp: bool) -> None:
+    grads = []
+    for within in (False, True):
+        model = moved(hamp=hamp)
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            loss = model(images()).float().cos().sum()
+            if within:
+                loss.backward()
+        if not within:
+            loss.backward()
+        grads.append([p.grad for p in model.parameters()])
+    for a, b in zip(*grads, strict=True):
+        assert relative(b, a, floor=1e-3) < 4e-2
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16, torch.float64])
 @pytest.mark.parametrize('name', ['vit_tiny_patch4_euclid', *HYPERBOLIC[-2:], FLAT[-1]])
 def test_type_out_is_type_in(name: str, dtype: torch.dtype) -> None:

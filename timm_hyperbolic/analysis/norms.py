@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..layers import HyperbolicModule
 from .entering import look_at_entering
 
-__all__ = ['QUANTILES', 'OriginDistances', 'origin_distances']
+__all__ = ['QUANTILES', 'OriginDistances', 'clip_distance', 'origin_distances']
 
 #: Of the distances of all rows.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -27,7 +27,8 @@ class OriginDistances:
     clip: float | None
 
 
-def _clip(module: HyperbolicModule) -> float | None:
+def clip_distance(module: HyperbolicModule) -> float | None:
+    """Return the distance from the origin at which a module clips, of several curvatures the least; None if never."""
     if not module.is_clipped:
         return None
     if module.curvature.is_flat:
@@ -54,7 +55,7 @@ def origin_distances(model: nn.Module, images: Tensor) -> dict[str, OriginDistan
             distances = 2 * v.float().square().sum(-1).sqrt().flatten().cpu().double()
             # torch's quantile takes at most 2**24 numbers
             quantiles[label] = distances[:: len(distances) // (1 << 24) + 1].quantile(levels).tolist()
-        found[name] = OriginDistances(quantiles, _clip(module))
+        found[name] = OriginDistances(quantiles, clip_distance(module))
 
     look_at_entering(model, images, look)
     return found

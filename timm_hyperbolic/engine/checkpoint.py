@@ -65,12 +65,30 @@ class Checkpoints:
         folder: of the run, locked.
         loop: whose state is kept.
         args: options of the run.
+
+    Attributes:
+        closed: whether no more are written.
     """
 
     def __init__(self, folder: OutputFolder, loop: Loop, args: argparse.Namespace) -> None:
         self.folder = folder
         self.loop = loop
         self.args = args
+        self.closed = False
+
+    def close(self) -> None:
+        """Write no more: all is saved, and the best epoch's weights may take the place of the last one's."""
+        self.closed = True
+
+    def keep(self) -> str:
+        """Save what was done, at the end of a run that cannot go on, and say what there is and how to go on."""
+        if self.closed:
+            kept = 'all epochs are done, the evaluation of the result is not'
+        elif self.save() or not self.folder.writes:
+            kept = f'saved after step {self.loop.step}'
+        else:
+            kept = 'older checkpoints are kept'
+        return f'{kept}; go on with --resume {self.folder.path}'
 
     def save(self) -> Path | None:
         """Write a checkpoint, and keep the newest `--keep` of them.
@@ -80,6 +98,8 @@ class Checkpoints:
         Returns:
             The file, or None where it could not be written.
         """
+        if self.closed:
+            return None
         loop = self.loop
         task = loop.task
         content = {

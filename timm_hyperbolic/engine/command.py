@@ -19,8 +19,8 @@ from .checkpoint import Checkpoints, check_options, find_shared_checkpoint, rest
 from .data import check_splits, create_splits
 from .device import create_autocast, create_scaler, resolve_device
 from .distributed import Processes, wrap_task
-from .errors import Diverged, TrainingError, UserError, exit_status
-from .loaders import create_loaders, create_mixup, default_workers
+from .errors import DeadWorkers, Diverged, TrainingError, UserError, exit_status
+from .loaders import check_augmentation, create_loaders, create_mixup, default_workers
 from .loop import Loop
 from .model import check_start, create_model, resolve_data_config, start_from_checkpoint
 from .optimizer import create_optimizer
@@ -79,7 +79,7 @@ def train(args: argparse.Namespace, command: Sequence[str] | None = None) -> Pat
         Interrupted: by SIGTERM or SIGINT, after the step at hand was saved.
         KeyboardInterrupt: by a second SIGINT, or before training began; the message says what was saved.
     """
-    for check in (check_start, check_phases, check_task, check_trackers, check_publish):
+    for check in (check_augmentation, check_start, check_phases, check_task, check_trackers, check_publish):
         check(args)
     processes = Processes.start(resolve_device(args.device))
     with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
@@ -178,6 +178,10 @@ def _train_in(
             f'{error}; {kept}. Start a new run from it by --initial-checkpoint, with a smaller --lr, --clip-grad 1, '
             'a longer warm-up, or --amp-dtype bfloat16 with --amp'
         ) from error
+    except DeadWorkers as error:
+        # A sharded model is saved by all processes together, of which the others may still be training.
+        kept = f'; {checkpoints.keep()} --workers 0' if not loop.sharded else '; try --workers 0'
+        raise TrainingError(f'{error}{kept}') from error
     except KeyboardInterrupt as interrupt:
         done = f'{folder.path} holds {result.kept}' if folder.rows else 'no epoch was done'
         raise KeyboardInterrupt(f'{done}; go on with --resume {folder.path}') from interrupt
@@ -193,23 +197,16 @@ def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest) -> None:
     """Have the loop save every `--checkpoint-every` steps, and save and leave when it is asked to stop."""
     every = loop.args.checkpoint_every
 
-    def leave() -> None:
-        path, folder = checkpoints.save(), checkpoints.folder.path
-        kept = (
-            f'saved after step {loop.step}' if path or not checkpoints.folder.writes else 'older checkpoints are kept'
-        )
-        raise request.interrupted(f'{kept}; go on with --resume {folder}')
-
     def on_step() -> None:
         if loop.stopping:
-            leave()
+            raise request.interrupted(checkpoints.keep())
         if every and loop.step % every == 0 and not loop.state.bad_in_row:
             checkpoints.save()
 
     def on_eval_batch() -> None:
         # Several processes agree at the next step of training, so that none waits for one that has left.
         if request.signal and loop.processes.count == 1:
-            leave()
+            raise request.interrupted(checkpoints.keep())
 
     loop.stop_wanted = lambda: bool(request.signal)
     loop.on_step, loop.on_eval_batch = on_step, on_eval_batch
@@ -274,8 +271,7 @@ def _run(
         checkpoints.save()
         if loop.processes.first and not last:
             publisher.after_epoch(epoch + 1)
-    # All is saved, and the best epoch's weights may take the place of the last one's.
-    loop.on_eval_batch = lambda: None
+    checkpoints.close()
     metrics = result.finish(loop)
     provenance.write(loop.state, metrics, last=True)
     state = loop.state

@@ -3,7 +3,16 @@
 import sys
 from collections.abc import Callable
 
-__all__ = ['Diverged', 'EngineError', 'Interrupted', 'PublishError', 'TrainingError', 'UserError', 'exit_status']
+__all__ = [
+    'DeadWorkers',
+    'Diverged',
+    'EngineError',
+    'Interrupted',
+    'PublishError',
+    'TrainingError',
+    'UserError',
+    'exit_status',
+]
 
 
 class EngineError(Exception):
@@ -24,6 +33,10 @@ class TrainingError(EngineError):
 
 class Diverged(TrainingError):
     """Steps in a row that were not finite. What was good before is still there to be saved."""
+
+
+class DeadWorkers(TrainingError):
+    """Loader processes that died again and again. What was trained until then can be saved."""
 
 
 class PublishError(EngineError):

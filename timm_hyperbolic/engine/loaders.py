@@ -5,10 +5,10 @@ import os
 from typing import Any
 
 import torch
-from timm.data import Mixup, create_loader, create_transform
+from timm.data import AugMixDataset, Mixup, create_loader, create_transform
 from timm.data.loader import PrefetchLoader
 from timm.data.transforms import RandomResizedCropAndInterpolation
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 from torchvision.transforms import RandomCrop
 
 from .data import Splits
@@ -16,7 +16,32 @@ from .errors import UserError
 from .memory import MemoryLoader, create_memory_loaders
 from .sampling import EpochLoader, TrainLoader
 
-__all__ = ['create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
+__all__ = ['check_augmentation', 'create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
+
+
+def check_augmentation(args: argparse.Namespace) -> None:
+    """Refuse flags that exclude each other, or need another one.
+
+    Raises:
+        UserError: naming both.
+    """
+    if args.crop_padding is not None and args.train_crop_mode is not None:
+        raise UserError(f'--crop-padding stands in place of --train-crop-mode {args.train_crop_mode}; give one')
+    if args.aug_repeats > 1 and args.no_aug:
+        raise UserError(
+            f'--aug-repeats {args.aug_repeats}: without augmentation the repeats are the same image; leave out --no-aug'
+        )
+    if args.resplit and not args.aug_splits:
+        raise UserError('--resplit: give --aug-splits too')
+    if not args.aug_splits:
+        return
+    if args.aug_splits == 1:
+        raise UserError('--aug-splits 1: one split has no other to differ from; give at least 2, or 0')
+    for name in ('no_aug', 'data_in_memory', 'mixup', 'cutmix'):
+        if getattr(args, name):
+            raise UserError(
+                f'--aug-splits {args.aug_splits}: not with --{name.replace("_", "-")}; leave out one of the two'
+            )
 
 
 def create_loaders(
@@ -30,15 +55,16 @@ def create_loaders(
     """Return the loaders of the training and the evaluation split: timm's, or with `--data-in-memory` our own.
 
     Raises:
-        UserError: timm does not know the AutoAugment policy, or options that exclude each other.
+        UserError: timm does not know the AutoAugment policy, or options that the data set does not go with.
     """
-    if args.crop_padding is not None and args.train_crop_mode is not None:
-        raise UserError(f'--crop-padding stands in place of --train-crop-mode {args.train_crop_mode}; give one')
+    for flag, value in (('--aug-repeats', args.aug_repeats), ('--aug-splits', args.aug_splits)):
+        if value and isinstance(splits.train, IterableDataset):
+            raise UserError(f'{flag} {value}: --dataset {args.dataset} is a stream, without images to take twice')
     if args.data_in_memory:
         return create_memory_loaders(splits, data_config, args, device, rank, processes)
     try:
         train = create_loader(
-            splits.train,
+            AugMixDataset(splits.train, args.aug_splits) if args.aug_splits else splits.train,
             batch_size=args.batch_size // processes,
             is_training=True,
             no_aug=args.no_aug,
@@ -52,6 +78,8 @@ def create_loaders(
             re_prob=args.reprob,
             re_mode=args.remode,
             re_count=args.recount,
+            re_split=args.resplit,
+            num_aug_splits=args.aug_splits,
             # Without augmentation an interpolation drawn at random would be one.
             interpolation=data_config['interpolation'] if args.no_aug else args.train_interpolation,
             **_common(data_config, args, device),
@@ -60,7 +88,7 @@ def create_loaders(
         raise UserError(f'--aa {args.aa}: {error}') from error
     if args.crop_padding is not None and not args.no_aug:
         _crop_with_padding(splits.train.transform.transforms, data_config, args.crop_padding)
-    train = EpochLoader(train, args.batch_size, args.seed, rank, processes)
+    train = EpochLoader(train, args.batch_size, args.seed, rank, processes, args.aug_repeats)
     return train, create_eval_loader(splits.val, data_config, args, device, processes)
 
 

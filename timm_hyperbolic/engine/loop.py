@@ -163,12 +163,13 @@ class Loop:
 
         Raises:
             Diverged: `--max-bad-steps` in a row were not finite; `state` is then that after the last good one.
+            DeadWorkers: loader processes died again and again; `state` is then that after the last step.
         """
         self.task.train()
         state, last_good = self.state, replace(self.state)
         accum, batches = self.args.grad_accum_steps, len(loader)
         recent: deque[float] = deque(maxlen=self.args.log_interval)
-        start, images_before = time.perf_counter() - state.seconds, state.images
+        start, images, images_before = time.perf_counter() - state.seconds, state.images, state.images
         began = time.perf_counter()
         losses: list[tuple[int, float]] = []  # of the batches of one step
         fault, statistics = None, []
@@ -190,7 +191,7 @@ class Loop:
             losses.append((len(image), value))
             if math.isfinite(value):
                 recent.append(value)
-            state.images += len(image) * self.processes.count
+            images += len(image) * self.processes.count
             if fault is None and not math.isfinite(value):
                 fault = self._fault(seed, image, target)
             if update:
@@ -214,7 +215,7 @@ class Loop:
                     state.loss_images += int(count)
                     state.norms = add_norms(state.norms, norms)
                 losses, fault = [], None
-                state.batch = index + 1
+                state.batch, state.images = index + 1, images
                 state.step += 1
                 state.seconds = time.perf_counter() - start
                 self.optimizer.zero_grad()
@@ -225,7 +226,7 @@ class Loop:
                 elif state.bad_in_row >= self.args.max_bad_steps:
                     self.state = replace(last_good, skipped=state.skipped)
                     raise Diverged(f'{state.bad_in_row} steps in a row, up to step {state.step}, were not finite')
-            rate = (state.images - images_before) / (time.perf_counter() - began)
+            rate = (images - images_before) / (time.perf_counter() - began)
             progress.update(index + 1, sum(recent) / max(len(recent), 1), state.lr or self._lr(), rate)
             if update:
                 if self.processes.count == 1:  # several agree once a step, before it is made
@@ -296,6 +297,7 @@ class Loop:
         Every process calls it, with its share of the images; the result is that of all of them.
 
         Raises:
+            DeadWorkers: loader processes died again and again.
             TrainingError: the loss is not finite.
         """
         with torch.no_grad() if self.sharded else torch.inference_mode():  # shards are gathered by versioned tensors

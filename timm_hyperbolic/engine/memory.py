@@ -20,6 +20,7 @@ from tqdm import tqdm
 from .augment import BatchAugment
 from .data import Splits
 from .errors import UserError
+from .sampling import epoch_order
 from .seeding import derive_seed
 
 __all__ = ['MemoryLoader', 'create_memory_loaders', 'decode']
@@ -47,6 +48,7 @@ class MemoryLoader:
         rank: number of this process. In training it gets its share of every batch, at evaluation its share of the
             images, none of them twice.
         processes: how many train together.
+        repeats: how often an image comes in a row of training.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class MemoryLoader:
         seed: int = 0,
         rank: int = 0,
         processes: int = 1,
+        repeats: int = 0,
     ) -> None:
         self.images = images
         self.targets = targets
@@ -72,6 +75,7 @@ class MemoryLoader:
         self.seed = seed
         self.rank = rank
         self.processes = processes
+        self.repeats = repeats
         self.epoch = self.start = 0
         channels = images.shape[1]
         self.mean, self.std = (
@@ -99,7 +103,7 @@ class MemoryLoader:
     def _batches(self, epoch: int, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         order = np.arange(len(self.images))
         if self.is_training:
-            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+            order = epoch_order(np.random.default_rng([self.seed, epoch]), len(order), self.repeats)
         order = torch.from_numpy(order).to(self.images.device)
         if not self.is_training:
             order = self._share(order)
@@ -180,8 +184,9 @@ def create_memory_loaders(
     }
     train = decode(splits.train, device, args.workers, args.train_split)
     val = decode(splits.val, device, args.workers, splits.val_name)
+    augmented = {'augment': augment, 'erasing': erasing, 'repeats': args.aug_repeats}
     return (
-        MemoryLoader(*train, args.batch_size, augment=augment, erasing=erasing, is_training=True, **common),
+        MemoryLoader(*train, args.batch_size, is_training=True, **augmented, **common),
         MemoryLoader(*val, args.validation_batch_size or args.batch_size, **common),
     )
 

@@ -330,6 +330,22 @@ def _add_augmentation_options(group) -> None:
         metavar='NAME',
         help='of the resize in training; random: bilinear or bicubic',
     )
+    group.add_argument(
+        '--aug-repeats',
+        type=whole(0),
+        default=0,
+        metavar='N',
+        help='each image N times in a row of an epoch, each time augmented anew; the epoch stays as long and sees '
+        'an N-th of the images (default: 0, off)',
+    )
+    group.add_argument(
+        '--aug-splits',
+        type=whole(0),
+        default=0,
+        metavar='N',
+        help='every batch N times over, at first without --aa and --color-jitter: for --jsd-loss (default: 0, off)',
+    )
+    group.add_argument('--resplit', action='store_true', help='with --aug-splits: no random erasing in the first one')
     group.add_argument('--mixup', type=real(0), default=0.0, metavar='ALPHA', help='mixup, on if greater than 0')
     group.add_argument('--cutmix', type=real(0), default=0.0, metavar='ALPHA', help='cutmix, on if greater than 0')
     group.add_argument('--mixup-prob', type=real(0, 1), default=1.0, metavar='P', help='of mixing a batch')

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from timm.data.distributed_sampler import RepeatAugSampler
 from timm.data.loader import PrefetchLoader
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
-from .errors import TrainingError
+from .errors import DeadWorkers
 from .seeding import derive_seed, seed_generators
 
-__all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'replace_dead_workers']
+__all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'epoch_order', 'replace_dead_workers']
 
 _MAX_RESTARTS = 3  # of the worker processes, without a batch in between
 
@@ -35,6 +36,21 @@ class TrainLoader(Protocol):
         """Iterate over the batches `(image, target)` of `[B, C, H, W]` and labels `[B]`."""
 
 
+def epoch_order(generator: np.random.Generator, images: int, repeats: int = 0) -> np.ndarray:
+    """Return the rows of a split in a random order, `[images]`.
+
+    Args:
+        generator: draws it.
+        images: their number.
+        repeats: how often an image comes in a row, as timm's sampler has it; 0 or 1 takes every image once.
+    """
+    if repeats <= 1:
+        return generator.permutation(images)
+    sampler = RepeatAugSampler(range(images), num_replicas=1, rank=0, num_repeats=repeats, selected_round=0)
+    sampler.set_epoch(int(generator.integers(2**32)))  # its seed
+    return np.array(list(sampler))
+
+
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """The batches of an epoch in an order drawn from the seed and the epoch; the last, partial one is left out.
 
@@ -46,17 +62,21 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         seed: of the run.
         rank: number of this process.
         processes: how many train together.
+        repeats: how often an image comes in a row.
 
     Yields:
         For each image of this process's share: its index, and the seed of its augmentation.
     """
 
-    def __init__(self, images: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+    def __init__(
+        self, images: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1, repeats: int = 0
+    ) -> None:
         self.images = images
         self.batch_size = batch_size
         self.seed = seed
         self.rank = rank
         self.processes = processes
+        self.repeats = repeats
         self.epoch = self.start = 0
 
     def __len__(self) -> int:
@@ -64,7 +84,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = np.random.default_rng([self.seed, self.epoch])
-        order = generator.permutation(self.images)
+        order = epoch_order(generator, self.images, self.repeats)
         seeds = generator.integers(2**32, size=self.images)
         share = self.batch_size // self.processes
         for batch in range(self.start, len(self)):
@@ -115,14 +135,23 @@ class EpochLoader:
         seed: of the run.
         rank: number of this process.
         processes: how many train together.
+        repeats: how often an image comes in a row.
     """
 
-    def __init__(self, loader: PrefetchLoader, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+    def __init__(
+        self,
+        loader: PrefetchLoader,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        processes: int = 1,
+        repeats: int = 0,
+    ) -> None:
         self.loader = loader
         self.batches = None
         inner = loader.loader
         if not isinstance(inner.dataset, IterableDataset):
-            self.batches = EpochBatches(len(inner.dataset), batch_size, seed, rank, processes)
+            self.batches = EpochBatches(len(inner.dataset), batch_size, seed, rank, processes, repeats)
             loader.loader = DataLoader(
                 SeededSamples(inner.dataset),
                 batch_sampler=self.batches,
@@ -188,7 +217,7 @@ def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
     """Return `run()`, which goes through all of `loader`; it is called again where a worker process died.
 
     Raises:
-        TrainingError: one died again and again.
+        DeadWorkers: one died again and again.
     """
     failures = 0
     while True:
@@ -210,7 +239,7 @@ def _replace_workers(loader, error: Exception, where: str, last: bool) -> None:
         raise error
     reason = f'{where}: a loader process died ({" ".join(str(error).split()) or type(error).__name__})'
     if last:
-        raise TrainingError(f'{reason}; try --workers 0') from error
+        raise DeadWorkers(reason) from error
     print(f'{reason}; starting all of them again', file=sys.stderr, flush=True)
     inner._iterator = None
     iterator._shutdown_workers()

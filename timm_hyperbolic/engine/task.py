@@ -44,6 +44,12 @@ def add_task_options(group) -> None:
         help="with --bce-loss: weight of an image's own class",
     )
     group.add_argument(
+        '--jsd-loss',
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help='cross-entropy on the first of --aug-splits, and the Jensen-Shannon divergence between all of them',
+    )
+    group.add_argument(
         '--kd-model-name',
         metavar='NAME',
         help='distil from this model, any of timm with pretrained weights, or local-dir:FOLDER of a run',
@@ -83,6 +89,10 @@ def check_task(args: argparse.Namespace) -> None:
             if value is not None and value is not False and not getattr(args, first):
                 shown = _flag(other) if value is True else f'{_flag(other)} {value:g}'
                 raise UserError(f'{shown}: give {_flag(first)} too')
+    if args.jsd_loss and not args.aug_splits:
+        raise UserError('--jsd-loss: compares augmentations of the same images; give --aug-splits 3 too')
+    if args.jsd_loss and args.bce_loss:
+        raise UserError('--jsd-loss and --bce-loss: two losses; give one')
 
 
 def _flag(dest: str) -> str:
@@ -112,6 +122,8 @@ def create_task(
             'bce_target_thresh': args.bce_target_thresh,
             'pos_weight': args.bce_pos_weight,
         }
+    if args.jsd_loss:
+        criterion |= {'loss_type': 'jsd', 'jsd_splits': args.aug_splits}
     common = {'criterion_kwargs': criterion, 'device': device, 'verbose': False}
     if not args.kd_model_name:
         return ClassificationTask(model, **common)

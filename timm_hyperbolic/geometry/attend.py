@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .analytic import sech2, tanhc
-from .fused import differentiable_backward, needs_gradient, wants_graph
+from .fused import differentiable_backward, in_saved_types, needs_gradient, wants_graph
 from .gyrovector import dot
 from .limits import Limits
 
@@ -147,6 +147,7 @@ class _DistanceAttention(torch.autograd.Function):
         return _DistanceAttention.value(query, key, value, shared_key, shared_value, slope, keep, keep_probability)
 
     @staticmethod
+    @in_saved_types
     def backward(ctx, g):
         query, key, value, shared_key, shared_value, slope, keep = saved = ctx.saved_tensors
         if wants_graph():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,15 @@ import torch._dynamo
 import torch._inductor.config
 from torch import Tensor
 
-__all__ = ['compile_once', 'differentiable_backward', 'is_fused', 'needs_gradient', 'set_fused', 'wants_graph']
+__all__ = [
+    'compile_once',
+    'differentiable_backward',
+    'in_saved_types',
+    'is_fused',
+    'needs_gradient',
+    'set_fused',
+    'wants_graph',
+]
 
 _fused = True
 
@@ -55,6 +64,17 @@ def needs_gradient(inputs: Sequence[Any]) -> bool:
     return torch.is_grad_enabled() and any(isinstance(t, Tensor) and t.requires_grad for t in inputs)
 
 
+def in_saved_types(backward: Callable) -> Callable:
+    """Decorate a node's `backward`: called within autocast too, it computes in the types that were saved."""
+
+    @functools.wraps(backward)
+    def call(ctx: Any, g: Tensor) -> Any:
+        with torch.autocast(g.device.type, enabled=False):
+            return backward(ctx, g)
+
+    return call
+
+
 def wants_graph() -> bool:
     """Whether a backward pass in progress was asked for a graph of its own (`create_graph=True`)."""
     return torch.is_grad_enabled() and not torch.compiler.is_compiling()
@@ -75,6 +95,8 @@ def differentiable_backward(
         A derivative for each input, None for those that need none.
     """
     wanted = [i for i, needed in enumerate(ctx.needs_input_grad) if needed]
+    # One input may be made of another: as views of their own, each has the derivative that reaches it directly.
+    inputs = [t.view_as(t) if needed else t for t, needed in zip(inputs, ctx.needs_input_grad, strict=True)]
     out = definition(*inputs)
     gradients = torch.autograd.grad(out, [inputs[i] for i in wanted], g, create_graph=True, allow_unused=True)
     every = dict(zip(wanted, gradients, strict=True))

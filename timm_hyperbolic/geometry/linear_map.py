@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .fused import differentiable_backward, wants_graph
+from .fused import differentiable_backward, in_saved_types, wants_graph
 from .rows import rapidity, square
 
 __all__ = ['FixedVectors', 'fused_linear_map']
@@ -24,7 +24,7 @@ __all__ = ['FixedVectors', 'fused_linear_map']
 class FixedVectors(NamedTuple):
     """What does not depend on the batch; P parts, F of the vectors `Wp_in`, `p_out`, `b` (which may be missing).
 
-    Args:
+    Attributes:
         columns: `p_in` and `Wᵀv` for the fixed vectors `v`, `[F + 1, P, D]`.
         vectors: The fixed vectors, `[F, P, E/P]`.
         gram: `c` times their inner products, `[F, F, P]`, float64.
@@ -118,6 +118,7 @@ class _LinearMap(torch.autograd.Function):
         return out
 
     @staticmethod
+    @in_saved_types
     def backward(ctx, g):
         x, weight, out, xx, yy, inner, columns, vectors, gram, p_in, c = ctx.saved_tensors
         if wants_graph():

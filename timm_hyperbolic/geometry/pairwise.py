@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .analytic import squared_distance
-from .fused import differentiable_backward, is_fused, wants_graph
+from .fused import differentiable_backward, in_saved_types, is_fused, wants_graph
 
 __all__ = ['pairwise_squared_distance']
 
@@ -62,6 +62,7 @@ class _PairwiseSquaredDistance(torch.autograd.Function):
         return f.square_().mul_(gap2).mul_(4)
 
     @staticmethod
+    @in_saved_types
     def backward(ctx, g):
         inputs = ctx.saved_tensors
         if wants_graph():

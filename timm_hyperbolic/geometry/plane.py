@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .fused import compile_once, differentiable_backward, needs_gradient, wants_graph
+from .fused import compile_once, differentiable_backward, in_saved_types, needs_gradient, wants_graph
 from .gyrovector import Frame, Gyrovector
 from .limits import Limits
 from .rows import Program, computes_rows, square
@@ -164,6 +164,7 @@ class _PlaneExpression(torch.autograd.Function):
         return out
 
     @staticmethod
+    @in_saved_types
     def backward(ctx, g):
         x, y, gram, k, swap, curvature, *numbers = ctx.saved_tensors
         expression, limits = ctx.arguments

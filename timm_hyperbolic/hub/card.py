@@ -149,7 +149,8 @@ def _description(model: str, modules: tuple[str, ...], flat: bool) -> str:
             if model.endswith('_euclid')
             else f"timm's `{model}`."
         )
-    what = '; '.join(_MODULES[name] for name in MODULES if name in modules)
+    *others, last = (_MODULES[name] for name in MODULES if name in modules)
+    what = f'{", ".join(others)}{"," if others[1:] else ""} and {last}' if others else last
     if flat:
         return (
             f'The same modules as in the hyperbolic variant, at curvature zero and not learnt. In the variant, {what}. '
@@ -212,7 +213,7 @@ def _controls(run: Run | None, against: Sequence[Run]) -> list[dict[str, Any]]:
                 'model': f'**{each.model}**' if each is run else each.model,
                 'parameters': each.about['parameters'],
                 'top1': each.result['top1'],
-                'difference': '' if each is run else f'{difference:+.2f}',
+                'difference': '–' if each is run else f'{difference:+.2f}',
                 'speed': each.about['images_per_second'],
                 'epochs': each.about['epochs'],
                 'seed': each.args['seed'],

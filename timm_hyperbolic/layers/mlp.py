@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from timm.layers import Mlp
 from torch import nn
 
@@ -41,7 +43,7 @@ class HyperbolicMlp(Mlp):
         drop: float = 0.0,
         device=None,
         dtype=None,
-        **hyperbolic,
+        **hyperbolic: Any,
     ) -> None:
         dd = {'device': device, 'dtype': dtype}
         super().__init__(in_features, hidden_features, out_features, act_layer, norm_layer, bias, drop, **dd)

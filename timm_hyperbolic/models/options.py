@@ -12,8 +12,8 @@ __all__ = ['MODULES', 'HyperbolicOptions', 'chosen_modules']
 #: Residual connections by their name in `hyperbolic=(...)`.
 RESIDUALS = {'res': CenteredResidual, 'res0': OriginResidual, 'resx': PointResidual}
 
-#: The names that `hyperbolic=(...)` takes.
 MODULES = ('head', 'pos', *RESIDUALS, 'mlp', 'attn')
+"""The names that `hyperbolic=(...)` takes."""
 
 
 def chosen_modules(modules: str | Sequence[str], argument: str = 'hyperbolic') -> tuple[str, ...]:

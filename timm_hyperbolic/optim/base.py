@@ -14,8 +14,8 @@ from .groups import CURVATURE, MANIFOLD, apply_lr_scale, check_curvatures, clamp
 
 __all__ = ['CURVATURE_BOUNDS', 'HyperbolicOptimizer']
 
-#: Default bounds of a learnt curvature. The layers accept more; from below 1e-6 the softplus hardly finds back.
 CURVATURE_BOUNDS = (1e-6, 100.0)
+"""Default bounds of a learnt curvature. The layers accept more; from below 1e-6 the softplus hardly finds back."""
 
 
 class HyperbolicOptimizer(torch.optim.Optimizer):

@@ -17,7 +17,9 @@ from .points import Stack, stacks
 __all__ = ['CLIP_MODES', 'MANIFOLD_NORMS', 'GradientClip', 'GradientNorms', 'gradient_norm', 'riemannian_norm']
 
 CLIP_MODES = ('norm', 'value', 'agc')
+"""How gradients may be clipped, in timm's names."""
 MANIFOLD_NORMS = ('riemannian', 'euclidean')
+"""In which norm gradients of points may be clipped."""
 
 
 class GradientNorms(NamedTuple):

@@ -31,5 +31,5 @@ _OPTIMIZERS = (
 for _info in _OPTIMIZERS:
     default_registry.register(_info)
 
-#: Names of the optimizers that keep points on their manifold.
 RIEMANNIAN = tuple(info.name for info in _OPTIMIZERS)
+"""Names of the optimizers that keep points on their manifold."""

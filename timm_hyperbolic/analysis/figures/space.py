@@ -1,6 +1,7 @@
 """Figures of the space that the features lie in."""
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
@@ -11,7 +12,7 @@ from ..disk import DiskView
 from ..predictions import Labels
 from .style import CLIP, GREY, INK, clean, colors, new_figure
 
-__all__ = ['MOST_COLORS', 'delta_figure', 'disk_figure', 'origin_figure']
+__all__ = ['MOST_COLORS', 'delta_figure', 'disk_axes', 'disk_figure', 'origin_figure']
 
 _POINTS = 2000  # features that are drawn
 #: Classes that get a colour each; of more, superclasses do.
@@ -49,6 +50,23 @@ def _groups(labels: Labels, classes: int) -> tuple[Tensor, list[str]]:
     return torch.full((classes,), -1), []
 
 
+def disk_axes(figure: Figure, margin: float) -> tuple[Axes, list[Line2D]]:
+    """Return the axes of an empty unit disk with its origin and, if it is less than 1, the margin; and their legend."""
+    axes = figure.add_subplot()
+    axes.set_aspect('equal')
+    axes.set_axis_off()
+    axes.set_xlim(-1.03, 1.03)
+    axes.set_ylim(-1.03, 1.03)
+    axes.add_patch(Circle((0, 0), 1, facecolor='#f7f8fa', edgecolor=INK, linewidth=1.2))
+    marks = []
+    if margin < 1:
+        axes.add_patch(Circle((0, 0), margin, fill=False, edgecolor=CLIP, linewidth=1, linestyle='--'))
+        marks.append(Line2D([], [], color=CLIP, linestyle='--', label='margin of the head'))
+    axes.plot(0, 0, '+', color=INK, markersize=9, zorder=4)
+    marks.append(Line2D([], [], linestyle='', marker='+', color=INK, markersize=9, label='origin'))
+    return axes, marks
+
+
 def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
     """Draw features as dots and prototypes as diamonds on the disk, coloured by superclass, else by class.
 
@@ -60,17 +78,7 @@ def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
     group, names = _groups(labels, len(view.prototypes))
     palette = [*colors(len(names)), GREY]  # the last one also for -1
     figure = new_figure(9.4, max(6.6, 0.24 * (len(names) + 5)))
-    axes = figure.add_subplot()
-    axes.set_aspect('equal')
-    axes.set_axis_off()
-    axes.set_xlim(-1.03, 1.03)
-    axes.set_ylim(-1.03, 1.03)
-    axes.add_patch(Circle((0, 0), 1, facecolor='#f7f8fa', edgecolor=INK, linewidth=1.2))
-    marks = []
-    if view.margin < 1:
-        axes.add_patch(Circle((0, 0), view.margin, fill=False, edgecolor=CLIP, linewidth=1, linestyle='--'))
-        marks.append(Line2D([], [], color=CLIP, linestyle='--', label='margin of the head'))
-    axes.plot(0, 0, '+', color=INK, markersize=9, zorder=4)
+    axes, marks = disk_axes(figure, view.margin)
     step = -(-len(view.features) // _POINTS)
     x, y = view.features[::step].T.tolist()
     dots = [palette[i] for i in group[targets[::step]].tolist()]
@@ -78,10 +86,10 @@ def disk_figure(view: DiskView, targets: Tensor, labels: Labels) -> Figure:
     x, y = view.prototypes.T.tolist()
     own = [palette[i] for i in group.tolist()]
     axes.scatter(x, y, c=own, s=46, marker='D', edgecolors=INK, linewidths=0.8, zorder=3)
-    marks += [
+    marks = [
         Line2D([], [], linestyle='', marker='o', markersize=4, color=GREY, label='image'),
         Line2D([], [], linestyle='', marker='D', color=GREY, markeredgecolor=INK, label='prototype'),
-        Line2D([], [], linestyle='', marker='+', color=INK, markersize=9, label='origin'),
+        *marks,
         Line2D([], [], linestyle='', label=' '),
     ]
     marks += [

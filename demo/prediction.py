@@ -1,0 +1,209 @@
+"""What a trained classifier says of one image, and where its head sees it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from PIL import Image, ImageOps
+from timm.data import create_transform, resolve_model_data_config
+from torch import Tensor, nn
+
+import timm_hyperbolic  # noqa: F401  (registers the models)
+from timm_hyperbolic.analysis.disk import head_vectors, main_directions, to_disk
+from timm_hyperbolic.analysis.norms import clip_distance
+from timm_hyperbolic.analysis.predictions import Labels
+from timm_hyperbolic.engine.errors import UserError
+from timm_hyperbolic.geometry import tangent_distance
+from timm_hyperbolic.hub.push import check_repo_id
+from timm_hyperbolic.hub.run import CONFIG, MODEL
+from timm_hyperbolic.layers import HyperbolicHead
+
+__all__ = ['Classifier', 'Disk', 'Guess', 'Prediction', 'open_image']
+
+_MODES = {1: 'L', 3: 'RGB'}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One class of an answer.
+
+    Attributes:
+        label: its number.
+        name: its name, else its number.
+        probability: softmax probability, in [0, 1].
+        distance: of the image to the class's prototype, `>= 0`; None without prototypes.
+    """
+
+    label: int
+    name: str
+    probability: float
+    distance: float | None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The image among the prototypes, on the unit disk.
+
+    Attributes:
+        point: the image, `[2]`.
+        prototypes: `[C, 2]`.
+        margin: norm at which the head clips, in (0, 1]; 1 without a clip.
+    """
+
+    point: Tensor
+    prototypes: Tensor
+    margin: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one image.
+
+    Attributes:
+        guesses: the classes of highest probability, the highest first.
+        norm: distance of the image from the origin before the head's clip; None without a hyperbolic head.
+        clip: the distance at which the head clips; None without a clip.
+        disk: None where the head is not hyperbolic, or flat.
+        seconds: that it took.
+    """
+
+    guesses: list[Guess]
+    norm: float | None
+    clip: float | None
+    disk: Disk | None
+    seconds: float
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Read an image, turned upright.
+
+    Raises:
+        UserError: the file is no image, or a damaged one.
+    """
+    try:
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image)
+    # Each format of PIL has errors of its own, and a damaged file can cause any of them.
+    except Exception as error:
+        raise UserError(
+            f'{Path(path).name} cannot be read as an image: {type(error).__name__}; try PNG or JPEG'
+        ) from error
+
+
+class Classifier:
+    """A trained model of timm with its preparation of images and the names of its classes.
+
+    Args:
+        model: made by timm.
+
+    Raises:
+        UserError: it takes neither grey nor coloured images.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        config = resolve_model_data_config(model)
+        channels = config['input_size'][0]
+        if channels not in _MODES:
+            raise UserError(
+                f'the model takes images of {channels} channels; the demo has grey (1) and coloured (3) ones'
+            )
+        self.mode = _MODES[channels]
+        self.size = tuple(config['input_size'][1:])
+        self.transform = create_transform(**config, is_training=False)
+        self.model = model.eval()
+        self.name = model.pretrained_cfg.get('architecture') or type(model).__name__
+        names = model.pretrained_cfg.get('label_names')
+        self.labels = Labels(names if isinstance(names, (list, tuple)) else None)
+        self.head = next((module for module in model.modules() if isinstance(module, HyperbolicHead)), None)
+
+    @classmethod
+    def load(cls, source: str, argument: str) -> Classifier:
+        """Open a trained model.
+
+        Args:
+            source: the folder that a run leaves, or `hf_hub:OWNER/NAME`.
+            argument: that named it, for the message.
+
+        Raises:
+            UserError: there is no such model, or it is refused.
+        """
+        name = _model_name(source, argument)
+        try:
+            return cls(timm.create_model(name, pretrained=True))
+        # What timm says of a foreign configuration or weights, and huggingface_hub of an address or the network.
+        except (AssertionError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+            said = ' '.join(
+                (str(error) if isinstance(error, (ValueError, RuntimeError, OSError)) else repr(error)).split()
+            )
+            raise UserError(f'{argument} {source}: {said}') from error
+        except UserError as error:
+            raise UserError(f'{argument} {source}: {error}') from error
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether its answers come with a disk: not those of a flat head, or of one dimension."""
+        return self.head is not None and not self.head.curvature.is_flat and self.head.in_features > 1
+
+    @torch.inference_mode()
+    def predict(self, image: Image.Image, most: int = 5) -> Prediction:
+        """Say what an image is.
+
+        Args:
+            image: of any size and mode.
+            most: how many classes to name; fewer where there are fewer.
+
+        Raises:
+            UserError: the model's answer is not finite.
+        """
+        start = time.perf_counter()
+        tokens = self.model.forward_features(self.transform(image.convert(self.mode)).unsqueeze(0))
+        features = self.model.forward_head(tokens, pre_logits=True).flatten(1)
+        probabilities = self.model.forward_head(tokens)[0].float().softmax(0)
+        if not probabilities.isfinite().all():
+            raise UserError(f'{self.name} gives no finite answer: its weights, or this image, are beyond its range')
+        norm, distances, disk = self._see(features)
+        best = probabilities.topk(min(most, len(probabilities)))
+        guesses = [
+            Guess(label, self.labels.name(label), probability, None if distances is None else distances[label].item())
+            for probability, label in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
+        clip = None if self.head is None else clip_distance(self.head)
+        return Prediction(guesses, norm, clip, disk, time.perf_counter() - start)
+
+    def _see(self, features: Tensor) -> tuple[float | None, Tensor | None, Disk | None]:
+        """Distance from the origin, distances to the prototypes, and the disk, of what enters the head, `[1, D]`."""
+        head = self.head
+        if head is None:
+            return None, None, None
+        # All distances from the origin are 2‖v‖, whatever the curvature; see `origin_distances`.
+        norm = 2 * (features.double() * head.feature_scale().double()).square().sum().sqrt().item()
+        v, prototypes = head_vectors(head, features)
+        c = head.curvature().double()
+        distances = tangent_distance(v, prototypes, c)
+        if not self.has_disk:
+            return norm, distances, None
+        # One image has no directions of its own: those in which the prototypes differ stay the same for all images.
+        axes = main_directions(prototypes, torch.arange(len(prototypes)))
+        margin = 1.0 if head.limits.margin is None else head.limits.margin
+        return norm, distances, Disk(to_disk(v, axes, c)[0], to_disk(prototypes, axes, c), margin)
+
+
+def _model_name(source: str, argument: str) -> str:
+    """timm's name of what `source` names."""
+    kind, _, repo_id = source.partition(':')
+    if kind.replace('-', '_') == 'hf_hub':
+        try:
+            check_repo_id(repo_id.partition('@')[0])
+        except ValueError as error:
+            raise UserError(f'{argument} {source}: {error}') from error
+        return source
+    folder = Path(source.removeprefix('local-dir:'))
+    missing = [name for name in (CONFIG, MODEL) if not (folder / name).is_file()]
+    if missing:
+        found = f'the folder has no {" and no ".join(missing)}' if folder.is_dir() else 'there is no such folder'
+        raise UserError(f'{argument} {source}: {found}; give the folder that a run leaves, or hf_hub:OWNER/NAME')
+    return f'local-dir:{folder}'
