@@ -62,10 +62,18 @@ def plane_expression(
     if computes_rows(x, limits):
         rows = x if x.dim() > 1 else x.unsqueeze(0)
         inputs = rows, y, curvature, expression, limits, *numbers
-        return (
-            _PlaneExpression.apply(*inputs) if needs_gradient(inputs) else _PlaneExpression.value(*inputs)[0]
-        ).view_as(x)
+        return (_as_node(*inputs) if needs_gradient(inputs) else _as_rows(*inputs)).view_as(x)
     return _as_gyrovectors(x, y, expression, curvature, limits, scalars, *numbers)
+
+
+@compile_once
+def _as_node(*inputs):
+    return _PlaneExpression.apply(*inputs)
+
+
+@compile_once
+def _as_rows(*inputs):
+    return _PlaneExpression.value(*inputs)[0]
 
 
 @compile_once

@@ -48,10 +48,10 @@ _INSIDE = 1 - 1e-9
 def computes_rows(x: Tensor, limits: Limits) -> bool:
     """Whether rows of plain numbers are used for vectors like `x`.
 
-    They are for eager mode: the compiler makes as few passes of a definition, in float32 where rows are float64.
-    Without a margin they lose their digits, flat controls have a clip of their own, and not every device has float64.
+    Without a margin they lose their digits, flat controls have a clip of their own, not every device has float64, and
+    what is exported is to be the definition.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_exporting():
         return False
     return is_fused() and limits.margin is not None and limits.max_norm is None and x.device.type != 'mps'
 
