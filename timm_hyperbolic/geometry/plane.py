@@ -62,10 +62,18 @@ def plane_expression(
     if computes_rows(x, limits):
         rows = x if x.dim() > 1 else x.unsqueeze(0)
         inputs = rows, y, curvature, expression, limits, *numbers
-        return (
-            _PlaneExpression.apply(*inputs) if needs_gradient(inputs) else _PlaneExpression.value(*inputs)[0]
-        ).view_as(x)
+        return (_as_node(*inputs) if needs_gradient(inputs) else _as_rows(*inputs)).view_as(x)
     return _as_gyrovectors(x, y, expression, curvature, limits, scalars, *numbers)
+
+
+@compile_once
+def _as_node(*inputs):
+    return _PlaneExpression.apply(*inputs)
+
+
+@compile_once
+def _as_rows(*inputs):
+    return _PlaneExpression.value(*inputs)[0]
 
 
 @compile_once
@@ -75,17 +83,25 @@ def _as_gyrovectors(x, y, expression, curvature, limits, scalars, *numbers):
     return h.log0().to_tensor()
 
 
-def _dot(x: Tensor, y: Tensor) -> Tensor:
-    """`⟨x, y⟩` of rows, summed in float32 or better."""
-    at_least = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vecdot(x.to(at_least), y.to(at_least)).to(torch.float64)
+def _scratch(x: Tensor) -> Tensor | None:
+    """Memory for products of vectors like `x`, where their type is good enough for inner products."""
+    return torch.empty_like(x) if x.dtype.itemsize >= 4 else None
 
 
-def _basis(x: Tensor, y: Tensor, k: Tensor, swap: Tensor) -> tuple[Tensor, Tensor]:
-    """`e`, which is `x`, or `y` where swapped, and `w`, the other of the two less `k·e`."""
-    k, swap = k.to(x.dtype).unsqueeze(-1), swap.unsqueeze(-1)
-    of_x, of_y = torch.where(swap, 1, -k), torch.where(swap, -k, 1)
-    return torch.where(swap, y, x), (x * of_x).addcmul_(y, of_y)
+def _dot(x: Tensor, y: Tensor, scratch: Tensor | None) -> Tensor:
+    """`⟨x, y⟩` of rows in float64, summed in float32 or better; the products are left in `scratch`."""
+    if scratch is None:
+        x, y = x.to(torch.float32), y.to(torch.float32)
+    return torch.mul(x, y, out=scratch).sum(-1).to(torch.float64)
+
+
+def _basis(x: Tensor, y: Tensor, k: Tensor, swap: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """`e`, which is `x`, or `y` where `swap` is one, put into `out`; and `w`, the other of the two less `k·e`."""
+    minus_k = -k.to(x.dtype)
+    one = torch.ones_like(minus_k)
+    # A stack of row numbers is what the compiler puts into memory; else each element of a vector computes them anew.
+    of_x, of_y = torch.stack([torch.lerp(minus_k, one, swap), torch.lerp(one, minus_k, swap)]).unsqueeze(-1)
+    return torch.lerp(x, y, swap.unsqueeze(-1), out=out), (x * of_x).addcmul_(y, of_y)
 
 
 class _Plane:
@@ -94,7 +110,7 @@ class _Plane:
     Args:
         gram: `⟨e, e⟩` and `⟨w, w⟩`, `[2, R]`, float64.
         k: `⟨e, other⟩/⟨e, e⟩`, `[R]`.
-        swap: Where `e` is the second vector.
+        swap: One where `e` is the second vector, else zero, `[R]`.
         curvature: `c`, `[1]`.
     """
 
@@ -102,16 +118,18 @@ class _Plane:
         # At c = 0 the rows compute at a curvature whose effect is below rounding. A basis vector of length zero is
         # taken as one too short to matter, so that a coefficient times it is still told from the coefficient.
         self.c = curvature.to(torch.float64).clamp_min(1e-100)
-        self.k, self.swap = k, swap
+        self.k, self.swap = k, swap.to(torch.float64)
         self.lengths = (self.c * gram).sqrt_().clamp_min_(1e-160)
         of_e, of_w = self.lengths.unbind()
-        longer, other = torch.stack([of_e, torch.zeros_like(k)]), torch.stack([k * of_e, of_w])
-        self.v = torch.stack([torch.where(swap, other, longer), torch.where(swap, longer, other)], 1)
+        self.v = self.order(torch.stack([of_e, torch.zeros_like(k)]), torch.stack([k * of_e, of_w]))
+
+    def order(self, longer: Tensor, other: Tensor) -> Tensor:
+        """What belongs to the two vectors, `[n, R]` each, as `[n, 2, R]`: that of the first, that of the second."""
+        return torch.stack([torch.lerp(longer, other, self.swap), torch.lerp(other, longer, self.swap)], 1)
 
     def backward(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """Derivatives by the logarithms of the lengths, `[2, R]`, and by `k`, `[R]`, from that by `v`."""
-        first, second = g.unbind(1)
-        longer, other = torch.where(self.swap, second, first), torch.where(self.swap, first, second)
+        longer, other = self.order(*g.unbind(1)).unbind(1)
         g_k = other[0] * self.lengths[0]
         longer[0].addcmul_(other[0], self.k)
         return torch.stack([longer[0], other[1]]).mul_(self.lengths), g_k
@@ -123,23 +141,27 @@ class _PlaneExpression(torch.autograd.Function):
         """The result, and for the way back `gram`, `k` and `swap` of the plane."""
         xx, yy = square(x), square(y).expand(x.shape[:-1])
         y = y.expand_as(x)
-        xy = _dot(x, y)
+        scratch = _scratch(x)
+        xy = _dot(x, y, scratch)
         # The basis begins with the longer vector, so that k is at most one.
-        swap = yy > xx
+        swap = (yy > xx).to(x.dtype)
         longest = torch.maximum(xx, yy)
         inverse = longest.clamp_min(torch.finfo(torch.float64).tiny).reciprocal_()
         k = (xy * inverse).to(x.dtype)
-        e, w = _basis(x, y, k, swap)
+        e, w = _basis(x, y, k, swap, out=scratch)
         gram = torch.stack([longest, square(w)])
         # Rounded as it is, w is orthogonal to e only up to an ulp of both, which is much where they nearly cancel. What
         # the rows compute with is w - δ·e, orthogonal in float64.
-        delta = _dot(w, e).mul_(inverse)
+        delta = _dot(w, e, scratch).mul_(inverse)
         k = delta + k
         plane = _Plane(gram.flatten(1), k.flatten(), swap.flatten(), curvature)
         log = expression.rows(plane.v, limits.max_rapidity, *(r.to(torch.float64) for r in numbers)).out.squeeze(1)
         a, b = (log / plane.lengths).view_as(gram)
         a = torch.addcmul(a, b, delta, value=-1)
-        out = w.mul_(b.to(x.dtype).unsqueeze(-1)).addcmul_(e, a.to(x.dtype).unsqueeze(-1))
+        # e is gone: its place in memory went to the products
+        of_y = a * swap
+        of_w, of_x, of_y = torch.stack([b, a - of_y, of_y]).to(x.dtype).unsqueeze(-1)
+        out = w.mul_(of_w).addcmul_(x, of_x).addcmul_(y, of_y)
         return out, gram, k, swap
 
     @staticmethod
@@ -162,8 +184,9 @@ class _PlaneExpression(torch.autograd.Function):
         coefficients = program.out.squeeze(1) / plane.lengths
         e, w = _basis(x, y.expand_as(x), k, swap)
         delta = k - k.to(x.dtype)  # what w lacks
-        along_e = _dot(g, e)
-        along = torch.stack([along_e, torch.addcmul(_dot(g, w), delta, along_e, value=-1)]).flatten(1)
+        scratch = _scratch(x)
+        along_e = _dot(g, e, scratch)
+        along = torch.stack([along_e, torch.addcmul(_dot(g, w, scratch), delta, along_e, value=-1)]).flatten(1)
         g_v, g_numbers = program.backward((along / plane.lengths).unsqueeze(1))
         g_log, g_k = plane.backward(g_v)
         g_log.addcmul_(coefficients, along, value=-1)
@@ -171,24 +194,21 @@ class _PlaneExpression(torch.autograd.Function):
 
         # With d‖e‖² = 2⟨e, de⟩, d‖w‖² = 2⟨w, d(other) - k·de⟩ and ‖e‖²·dk = ⟨w - k·e, de⟩ + ⟨e, d(other)⟩. Where w is
         # rounding only, so is the derivative by its length.
-        a, b = coefficients.view_as(gram)
+        a, b = coefficients
         kind = torch.finfo(torch.promote_types(x.dtype, torch.float32))
-        ee, ww = gram
+        ee, ww = gram.flatten(1)
         inverse = torch.stack([ee, torch.maximum(ww, kind.eps**2 * ee)]).clamp_min_(kind.tiny).reciprocal_()
-        of_e, of_w = g_log.view_as(gram) * inverse
-        of_k = (g_k.view_as(k) - b * along[0].view_as(k)) * inverse[0]
+        of_e, of_w = g_log * inverse
+        of_k = (g_k - b * along[0]).mul_(inverse[0])
         # Derivatives by e and by the other vector, in terms of g, e and w + δ·e
-        by_e = a - k * b, of_e - k * of_k, of_k - k * of_w
-        by_other = b, of_k, of_w
-
-        def pick(swapped, straight):
-            of_g, of_e, of_w = (torch.where(swap, *pair) for pair in zip(swapped, straight, strict=True))
-            return (t.to(x.dtype).unsqueeze(-1) for t in (of_g, torch.addcmul(of_e, of_w, delta, value=-1), of_w))
-
-        of_g, of_e, of_w = pick(by_other, by_e)
-        dx = (g * of_g).addcmul_(e, of_e).addcmul_(w, of_w)
-        of_g, of_e, of_w = pick(by_e, by_other)
-        dy = w.mul_(of_w).addcmul_(e, of_e).addcmul_(g, of_g)
+        delta = delta.flatten()
+        by_other = torch.stack([b, torch.addcmul(of_k, delta, of_w, value=-1), of_w])
+        by_e = torch.stack([a, torch.addcmul(of_e, delta, of_k, value=-1), of_k])
+        by_e.addcmul_(plane.k, by_other, value=-1)
+        by = plane.order(by_e, by_other).to(x.dtype).view(3, 2, *k.shape, 1)
+        (x_of_g, y_of_g), (x_of_e, y_of_e), (x_of_w, y_of_w) = by
+        dx = torch.mul(g, x_of_g, out=scratch).addcmul_(e, x_of_e).addcmul_(w, x_of_w)
+        dy = w.mul_(y_of_w).addcmul_(e, y_of_e).addcmul_(g, y_of_g)
         g_numbers = (g.view_as(r).to(r.dtype) for g, r in zip(g_numbers, numbers, strict=True))
         return dx, dy.sum_to_size(y.shape), g_curvature, None, None, *g_numbers
 

@@ -80,7 +80,9 @@ class HyperbolicLinear(HyperbolicModule):
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             # The node is for float32 or better, and computes on a hyperboloid, which flat space has not.
-            if vectors.itemsize >= 4 and not self.curvature.is_flat and computes_rows(x, self.limits):
+            # The compiler cannot trace the node: its backward pass takes derivatives by autograd.
+            traced = torch.compiler.is_compiling()
+            if vectors.itemsize >= 4 and not self.curvature.is_flat and not traced and computes_rows(x, self.limits):
                 return self._fused(x, vectors)
             c = self.curvature().to(scalars)
             out = _definition(x, self.weight, self.bias, self.p_in, self.p_out, c, self.limits, vectors)
