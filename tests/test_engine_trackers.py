@@ -1,6 +1,7 @@
 import csv
 import struct
 import sys
+import time
 
 import pytest
 from train_helpers import run
@@ -60,6 +61,16 @@ def records(path):
             yield record
 
 
+def wait_for_records(path):
+    """The records, once the service of wandb, a process of its own, has written the last one."""
+    end = time.monotonic() + 60
+    while True:
+        found = list(records(path))
+        if any(record.HasField('exit') for record in found) or time.monotonic() > end:
+            return found
+        time.sleep(0.2)
+
+
 def test_wandb_offline_keeps_the_numbers_in_the_folder(tmp_path, monkeypatch):
     pytest.importorskip('wandb')
     for name, value in (('WANDB_MODE', 'offline'), ('WANDB_DATA_DIR', str(tmp_path / 'd'))):
@@ -68,7 +79,7 @@ def test_wandb_offline_keeps_the_numbers_in_the_folder(tmp_path, monkeypatch):
     assert status == 0
     (file,) = folder.glob('wandb/offline-run-*/run-*.wandb')
     assert file.stem == f'run-{(folder / "wandb-id.txt").read_text().strip()}'
-    found = list(records(file))
+    found = wait_for_records(file)
     started = next(record.run for record in found if record.HasField('run'))
     assert (started.project, started.display_name, sorted(started.tags)) == ('p', 'run', ['a', 'b'])
     history = [

@@ -198,7 +198,7 @@ class EpochLoader:
         if self.batches is None:
             for _ in range(start):
                 next(iterator)
-        handler = signal.getsignal(signal.SIGCHLD) if hasattr(signal, 'SIGCHLD') else None
+        handler = _child_handler()
         for batch in iterator:
             if handler is not None:
                 # torch's own handler raises wherever the training happens to be when a worker dies, in the middle of a
@@ -207,6 +207,15 @@ class EpochLoader:
                     signal.signal(signal.SIGCHLD, handler)
                 handler = None
             yield batch
+
+
+def _child_handler() -> Any:
+    """What handles a child's death apart from torch, whose handler stays from the first loader with workers on."""
+    if not hasattr(signal, 'SIGCHLD'):
+        return None
+    handler = signal.getsignal(signal.SIGCHLD)
+    of_torch = getattr(handler, '__module__', None) == 'torch.utils.data._utils.signal_handling'
+    return signal.SIG_DFL if of_torch else handler
 
 
 # A worker's death shows as what the loader says of it, or as a broken connection to the dead process.
