@@ -6,8 +6,10 @@ import pytest
 import torch
 from timm.data import create_loader
 from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data._utils import signal_handling
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from timm_hyperbolic.engine import sampling
 from timm_hyperbolic.engine.errors import DeadWorkers
 from timm_hyperbolic.engine.sampling import EpochBatches, EpochLoader
 
@@ -150,3 +152,14 @@ class Stream(IterableDataset):
 def test_an_iterable_data_set_drops_the_batches_before_the_start():
     whole = epoch_of(loader_of(Stream(), re_prob=0.0, no_aug=True))
     assert same(epoch_of(loader_of(Stream(), re_prob=0.0, no_aug=True), start=2), whole[2:])
+
+
+def test_torchs_handler_of_an_earlier_loader_does_not_reach_into_a_step(monkeypatch):
+    monkeypatch.setattr(signal_handling, '_SIGCHLD_handler_set', False)
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        signal_handling._set_SIGCHLD_handler()  # as any loader with workers does
+        assert signal.getsignal(signal.SIGCHLD) is not before
+        assert sampling._child_handler() == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, before)
