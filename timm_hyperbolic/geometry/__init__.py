@@ -8,7 +8,7 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `limits`: the clip of a layer.
 - `plane`, with `rows`: expressions of two vectors, as gyrovectors or as one fused node.
 - `midpoint`, `pairwise`: what attention and head need from matrix products.
-- `linear_map`: the linear layer as one fused node.
+- `linear_map`, with `linear_rows`: the linear layer, as gyrovectors or as one fused node.
 - `attend`: softmax attention by distance as one fused node.
 - `fused`: the switch between definitions and fused operations.
 - `ball`: the same operations on plain tensors.
@@ -21,11 +21,11 @@ from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mob
 from .fused import compile_once, is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
-from .linear_map import FixedVectors, fused_linear_map
+from .linear_map import linear_map
 from .midpoint import midpoint_log0
 from .pairwise import pairwise_squared_distance
 from .plane import PlaneExpression, plane_expression
-from .rows import CenteredRows, OriginRows, PointRows, SumRows, computes_rows
+from .rows import CenteredRows, OriginRows, PointRows, SumRows
 from .spaces import (
     ball_to_klein,
     ball_to_lorentz,
@@ -40,7 +40,6 @@ from .spaces import (
 
 __all__ = [
     'CenteredRows',
-    'FixedVectors',
     'Frame',
     'Gyrovector',
     'Limits',
@@ -56,16 +55,15 @@ __all__ = [
     'ball_to_klein',
     'ball_to_lorentz',
     'compile_once',
-    'computes_rows',
     'distance',
     'distance_attention',
     'dot',
     'exp0',
-    'fused_linear_map',
     'is_fused',
     'klein_distance',
     'klein_to_ball',
     'klein_to_lorentz',
+    'linear_map',
     'log0',
     'lorentz_distance',
     'lorentz_time',

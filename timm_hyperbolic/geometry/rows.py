@@ -31,18 +31,21 @@ from .fused import is_fused
 from .limits import Limits
 
 __all__ = [
+    'INSIDE',
     'CenteredRows',
     'OriginRows',
     'PointRows',
     'Program',
     'SumRows',
     'computes_rows',
+    'indicator',
     'rapidity',
+    'sinh_cosh',
     'square',
 ]
 
 # A point this near to the margin, relatively, counts as outside, as in `Limits.point`.
-_INSIDE = 1 - 1e-9
+INSIDE = 1 - 1e-9
 
 
 def computes_rows(x: Tensor, limits: Limits) -> bool:
@@ -87,7 +90,7 @@ def _length(h: Tensor) -> Tensor:
     return _dot(h, h).clamp_min_(torch.finfo(h.dtype).tiny).sqrt_()
 
 
-def _sinh_cosh(w: Tensor) -> tuple[Tensor, Tensor]:
+def sinh_cosh(w: Tensor) -> tuple[Tensor, Tensor]:
     """`sinh(w)` and `cosh(w)` by one exponential, several times faster than by themselves, and right at small `w`."""
     m = w.expm1()
     inverse = (m + 1).reciprocal_()
@@ -102,7 +105,7 @@ def rapidity(r: Tensor) -> tuple[Tensor, Tensor]:
     return rr.div_(1 + t).add_(r).log1p_(), t
 
 
-def _indicator(condition: Callable[..., Tensor], a: Tensor, b: Tensor | float) -> Tensor:
+def indicator(condition: Callable[..., Tensor], a: Tensor, b: Tensor | float) -> Tensor:
     """One in float64 where the comparison of `a` and `b` holds, else zero: a factor costs less than `torch.where`."""
     return condition(a, b, out=torch.empty_like(a))
 
@@ -121,7 +124,7 @@ class _Radial:
     def __init__(self, h: Tensor, r: Tensor, w0: Tensor, w_max: float, k: Tensor | None = None) -> None:
         self.h, self.r, self.w0, self.w_max, self.k = h, r, w0, w_max, k
         self.w = w0 if k is None else (k * w0).clamp_(-w_max, w_max)
-        self.sinh, cosh = _sinh_cosh(self.w)
+        self.sinh, cosh = sinh_cosh(self.w)
         self.f = self.sinh / r
         self.out = _Points(self.f * h, cosh)
 
@@ -137,7 +140,7 @@ class _Radial:
             g_w.addcmul_(g.t, self.sinh)
         g_k = None
         if self.k is not None:
-            g_w.mul_(_indicator(torch.lt, self.w.abs(), self.w_max))
+            g_w.mul_(indicator(torch.lt, self.w.abs(), self.w_max))
             g_k = (g_w * self.w0).sum(-1, keepdim=True)
             g_w = self.k * g_w
         over_r = self.by_length(g_w).addcmul_(g_sinh, self.f, value=-1).div_(self.r)
@@ -151,7 +154,7 @@ class _Exp0(_Radial):
         super().__init__(v, r, (2 * r).clamp_max_(w_max), w_max, k)
 
     def by_length(self, g: Tensor) -> Tensor:
-        return _indicator(torch.le, self.r, 0.5 * self.w_max).mul_(2).mul_(g)
+        return indicator(torch.le, self.r, 0.5 * self.w_max).mul_(2).mul_(g)
 
 
 class _Scale(_Radial):
@@ -163,7 +166,7 @@ class _Scale(_Radial):
         super().__init__(p.h, r, self.whole.clamp_max(w_max), w_max, k)
 
     def by_length(self, g: Tensor) -> Tensor:
-        return _indicator(torch.le, self.whole, self.w_max * _INSIDE).mul_(g).div_(self.t)
+        return indicator(torch.le, self.whole, self.w_max * INSIDE).mul_(g).div_(self.t)
 
 
 class _Clip:
@@ -177,7 +180,7 @@ class _Clip:
 
     def backward(self, g: _Points) -> _Points:
         """The derivative by the points."""
-        inside = _indicator(torch.le, self.r, self.r_max * _INSIDE)
+        inside = indicator(torch.le, self.r, self.r_max * INSIDE)
         g_r = (self.f / self.r.square()).mul_(inside - 1).mul_(_dot(g.h, self.p.h))
         return _Points(torch.addcmul(self.f * g.h, g_r, self.p.h), inside.mul_(g.t))
 
@@ -222,7 +225,7 @@ class _Log0:
     def backward(self, g: Tensor) -> _Points:
         """The derivative by the points."""
         g_f = _dot(g, self.p.h) / self.r
-        g_r = _indicator(torch.le, self.whole, self.w_max * _INSIDE).mul_(0.5).div_(self.t).sub_(self.f)
+        g_r = indicator(torch.le, self.whole, self.w_max * INSIDE).mul_(0.5).div_(self.t).sub_(self.f)
         g_r.mul_(g_f).div_(self.r)
         return _Points(torch.addcmul(self.f * g, g_r, self.p.h), None)
 
