@@ -273,7 +273,7 @@ def test_first_and_second_derivatives_also_where_the_plane_degenerates(kind: str
     f = expression(limits, closed=limits is not None)
     assert torch.autograd.gradcheck(f, inputs)
     # One-sided in c at zero: a negative curvature is another space, but everything is analytic across it.
-    assert torch.autograd.gradgradcheck(f, inputs)
+    assert torch.autograd.gradgradcheck(f, inputs, fast_mode=True)
 
 
 @pytest.mark.parametrize('kind', ['random', 'x zero', 'y zero', 'both zero', 'equal', 'negative', 'parallel'])
