@@ -5,7 +5,9 @@ import shutil
 import pytest
 import torch
 import torch._inductor.config
+from layer_cases import CASES
 from torch import nn
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from timm_hyperbolic.geometry import distance_attention
 from timm_hyperbolic.layers import OriginResidual
@@ -43,6 +45,20 @@ def test_gradients_compiled_by_inductor_are_those_of_eager_mode(reuse):
         )
     for name, a, b in zip(names, eager, compiled, strict=True):
         assert torch.linalg.vector_norm(a - b) < 1e-4 * torch.linalg.vector_norm(a) + 1e-6, name
+    torch.compiler.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['pos', 'linear-nobias'])
+def test_the_second_graph_is_for_every_batch_in_training_too(name):
+    torch.compiler.reset()
+    (case,) = (case for case in CASES if case.name == name)
+    x, *others = (t.detach() for t in case.inputs(torch.Generator().manual_seed(0), dtype=torch.float32))
+    graphs = CompileCounterWithBackend('aot_eager')
+    layer = torch.compile(case.build(torch.float32), fullgraph=True, backend=graphs)
+    for batch in (4, 6, 3, 5):
+        layer(x[:1].repeat(batch, 1, 1).requires_grad_(), *others).sum().backward()
+    assert graphs.frame_count == 2
     torch.compiler.reset()
 
 

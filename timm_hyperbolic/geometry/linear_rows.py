@@ -145,7 +145,7 @@ class LinearRows:
         g_zz = self.log.backward((g * self.factors).sum(0))
         g_u, g_v, g_mo, *g_fb = g * self.log.f
         g_zo = 2 * g_zz * self.mo
-        g_mo.addcmul_(g_zz, self.with_o, value=2)
+        g_mo = torch.addcmul(g_mo, g_zz, self.with_o, value=2)  # not in place, as in `plane`
         g_gram[1, 1] = _total(g_zz * self.mo.square() + 0.5 * self.ko.square() * g_mo * self.sum)
         g_t = self.ko * g_mo
         g_zo += g_t
@@ -167,7 +167,7 @@ class LinearRows:
             g_gram[0, 2] = -_total(g_i * self.v)
             g_yb = [g_i * self.u]
         # z = exp0(a·y - b·q)
-        g_u.addcmul_(g_zo, yo)
+        g_u = torch.addcmul(g_u, g_zo, yo)
         g_v.addcmul_(g_zo, gram[0, 1], value=-1)
         g_gram[0, 1] = -_total(g_zo * self.v)
         f = self.exp_z.f

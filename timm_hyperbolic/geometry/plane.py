@@ -131,8 +131,8 @@ class _Plane:
         """Derivatives by the logarithms of the lengths, `[2, R]`, and by `k`, `[R]`, from that by `v`."""
         longer, other = self.order(*g.unbind(1)).unbind(1)
         g_k = other[0] * self.lengths[0]
-        longer[0].addcmul_(other[0], self.k)
-        return torch.stack([longer[0], other[1]]).mul_(self.lengths), g_k
+        # Not in place: in a slice the compiler would take the number of rows for a constant.
+        return torch.stack([torch.addcmul(longer[0], other[0], self.k), other[1]]).mul_(self.lengths), g_k
 
 
 class _PlaneExpression(torch.autograd.Function):
