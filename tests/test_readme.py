@@ -6,6 +6,7 @@ Every fenced block is accounted for: a Python block is executed as it stands, a 
 
 import ast
 import dataclasses
+import functools
 import os
 import re
 from pathlib import Path
@@ -125,6 +126,7 @@ def count(text: str) -> int:
     return int(text.replace(',', ''))
 
 
+@functools.cache
 def parameters_of(name: str) -> int:
     return sum(p.numel() for p in timm.create_model(name, device='meta').parameters())
 
