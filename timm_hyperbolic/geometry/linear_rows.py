@@ -31,13 +31,15 @@ def _total(x: Tensor) -> Tensor:
     return x.sum(-1, keepdim=True)
 
 
-def _near_zero(s: Tensor, direct: Tensor, *series: float) -> Tensor:
-    """`direct`, or where `s` is so small that its terms cancel, the polynomial in `s`; both to 1e-12."""
+def _over_2s(difference: Tensor, s: Tensor, w_max: float, *series: float) -> Tensor:
+    """`difference/2s`, or the polynomial where `s` is so small that the terms of `difference` cancel; both to 1e-12."""
+    small = min(_SMALL, (0.5 * w_max) ** 2)  # the series is that of points within the margin
     *rest, last = series
     near = torch.mul(s, last)
     for coefficient in reversed(rest[1:]):
         near.add_(coefficient).mul_(s)
-    return torch.lerp(direct, near.add_(rest[0]), indicator(torch.lt, s, _SMALL))
+    direct = difference.div_(s.clamp_min(small).mul_(2))
+    return torch.lerp(direct, near.add_(rest[0]), indicator(torch.lt, s, small))
 
 
 class _Exp0:
@@ -52,8 +54,7 @@ class _Exp0:
     def backward(self, g_f: Tensor, g_t: Tensor) -> Tensor:
         """The derivative by `s`."""
         inside = indicator(torch.le, self.s, (0.5 * self.w_max) ** 2)
-        slope = (2 * inside).mul_(self.t).sub_(self.f).div_(self.s.clamp_min(_SMALL).mul_(2))
-        slope = _near_zero(self.s, slope, 4 / 3, 8 / 15, 8 / 105)
+        slope = _over_2s((2 * inside).mul_(self.t).sub_(self.f), self.s, self.w_max, 4 / 3, 8 / 15, 8 / 105)
         return slope.mul_(g_f).addcmul_(inside.mul_(self.f), g_t)
 
 
@@ -69,8 +70,8 @@ class _Log0:
     def backward(self, g: Tensor) -> Tensor:
         """The derivative by `s`."""
         inside = indicator(torch.le, self.w, self.w_max * INSIDE)
-        slope = inside.div_(self.t).mul_(0.5).sub_(self.f).div_(self.s.clamp_min(_SMALL).mul_(2))
-        return _near_zero(self.s, slope, -1 / 12, 3 / 40, -15 / 224).mul_(g)
+        slope = _over_2s(inside.div_(self.t).mul_(0.5).sub_(self.f), self.s, self.w_max, -1 / 12, 3 / 40, -15 / 224)
+        return slope.mul_(g)
 
 
 class LinearRows:
