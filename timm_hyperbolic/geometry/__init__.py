@@ -21,7 +21,7 @@ from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mob
 from .fused import compile_once, is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
-from .linear_map import linear_map
+from .linear_map import mobius_linear
 from .midpoint import midpoint_log0
 from .pairwise import pairwise_squared_distance
 from .plane import PlaneExpression, plane_expression
@@ -63,7 +63,6 @@ __all__ = [
     'klein_distance',
     'klein_to_ball',
     'klein_to_lorentz',
-    'linear_map',
     'log0',
     'lorentz_distance',
     'lorentz_time',
@@ -72,6 +71,7 @@ __all__ = [
     'midpoint',
     'midpoint_log0',
     'mobius_add',
+    'mobius_linear',
     'mobius_matvec',
     'mobius_scale',
     'pairwise_squared_distance',

@@ -51,6 +51,7 @@ def compile_once(f: Callable) -> Callable:
     """
     region = torch.compiler.nested_compile_region(lambda *args: f(*args))
 
+    @functools.wraps(f)
     def call(*args: Any) -> Any:
         if torch.compiler.is_compiling() and not torch.compiler.is_exporting() and _regions_are_safe():
             return region(*args)

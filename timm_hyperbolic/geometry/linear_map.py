@@ -4,8 +4,8 @@
 `b`. What it takes of `x` are a few inner products: the squares of `x` and `Wx`, and one skinny matrix product. The rest
 is arithmetic on a few numbers a row.
 
-`linear_map` is the one place that chooses how it is computed: by gyrovectors, which define it, or by one autograd node,
-which keeps `x`, its output and the inner products.
+`mobius_linear` is the one place that chooses how it is computed: by gyrovectors, which define it, or by one autograd
+node, which keeps `x`, its output and the inner products.
 
 Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), section 3.2.
 """
@@ -23,11 +23,11 @@ from .limits import Limits
 from .linear_rows import LinearRows
 from .rows import computes_rows, square
 
-__all__ = ['linear_map']
+__all__ = ['mobius_linear']
 
 
 @compile_once
-def linear_map(
+def mobius_linear(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
