@@ -252,6 +252,20 @@ def test_half_precision_layer_is_finite_and_keeps_its_type(case: Case, dtype: to
         assert gradient.isfinite().all(), name
 
 
+@pytest.mark.parametrize('name', ['res', 'res0', 'resx'])
+def test_nothing_comes_back_through_a_closed_gate(name: str) -> None:
+    # Not even rounding, which the next closed gate squares: what is below float32's normal numbers is slow.
+    (case,) = (case for case in CASES if case.name == name)
+    layer = case.build(torch.float32)
+    x, y = hard_inputs(case, torch.float32)
+    out = layer(x, y)
+    weight = torch.randn(out.shape, generator=seeded(11))
+    by_x, by_y, by_gate = torch.autograd.grad(out, (x, y, layer.gamma_raw), weight)
+    assert by_x.count_nonzero() > 0.6 * by_x.numel()
+    assert by_y.count_nonzero() == 0
+    assert by_gate.abs() > 1e-3
+
+
 # --- number types -----------------------------------------------------------------------------------------------------
 
 
