@@ -34,8 +34,9 @@ def check(what: str, name: str) -> Found:
 
 
 @pytest.mark.slow
-def test_compiler_makes_no_graph_after_the_first_dynamic_one() -> None:
-    assert check('compile eval', f'{VIT}_attn').graphs == (1, 2, 2, 2, 2)
+@pytest.mark.parametrize('name', [f'{VIT}_pos', f'{VIT}_attn'])
+def test_compiler_makes_no_graph_after_the_first_dynamic_one(name: str) -> None:
+    assert check('compile eval', name).graphs == (1, 2, 2, 2, 2)
 
 
 @pytest.mark.slow
