@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'safe_sqrt', 'sech2', 'shrink', 'squared_distance', 'tanhc']
+__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'shrink', 'squared_distance', 'tanhc']
 
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
@@ -61,7 +61,8 @@ def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
     raise TypeError(f'squared arguments must be float32 or float64, got {dtype}: cast them with .float()')
 
 
-def _horner(q: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+def horner(q: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+    """The polynomial with two coefficients or more, the constant first."""
     value = q * coefficients[-1] + coefficients[-2]
     for a in reversed(coefficients[:-2]):
         value = value * q + a
@@ -73,7 +74,7 @@ def _series(q: Tensor, table: _Table) -> Tensor:
 
     There its powers may overflow, and although `torch.where` drops the value, the gradient would be `0·inf`.
     """
-    return _horner(torch.where(q < _SERIES_BELOW, q, 0), _coefficients(table, q.dtype))
+    return horner(torch.where(q < _SERIES_BELOW, q, 0), _coefficients(table, q.dtype))
 
 
 def _root(q: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from .analytic import horner
 from .rows import INSIDE, indicator, rapidity, sinh_cosh
 
 __all__ = ['LinearRows']
@@ -34,12 +35,8 @@ def _total(x: Tensor) -> Tensor:
 def _over_2s(difference: Tensor, s: Tensor, w_max: float, *series: float) -> Tensor:
     """`difference/2s`, or the polynomial where `s` is so small that the terms of `difference` cancel; both to 1e-12."""
     small = min(_SMALL, (0.5 * w_max) ** 2)  # the series is that of points within the margin
-    *rest, last = series
-    near = torch.mul(s, last)
-    for coefficient in reversed(rest[1:]):
-        near.add_(coefficient).mul_(s)
     direct = difference.div_(s.clamp_min(small).mul_(2))
-    return torch.lerp(direct, near.add_(rest[0]), indicator(torch.lt, s, small))
+    return torch.lerp(direct, horner(s, series), indicator(torch.lt, s, small))
 
 
 class _Exp0:
