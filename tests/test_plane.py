@@ -4,8 +4,10 @@ import operator
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from timm_hyperbolic.geometry import Limits, PlaneExpression, SumRows, plane_expression, set_fused
+from timm_hyperbolic.geometry.basis import APART, Implicit
 from timm_hyperbolic.layers import CenteredResidual, OriginResidual, PointResidual
 
 SUM = PlaneExpression(operator.add, SumRows)
@@ -85,6 +87,69 @@ def test_fused_equals_gyrovectors_at_every_curvature(name: str, curvature: float
         # the derivative by a small curvature is a difference divided by it
         rtol = 1e-9 if i != 2 else max(1e-9, 1e-15 / curvature)
         torch.testing.assert_close(g, e, rtol=rtol, atol=1e-11)
+
+
+def at_angle(squared_sine: float, length: float, sign: float, rows: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pairs of that angle, or its supplement, in float32."""
+    generator = torch.Generator().manual_seed(3)
+    e, w = (torch.randn(rows, 192, generator=generator, dtype=torch.float64) for _ in range(2))
+    e = torch.nn.functional.normalize(e, dim=-1)
+    w = torch.nn.functional.normalize(w - (w * e).sum(-1, keepdim=True) * e, dim=-1)
+    y = sign * (1 - squared_sine) ** 0.5 * e + squared_sine**0.5 * w
+    return (length * e).float(), (0.9 * length * y).float()
+
+
+def worst_error(name: str, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+    """Of values and of gradients by `x` and `y`, in float32, row by row."""
+    ours, exact = (evaluate(name, t, u, 1.0, fused=True) for t, u in ((x, y), (x.double(), y.double())))
+    pairs = [(ours[0], exact[0]), *zip(ours[1][:2], exact[1][:2], strict=True)]
+    value, *gradients = (((a - b).norm(dim=-1) / b.norm(dim=-1)).max().item() for a, b in pairs)
+    return value, max(gradients)
+
+
+@pytest.mark.parametrize('sign', [1.0, -1.0])
+@pytest.mark.parametrize('length', [0.3, 2.44, 8.0])
+@pytest.mark.parametrize('name', EXPRESSIONS)
+def test_inner_products_say_all_from_the_angle_on_that_they_are_used_for(name, length, sign, monkeypatch):
+    for implicit, squared_sine in ((True, 1.01 * APART), (False, 0.99 * APART)):
+        x, y = at_angle(squared_sine, length, sign)
+        used = []
+        monkeypatch.setattr(Implicit, 'combine', record(Implicit.combine, used))
+        value, gradient = worst_error(name, x, y)
+        monkeypatch.undo()
+        assert bool(used) == implicit
+        assert value < 5e-6
+        assert gradient < 5e-5
+
+
+def record(method, calls: list):
+    """The method, which notes its calls."""
+
+    def call(self, *args):
+        calls.append(args)
+        return method(self, *args)
+
+    return call
+
+
+@pytest.mark.parametrize('name', EXPRESSIONS)
+def test_one_nearly_parallel_pair_is_told_apart_among_others(name: str) -> None:
+    x, y = at_angle(1.0, 2.44, 1.0)
+    difference = torch.randn(192, generator=torch.Generator().manual_seed(4))
+    y[17] = x[17] + 1e-3 * 2.44 * difference / difference.norm()
+    value, gradient = worst_error(name, x, y)
+    assert value < 5e-6
+    assert gradient < 5e-5
+
+
+@pytest.mark.parametrize('name', EXPRESSIONS)
+def test_no_answer_is_asked_of_tensors_without_data(name: str) -> None:
+    with FakeTensorMode():
+        x, y = (torch.randn(4, 8, requires_grad=True) for _ in range(2))
+        numbers = tuple(torch.ones(1) for _ in EXPRESSIONS[name][1])
+        out = plane_expression(x, y, EXPRESSIONS[name][0], numbers, torch.ones(1), Limits(0.985), torch.float64)
+        out.sum().backward()
+    assert x.grad.shape == y.grad.shape == out.shape
 
 
 @pytest.mark.parametrize('name', EXPRESSIONS)

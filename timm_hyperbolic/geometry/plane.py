@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .basis import Explicit, Implicit, are_apart, inner, scratch_like
 from .fused import compile_once, differentiable_backward, in_saved_types, needs_gradient, wants_graph
 from .gyrovector import Frame, Gyrovector
 from .limits import Limits
@@ -86,34 +87,13 @@ def _as_gyrovectors(x, y, expression, curvature, limits, scalars, *numbers):
     return h.log0().to_tensor()
 
 
-def _scratch(x: Tensor) -> Tensor | None:
-    """Memory for products of vectors like `x`, where their type is good enough for inner products."""
-    return torch.empty_like(x) if x.dtype.itemsize >= 4 else None
-
-
-def _dot(x: Tensor, y: Tensor, scratch: Tensor | None) -> Tensor:
-    """`⟨x, y⟩` of rows in float64, summed in float32 or better; the products are left in `scratch`."""
-    if scratch is None:
-        x, y = x.to(torch.float32), y.to(torch.float32)
-    return torch.mul(x, y, out=scratch).sum(-1).to(torch.float64)
-
-
-def _basis(x: Tensor, y: Tensor, k: Tensor, swap: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """`e`, which is `x`, or `y` where `swap` is one, put into `out`; and `w`, the other of the two less `k·e`."""
-    minus_k = -k.to(x.dtype)
-    one = torch.ones_like(minus_k)
-    # A stack of row numbers is what the compiler puts into memory; else each element of a vector computes them anew.
-    of_x, of_y = torch.stack([torch.lerp(minus_k, one, swap), torch.lerp(one, minus_k, swap)]).unsqueeze(-1)
-    return torch.lerp(x, y, swap.unsqueeze(-1), out=out), (x * of_x).addcmul_(y, of_y)
-
-
 class _Plane:
     """The plane of two vectors in each of R rows, on the basis of the longer one, `e`, and `w = other - k·e`.
 
     Args:
         gram: `⟨e, e⟩` and `⟨w, w⟩`, `[2, R]`, float64.
         k: `⟨e, other⟩/⟨e, e⟩`, `[R]`.
-        swap: One where `e` is the second vector, else zero, `[R]`.
+        swap: One where `e` is the second vector, else zero, `[R]`, float64.
         curvature: `c`, `[1]`.
     """
 
@@ -121,7 +101,7 @@ class _Plane:
         # At c = 0 the rows compute at a curvature whose effect is below rounding. A basis vector of length zero is
         # taken as one too short to matter, so that a coefficient times it is still told from the coefficient.
         self.c = curvature.to(torch.float64).clamp_min(1e-100)
-        self.k, self.swap = k, swap.to(torch.float64)
+        self.k, self.swap = k, swap
         self.lengths = (self.c * gram).sqrt_().clamp_min_(1e-160)
         of_e, of_w = self.lengths.unbind()
         self.v = self.order(torch.stack([of_e, torch.zeros_like(k)]), torch.stack([k * of_e, of_w]))
@@ -153,55 +133,47 @@ def _without_noise(by: Tensor, along: Tensor, inverse: Tensor) -> Tensor:
 class _PlaneExpression(torch.autograd.Function):
     @staticmethod
     def value(x, y, curvature, expression, limits, *numbers):
-        """The result, and for the way back `gram`, `k` and `swap` of the plane."""
-        xx, yy = square(x), square(y).expand(x.shape[:-1])
+        """The result; `gram`, `k` and `swap` of the plane, for the way back; and whether the vectors are apart."""
+        xx, yy = square(x).flatten(), square(y).expand(x.shape[:-1]).flatten()
         y = y.expand_as(x)
-        scratch = _scratch(x)
-        xy = _dot(x, y, scratch)
+        scratch = scratch_like(x)
+        xy = inner(x, y, scratch)
         # The basis begins with the longer vector, so that k is at most one.
-        swap = (yy > xx).to(x.dtype)
-        longest = torch.maximum(xx, yy)
-        inverse = longest.clamp_min(torch.finfo(torch.float64).tiny).reciprocal_()
-        k = (xy * inverse).to(x.dtype)
-        e, w = _basis(x, y, k, swap, out=scratch)
-        gram = torch.stack([longest, square(w)])
-        # Rounded as it is, w is orthogonal to e only up to an ulp of both, which is much where they nearly cancel. What
-        # the rows compute with is w - δ·e, orthogonal in float64.
-        delta = _dot(w, e, scratch).mul_(inverse)
-        k = delta + k
-        plane = _Plane(gram.flatten(1), k.flatten(), swap.flatten(), curvature)
+        swap = indicator(torch.gt, yy, xx)
+        ee, other = torch.maximum(xx, yy).clamp_min_(torch.finfo(torch.float64).tiny), torch.minimum(xx, yy)
+        k = xy / ee
+        ww = torch.addcmul(other, k, xy, value=-1)
+        apart = are_apart(x, ww, other)
+        if apart:
+            vectors = Implicit(x, y, k, swap, scratch)
+        else:
+            vectors = Explicit(x, y, k, swap, scratch)
+            ww, k = vectors.measure(ee)
+        gram = torch.stack([ee, ww])
+        plane = _Plane(gram, k, swap, curvature)
         log = expression.rows(plane.v, limits.max_rapidity, *(r.to(torch.float64) for r in numbers)).out.squeeze(1)
-        a, b = (log / plane.lengths).view_as(gram)
-        a = torch.addcmul(a, b, delta, value=-1)
-        # e is gone: its place in memory went to the products
-        of_y = a * swap
-        of_w, of_x, of_y = torch.stack([b, a - of_y, of_y]).to(x.dtype).unsqueeze(-1)
-        out = w.mul_(of_w).addcmul_(x, of_x).addcmul_(y, of_y)
-        return out, gram, k, swap
+        return vectors.combine(*(log / plane.lengths)), (gram, k, swap), apart
 
     @staticmethod
     def forward(ctx, x, y, curvature, expression, limits, *numbers):
-        out, gram, k, swap = _PlaneExpression.value(x, y, curvature, expression, limits, *numbers)
-        ctx.save_for_backward(x, y, gram, k, swap, curvature, *numbers)
-        ctx.arguments = expression, limits
+        out, plane, apart = _PlaneExpression.value(x, y, curvature, expression, limits, *numbers)
+        ctx.save_for_backward(x, y, *plane, curvature, *numbers)
+        ctx.arguments = expression, limits, apart
         return out
 
     @staticmethod
     @in_saved_types
     def backward(ctx, g):
         x, y, gram, k, swap, curvature, *numbers = ctx.saved_tensors
-        expression, limits = ctx.arguments
+        expression, limits, apart = ctx.arguments
         if wants_graph():
             inputs = (x, y, curvature, expression, limits, *numbers)
             return differentiable_backward(ctx, _PlaneExpression._definition, inputs, g)
-        plane = _Plane(gram.flatten(1), k.flatten(), swap.flatten(), curvature)
+        plane = _Plane(gram, k, swap, curvature)
         program = expression.rows(plane.v, limits.max_rapidity, *(r.to(torch.float64) for r in numbers))
         coefficients = program.out.squeeze(1) / plane.lengths
-        e, w = _basis(x, y.expand_as(x), k, swap)
-        delta = k - k.to(x.dtype)  # what w lacks
-        scratch = _scratch(x)
-        along_e = _dot(g, e, scratch)
-        along = torch.stack([along_e, torch.addcmul(_dot(g, w, scratch), delta, along_e, value=-1)]).flatten(1)
+        vectors = (Implicit if apart else Explicit)(x, y.expand_as(x), k, swap, scratch_like(x))
+        along = vectors.along(g)
         g_v, g_numbers = program.backward((along / plane.lengths).unsqueeze(1))
         g_log, g_k = plane.backward(g_v)
         g_log.addcmul_(coefficients, along, value=-1)
@@ -211,19 +183,14 @@ class _PlaneExpression(torch.autograd.Function):
         # rounding only, so is the derivative by its length.
         a, b = coefficients
         kind = torch.finfo(torch.promote_types(x.dtype, torch.float32))
-        ee, ww = gram.flatten(1)
+        ee, ww = gram
         inverse = torch.stack([ee, torch.maximum(ww, kind.eps**2 * ee)]).clamp_min_(kind.tiny).reciprocal_()
         of_e, of_w = g_log * inverse
         of_k = (g_k - b * along[0]).mul_(inverse[0])
-        # Derivatives by e and by the other vector, in terms of g, e and w + δ·e
-        delta = delta.flatten()
-        by_other = torch.stack([b, torch.addcmul(of_k, delta, of_w, value=-1), of_w])
-        by_e = torch.stack([a, torch.addcmul(of_e, delta, of_k, value=-1), of_k])
-        by_e.addcmul_(plane.k, by_other, value=-1)
-        by = _without_noise(plane.order(by_e, by_other), along, inverse).to(x.dtype).view(3, 2, *k.shape, 1)
-        (x_of_g, y_of_g), (x_of_e, y_of_e), (x_of_w, y_of_w) = by
-        dx = torch.mul(g, x_of_g, out=scratch).addcmul_(e, x_of_e).addcmul_(w, x_of_w)
-        dy = w.mul_(y_of_w).addcmul_(e, y_of_e).addcmul_(g, y_of_g)
+        by_other = torch.stack([b, of_k, of_w])
+        by_e = torch.stack([a, of_e, of_k]).addcmul_(k, by_other, value=-1)
+        by = _without_noise(plane.order(by_e, by_other), along, inverse)
+        dx, dy = vectors.derivatives(g, *by)
         g_numbers = (g.view_as(r).to(r.dtype) for g, r in zip(g_numbers, numbers, strict=True))
         return dx, dy.sum_to_size(y.shape), g_curvature, None, None, *g_numbers
 

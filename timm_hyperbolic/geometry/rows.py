@@ -311,13 +311,13 @@ class CenteredRows(Program):
     """
 
     def __init__(self, v: Tensor, w_max: float, gamma: Tensor, s: Tensor) -> None:
-        r = _length(v)
-        self.exp = _Exp0(v, r, w_max)
-        self.parts = _Exp0(v, r, w_max, torch.stack([s, 1 - s]))
-        self.center = _Sum(self.parts.out[:1], self.parts.out[1:])
+        one = torch.ones_like(gamma)
+        v = torch.cat([v, v], 1)
+        self.exp = _Exp0(v, _length(v), w_max, torch.stack([one, one, s, 1 - s]))
+        self.center = _Sum(self.exp.out[2:3], self.exp.out[3:])
         p = self.center.out
-        self.seen = _Sum(-p, self.exp.out)
-        self.step = _Scale(self.seen.out, torch.stack([torch.ones_like(gamma), gamma]), w_max, closed=True)
+        self.seen = _Sum(-p, self.exp.out[:2])
+        self.step = _Scale(self.seen.out, torch.stack([one, gamma]), w_max, closed=True)
         self.inner = _Sum(self.step.out[:1], self.step.out[1:])
         self.clip = _Clip(self.inner.out, w_max)
         self.sum = _Sum(p, self.clip.out)
@@ -331,6 +331,5 @@ class CenteredRows(Program):
         g_seen, g_k = self.step.backward(g_step)
         g_minus_p, g_points = self.seen.backward(_Points(g_seen, None))
         g_p = _Points(g_p.h - g_minus_p.h, g_p.t + g_minus_p.t)
-        g_v, _ = self.exp.backward(g_points)
-        g_parts, g_s = self.parts.backward(_join(*self.center.backward(g_p)))
-        return g_v + g_parts, (g_k[1], g_s[0] - g_s[1])
+        g_v, g_s = self.exp.backward(_join(g_points, _join(*self.center.backward(g_p))))
+        return g_v[:, :2] + g_v[:, 2:], (g_k[1], g_s[2] - g_s[3])
