@@ -142,6 +142,18 @@ def test_one_nearly_parallel_pair_is_told_apart_among_others(name: str) -> None:
     assert gradient < 5e-5
 
 
+@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::torch.jit.TracerWarning')
+@torch.no_grad()
+def test_what_is_traced_far_from_parallel_holds_nearly_parallel_too() -> None:
+    layer = CenteredResidual()
+    layer.set_gate(0.4)
+    x, y = at_angle(1.0, 2.44, 1.0)
+    traced = torch.jit.trace(layer, (x, y), check_trace=False)
+    x, y = at_angle(1e-6, 2.44, -1.0)
+    exact = layer.double()(x.double(), y.double())
+    assert (traced(x, y) - exact).norm(dim=-1).div(exact.norm(dim=-1)).max() < 5e-6
+
+
 @pytest.mark.parametrize('name', EXPRESSIONS)
 def test_no_answer_is_asked_of_tensors_without_data(name: str) -> None:
     with FakeTensorMode():

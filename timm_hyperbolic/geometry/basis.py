@@ -133,6 +133,7 @@ def are_apart(x: Tensor, ww: Tensor, other: Tensor) -> bool:
         ww: `‖w‖²`, `[R]`.
         other: The smaller of `‖x‖²` and `‖y‖²`, `[R]`.
     """
-    if torch.compiler.is_compiling() or x.device.type != 'cpu' or type(x) not in (Tensor, torch.nn.Parameter):
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing() or type(x) not in (Tensor, torch.nn.Parameter)
+    if traced or x.device.type != 'cpu':
         return False
     return bool((ww >= APART * other).all())
