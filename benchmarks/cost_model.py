@@ -167,7 +167,7 @@ def addition(rows: int, dim: int) -> Passes:
 
 
 def hyperbolic_residual(rows: int, dim: int) -> Passes:
-    """A residual: five inner products and one combination forward, two of each backward.
+    """A residual: three inner products and one combination forward, two of each backward.
 
     One pass forward, which reads `x, y` and writes the result, `3RD`; one backward, which reads `x, y, g` and writes
     `dx, dy`, `5RD`. The inner products are `O(RD)` additions in those passes and no matrix product. About ten numbers a

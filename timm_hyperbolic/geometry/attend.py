@@ -84,7 +84,7 @@ def distance_attention(
     """
     # d²/(2σ²) = L²/(2cσ²) with L = 2·arsinh
     slope = (-0.5 / (_positive(c) * temperature.to(c.dtype) ** 2)).to(rows.dtype).view(-1, 1, 1)
-    inputs = (*rows.unbind(), *shared.unbind(), slope, keep, keep_probability)
+    inputs = (rows, *shared.unbind(), slope, keep, keep_probability)
     if needs_gradient(inputs):
         return _DistanceAttention.apply(*inputs)
     return _DistanceAttention.value(*inputs)
@@ -101,7 +101,8 @@ def _scores(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     return q.add_(r).mul_(2).log1p_(), r
 
 
-def _definition(query, key, value, shared_key, shared_value, slope, keep, keep_probability):
+def _definition(rows, shared_key, shared_value, slope, keep, keep_probability):
+    query, key, value = rows.unbind()
     q = query @ _joined(shared_key, key).mT
     q = q + (torch.finfo(q.dtype).eps ** 4 - q.detach()).clamp_min(0)
     weights = ((2 * (q + (q + q**2).sqrt())).log1p() ** 2 * slope).softmax(-1)
@@ -128,36 +129,39 @@ class _DistanceAttention(torch.autograd.Function):
         return zip(*((None,) * count if t is None else t.split(size) for t in tensors), strict=True)
 
     @staticmethod
-    def value(query, key, value, shared_key, shared_value, slope, keep, keep_probability):
+    def value(rows, shared_key, shared_value, slope, keep, keep_probability):
         """The sums."""
-        out = []
+        query, key, value = rows.unbind()
         size = _DistanceAttention.size(query, shared_key)
-        for q, k, v, kept in _DistanceAttention.parts((query, key, value, keep), size):
+        out = None if size is None else torch.empty_like(value)
+        for q, k, v, kept, place in _DistanceAttention.parts((query, key, value, keep, out), size):
             length, _ = _scores(q, _joined(shared_key, k))
             weights = length.square_().mul_(slope).softmax(-1)
             if kept is not None:
                 weights = weights.mul_(kept).div_(keep_probability)
-            out.append(weights @ _joined(shared_value, v))
-        return torch.cat(out) if len(out) > 1 else out[0]
+            sums = torch.matmul(weights, _joined(shared_value, v), out=place)
+        return sums if out is None else out
 
     @staticmethod
-    def forward(ctx, query, key, value, shared_key, shared_value, slope, keep, keep_probability):
-        ctx.save_for_backward(query, key, value, shared_key, shared_value, slope, keep)
+    def forward(ctx, rows, shared_key, shared_value, slope, keep, keep_probability):
+        ctx.save_for_backward(rows, shared_key, shared_value, slope, keep)
         ctx.keep_probability = keep_probability
-        return _DistanceAttention.value(query, key, value, shared_key, shared_value, slope, keep, keep_probability)
+        return _DistanceAttention.value(rows, shared_key, shared_value, slope, keep, keep_probability)
 
     @staticmethod
     @in_saved_types
     def backward(ctx, g):
-        query, key, value, shared_key, shared_value, slope, keep = saved = ctx.saved_tensors
+        rows, shared_key, shared_value, slope, keep = saved = ctx.saved_tensors
         if wants_graph():
             return differentiable_backward(ctx, _definition, (*saved, ctx.keep_probability), g)
         M = shared_key.shape[-2]
-        g_query, g_key, g_value = [], [], []
+        query, key, value = rows.unbind()
+        size = _DistanceAttention.size(query, shared_key)
+        g_rows = None if size is None else torch.empty_like(rows)
+        places = (None,) * 3 if g_rows is None else g_rows.unbind()
         g_shared_key, g_shared_value = torch.zeros_like(shared_key), torch.zeros_like(shared_value)
         g_slope = torch.zeros_like(slope)
-        size = _DistanceAttention.size(query, shared_key)
-        for q, k, v, kept, gs in _DistanceAttention.parts((query, key, value, keep, g), size):
+        for q, k, v, kept, gs, *place in _DistanceAttention.parts((query, key, value, keep, g, *places), size):
             keys = _joined(shared_key, k)
             length, r = _scores(q, keys)
             square = length.square()
@@ -172,10 +176,13 @@ class _DistanceAttention(torch.autograd.Function):
             g_slope += (square.mul_(g_scores)).sum((0, -2, -1)).view_as(slope)
             g_q = length.mul_(g_scores).div_(r).mul_(2 * slope)
             g_keys = g_q.mT @ q
-            g_query.append(g_q @ keys)
-            g_key.append(g_keys[..., M:, :])
-            g_value.append(g_values[..., M:, :])
+            g_query = torch.matmul(g_q, keys, out=place[0])
             g_shared_key += g_keys[..., :M, :].sum(0)
             g_shared_value += g_values[..., :M, :].sum(0)
-        g_query, g_key, g_value = (torch.cat(t) for t in (g_query, g_key, g_value))
-        return g_query, g_key, g_value, g_shared_key, g_shared_value, g_slope, None, None
+            g_own = g_keys[..., M:, :], g_values[..., M:, :]
+            if g_rows is not None:
+                for into, t in zip(place[1:], g_own, strict=True):
+                    into.copy_(t)
+        if g_rows is None:
+            g_rows = torch.stack([g_query, *g_own])
+        return g_rows, g_shared_key, g_shared_value, g_slope, None, None
