@@ -58,7 +58,43 @@ def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
     }
     factor = torch.cat([factors[role] for role in roles]).view(-1, *(1,) * (v.dim() - 1))
     last = [torch.cat(columns[role](inverse[i], square[i]), -1) for i, role in enumerate(roles)]
-    return torch.cat([(factor * scale * inverse).to(v.dtype) * v, torch.stack(last).to(v.dtype)], -1)
+    return _beside((factor * scale * inverse).to(v.dtype), v, torch.stack(last).to(v.dtype))
+
+
+def _beside(factor: Tensor, v: Tensor, last: Tensor) -> Tensor:
+    """`[factor·v, last]`: `[..., 1]`, `[..., D]`, `[..., E]` to `[..., D + E]`."""
+    inputs = factor, v, last
+    if torch.compiler.is_compiling():
+        return torch.cat([factor * v, last], -1)
+    return _Beside.apply(*inputs) if needs_gradient(inputs) else _Beside.value(*inputs)
+
+
+class _Beside(torch.autograd.Function):
+    """`_beside` without a tensor of products, forward and backward."""
+
+    @staticmethod
+    def value(factor, v, last):
+        out = v.new_empty(*v.shape[:-1], v.shape[-1] + last.shape[-1])
+        of_v, rest = out.tensor_split([v.shape[-1]], -1)
+        torch.mul(factor, v, out=of_v)
+        rest.copy_(last)
+        return out
+
+    @staticmethod
+    def forward(ctx, factor, v, last):
+        ctx.save_for_backward(factor, v)
+        return _Beside.value(factor, v, last)
+
+    @staticmethod
+    @in_saved_types
+    def backward(ctx, g):
+        factor, v = ctx.saved_tensors
+        g_v, g_last = g.tensor_split([v.shape[-1]], -1)
+        if wants_graph():
+            return (g_v * v).sum(-1, keepdim=True), factor * g_v, g_last
+        products = torch.empty_like(v)
+        g_factor = torch.mul(g_v, v, out=products).sum(-1, keepdim=True)
+        return g_factor, torch.mul(factor, g_v, out=products), g_last
 
 
 def distance_attention(
