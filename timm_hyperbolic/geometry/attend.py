@@ -44,7 +44,7 @@ def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
     Returns:
         `[R, ..., D + 2]`, in the type of `v`; a value has a zero at its end.
     """
-    vv = dot(v, v, c.dtype)
+    vv = dot(v, v, c.dtype) if torch.compiler.is_compiling() else _Square.apply(v, c.dtype)
     shorten = limits.tangent(vv, c)
     z2 = c * vv * shorten**2
     scale, inverse = tanhc(z2) * shorten, 1 / sech2(z2)
@@ -59,6 +59,21 @@ def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
     factor = torch.cat([factors[role] for role in roles]).view(-1, *(1,) * (v.dim() - 1))
     last = [torch.cat(columns[role](inverse[i], square[i]), -1) for i, role in enumerate(roles)]
     return _beside((factor * scale * inverse).to(v.dtype), v, torch.stack(last).to(v.dtype))
+
+
+class _Square(torch.autograd.Function):
+    """`⟨v, v⟩`, `[..., 1]`, of the type `scalars`, without a tensor of products."""
+
+    @staticmethod
+    def forward(ctx, v, scalars):
+        ctx.save_for_backward(v)
+        return torch.linalg.vector_norm(v, dim=-1, keepdim=True).to(scalars).square_()
+
+    @staticmethod
+    @in_saved_types
+    def backward(ctx, g):
+        (v,) = ctx.saved_tensors
+        return (2 * g).to(v.dtype) * v, None
 
 
 def _beside(factor: Tensor, v: Tensor, last: Tensor) -> Tensor:
