@@ -20,6 +20,7 @@ from .analytic import sech2, tanhc
 from .fused import differentiable_backward, in_saved_types, needs_gradient, wants_graph
 from .gyrovector import dot
 from .limits import Limits
+from .rows import square
 
 __all__ = ['attention_rows', 'distance_attention']
 
@@ -48,7 +49,7 @@ def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
     shorten = limits.tangent(vv, c)
     z2 = c * vv * shorten**2
     scale, inverse = tanhc(z2) * shorten, 1 / sech2(z2)
-    square = vv * scale**2 * inverse
+    stretched = vv * scale**2 * inverse
     c = _positive(c)
     factors = {'q': -2 * c, 'k': torch.ones_like(c), 'v': torch.full_like(c, 2)}
     columns = {
@@ -57,7 +58,7 @@ def attention_rows(v: Tensor, roles: str, c: Tensor, limits: Limits) -> Tensor:
         'v': lambda one, square: (2 * one - 1, torch.zeros_like(one)),
     }
     factor = torch.cat([factors[role] for role in roles]).view(-1, *(1,) * (v.dim() - 1))
-    last = [torch.cat(columns[role](inverse[i], square[i]), -1) for i, role in enumerate(roles)]
+    last = [torch.cat(columns[role](inverse[i], stretched[i]), -1) for i, role in enumerate(roles)]
     return _beside((factor * scale * inverse).to(v.dtype), v, torch.stack(last).to(v.dtype))
 
 
@@ -67,7 +68,7 @@ class _Square(torch.autograd.Function):
     @staticmethod
     def forward(ctx, v, scalars):
         ctx.save_for_backward(v)
-        return torch.linalg.vector_norm(v, dim=-1, keepdim=True).to(scalars).square_()
+        return square(v, scalars).unsqueeze(-1)
 
     @staticmethod
     @in_saved_types
@@ -215,8 +216,8 @@ class _DistanceAttention(torch.autograd.Function):
         for q, k, v, kept, gs, *place in _DistanceAttention.parts((query, key, value, keep, g, *places), size):
             keys = _joined(shared_key, k)
             length, r = _scores(q, keys)
-            square = length.square()
-            weights = (square * slope).softmax(-1)
+            squares = length.square()
+            weights = (squares * slope).softmax(-1)
             g_weights = gs @ _joined(shared_value, v).mT
             dropped = weights
             if kept is not None:
@@ -224,7 +225,7 @@ class _DistanceAttention(torch.autograd.Function):
                 g_weights = g_weights.mul_(kept).div_(ctx.keep_probability)
             g_values = dropped.mT @ gs
             g_scores = torch._softmax_backward_data(g_weights, weights, -1, weights.dtype)
-            g_slope += (square.mul_(g_scores)).sum((0, -2, -1)).view_as(slope)
+            g_slope += (squares.mul_(g_scores)).sum((0, -2, -1)).view_as(slope)
             g_q = length.mul_(g_scores).div_(r).mul_(2 * slope)
             g_keys = g_q.mT @ q
             g_query = torch.matmul(g_q, keys, out=place[0])

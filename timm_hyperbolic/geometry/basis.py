@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .rows import square
 
-__all__ = ['Explicit', 'Implicit', 'are_apart', 'inner', 'scratch_like']
+__all__ = ['Explicit', 'Implicit', 'are_apart', 'inner', 'scratch_like', 'swapped']
 
 # The least squared sine of an angle at which inner products in float32 still tell all: errors are 1e-6 there, of
 # gradients 1e-5, for points on the default margin, and grow as its inverse square.
@@ -31,12 +31,17 @@ def inner(x: Tensor, y: Tensor, scratch: Tensor | None) -> Tensor:
     return torch.mul(x, y, out=scratch).sum(-1).to(torch.float64).flatten()
 
 
+def swapped(a: Tensor, b: Tensor, swap: Tensor) -> tuple[Tensor, Tensor]:
+    """`a` and `b`, changed over where `swap` is one: from longer and other to `x` and `y`, and back."""
+    return torch.lerp(a, b, swap), torch.lerp(b, a, swap)
+
+
 def _factors(rows: Tensor, x: Tensor) -> Tensor:
     """Numbers of the rows, `[n, R]`, as factors of vectors like `x`: `[n, ..., 1]`."""
     return rows.to(x.dtype).view(len(rows), *x.shape[:-1], 1)
 
 
-def _combine(g, first, second, of_g, of_first, of_second, scratch=None, out=None) -> tuple[Tensor, Tensor]:
+def _combine(g, first, second, of_g, of_first, of_second, scratch, out=None) -> tuple[Tensor, Tensor]:
     """Two linear combinations of three vectors, by `[2, R]` coefficients of each; the results may take their places."""
     by = _factors(torch.cat([of_g, of_first, of_second]), g).view(3, 2, *g.shape[:-1], 1)
     (x_of_g, y_of_g), (x_of_first, y_of_first), (x_of_second, y_of_second) = by
@@ -61,14 +66,14 @@ class Implicit:
 
     def along(self, g: Tensor) -> Tensor:
         """Inner products of `g` with `e` and `w`, `[2, R]`."""
-        along = torch.stack([inner(g, self.x, self.scratch), inner(g, self.y, self.scratch)])
-        longer, other = torch.lerp(along, along.flip(0), self.swap).unbind()
+        along = inner(g, self.x, self.scratch), inner(g, self.y, self.scratch)
+        longer, other = swapped(*along, self.swap)
         return torch.stack([longer, torch.addcmul(other, self.k, longer, value=-1)])
 
     def on_vectors(self, of_e: Tensor, of_w: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients of `e` and `w` as those of `x` and `y`."""
         of_e = torch.addcmul(of_e, self.k, of_w, value=-1)
-        return torch.lerp(of_e, of_w, self.swap), torch.lerp(of_w, of_e, self.swap)
+        return swapped(of_e, of_w, self.swap)
 
     def combine(self, of_e: Tensor, of_w: Tensor) -> Tensor:
         """`of_e·e + of_w·w`, by `[R]` coefficients."""
@@ -95,9 +100,7 @@ class Explicit:
         self.delta = k - self.rounded
         one = torch.ones_like(k)
         # A stack of row numbers is what the compiler puts into memory: else each element of a vector makes them anew.
-        minus_k = -self.rounded
-        of = torch.stack([torch.lerp(minus_k, one, swap), torch.lerp(one, minus_k, swap), swap])
-        of_x, of_y, is_y = _factors(of, x)
+        of_x, of_y, is_y = _factors(torch.stack([*swapped(-self.rounded, one, swap), swap]), x)
         self.e, self.w = torch.lerp(x, y, is_y), (x * of_x).addcmul_(y, of_y)
 
     def measure(self, ee: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .basis import Explicit, Implicit, are_apart, inner, scratch_like
+from .basis import Explicit, Implicit, are_apart, inner, scratch_like, swapped
 from .fused import compile_once, differentiable_backward, in_saved_types, needs_gradient, wants_graph
 from .gyrovector import Frame, Gyrovector
 from .limits import Limits
@@ -108,7 +108,7 @@ class _Plane:
 
     def order(self, longer: Tensor, other: Tensor) -> Tensor:
         """What belongs to the two vectors, `[n, R]` each, as `[n, 2, R]`: that of the first, that of the second."""
-        return torch.stack([torch.lerp(longer, other, self.swap), torch.lerp(other, longer, self.swap)], 1)
+        return torch.stack(swapped(longer, other, self.swap), 1)
 
     def backward(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """Derivatives by the logarithms of the lengths, `[2, R]`, and by `k`, `[R]`, from that by `v`."""

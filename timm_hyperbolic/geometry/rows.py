@@ -59,10 +59,10 @@ def computes_rows(x: Tensor, limits: Limits) -> bool:
     return is_fused() and limits.margin is not None and limits.max_norm is None and x.device.type != 'mps'
 
 
-def square(x: Tensor) -> Tensor:
-    """`⟨x, x⟩` in float64, `[..., D]` to `[...]`, summed in float32 or better, without a tensor of products."""
+def square(x: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+    """`⟨x, x⟩` in `dtype`, `[..., D]` to `[...]`, summed in float32 or better, without a tensor of products."""
     at_least = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vector_norm(x, dim=-1, dtype=at_least).to(torch.float64).square_()
+    return torch.linalg.vector_norm(x, dim=-1, dtype=at_least).to(dtype).square_()
 
 
 class _Points(NamedTuple):
