@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from .analytic import artanhc, safe_sqrt, sech2, squared_distance, tanhc
-from .limits import Limits
+from .limits import Bounds, Limits
 
 __all__ = ['Frame', 'Gyrovector', 'Tangent', 'dot', 'widen']
 
@@ -98,14 +98,14 @@ class Frame:
         vectors: Sequence[Tensor],
         gram: Sequence[Sequence[Tensor]],
         curvature: Tensor,
-        limits: Limits | None = None,
+        limits: Limits | Bounds | None = None,
         closed: bool = False,
     ) -> None:
         self.vectors = tuple(vectors)
         self.gram = tuple(tuple(row) for row in gram)
         self.dtype = self.gram[0][0].dtype
         self.c = curvature.to(self.dtype)
-        self.limits = limits or Limits()
+        self.bounds = limits if isinstance(limits, Bounds) else (limits or Limits()).bounds(self.dtype)
         self.closed = closed
 
     @classmethod
@@ -114,7 +114,7 @@ class Frame:
         vectors: Sequence[Tensor],
         curvature: Tensor,
         dtype: torch.dtype = torch.float64,
-        limits: Limits | None = None,
+        limits: Limits | Bounds | None = None,
         closed: bool = False,
     ) -> Frame:
         """The frame of the vectors themselves, inner products computed here."""
@@ -128,7 +128,7 @@ class Frame:
         y: Tensor,
         curvature: Tensor,
         dtype: torch.dtype = torch.float64,
-        limits: Limits | None = None,
+        limits: Limits | Bounds | None = None,
         closed: bool = False,
     ) -> tuple[Frame, Tangent, Tangent]:
         """The frame of two vectors on an orthogonal basis, and the two as tangent vectors in it.
@@ -201,7 +201,7 @@ class Frame:
     def point(self, *coefficients: Tensor | None) -> Gyrovector:
         """The point of the ball with these coefficients, kept inside the ball (see `Limits.given`)."""
         r2 = self.square(coefficients)
-        scale, u = self.limits.given(r2, self.c)
+        scale, u = Limits.given(r2, self.c)
         return Gyrovector(self, _times(coefficients, scale), r2 * scale**2, u)
 
 
@@ -235,9 +235,9 @@ class Tangent(_Scalable):
 
     __rmul__ = __mul__
 
-    def exp0(self, limits: Limits | None = None) -> Gyrovector:
-        """The exponential map at the origin, `tanh(√c‖v‖)·v/(√c‖v‖)`, clipped by the frame's limits or those given."""
-        v = self * (limits or self.frame.limits).tangent(self.r2, self.frame.c)
+    def exp0(self, bounds: Bounds | None = None) -> Gyrovector:
+        """The exponential map at the origin, `tanh(√c‖v‖)·v/(√c‖v‖)`, clipped by the frame's bounds or those given."""
+        v = self * (bounds or self.frame.bounds).tangent(self.r2, self.frame.c)
         q = self.frame.c * v.r2
         t = tanhc(q)
         return Gyrovector(self.frame, _times(v.coefficients, t), v.r2 * t**2, sech2(q), log=v)
@@ -296,13 +296,13 @@ class Gyrovector(_Scalable):
 
     def __mul__(self, r: Tensor | float) -> Gyrovector:
         """Möbius scaling `exp0(r·log0(p))`, clipped in a closed frame."""
-        return (self.log0() * r).exp0(None if self.frame.closed else Limits())
+        return (self.log0() * r).exp0(None if self.frame.closed else Limits().bounds(self.frame.dtype))
 
     __rmul__ = __mul__
 
     def clip(self) -> Gyrovector:
         """The point brought inside the frame's limits."""
-        scale, u = self.frame.limits.point(self.r2, self.u, self.frame.c)
+        scale, u = self.frame.bounds.point(self.r2, self.u, self.frame.c)
         return Gyrovector(self.frame, _times(self.coefficients, scale), self.r2 * scale**2, u)
 
     def log0(self) -> Tangent:

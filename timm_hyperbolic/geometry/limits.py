@@ -1,21 +1,78 @@
-"""Where a vector or a point is clipped: by the margin, by flat controls' `max_norm`, by what a number type can hold."""
+"""The clip of a layer: by the margin, by the `max_norm` of flat controls, and by what a number type can hold.
+
+A vector or a point counts as clipped where it lies on the limit up to rounding, or beyond it. A stream that one layer
+has clipped lies on the limit of the next layer, so without this slack rounding would decide, row by row, whether the
+next layer's derivative is that of the clipped or of the free vector.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .analytic import shrink
 
-__all__ = ['Limits']
+__all__ = ['Bounds', 'Limits']
 
 
-def _to_limit(q: Tensor, q_max: float, outside: Tensor) -> Tensor:
-    """The factor that brings squared lengths `q` to `q_max` where they are outside; 1 elsewhere."""
-    return torch.where(outside, q_max / torch.where(outside, q, 1), 1).sqrt()
+def _to_limit(q: Tensor, q_max: Tensor | float, outside: Tensor) -> Tensor:
+    """The factor that brings vectors of squared length `q` to `q_max` where they are outside; 1 elsewhere."""
+    # Multiplied by a tensor and not divided: torch divides a number by a tensor as number times reciprocal, which need
+    # not give one where the two are equal.
+    return torch.where(outside, (q_max / torch.where(outside, q, q_max)).sqrt(), 1)
+
+
+class Bounds(NamedTuple):
+    """The numbers of a clip, and the two functions that apply them.
+
+    Layers have floats here. While a kernel is made from a formula they are tensors, so that one kernel serves every
+    margin.
+
+    Args:
+        z2_max: Largest `c‖v‖²` of a tangent vector at the origin.
+        z2_edge: `c‖v‖²` from which on a tangent vector counts as clipped.
+        n_max: Squared norm `c‖p‖²` that clipped points get.
+        n_edge: Squared norm above which a point counts as clipped.
+        u_max: Complement `1 - n_max` that clipped points get.
+        u_edge: Complement below which a point counts as clipped.
+        u_min: Smallest complement of any point.
+        r2_max: Largest squared Euclidean norm of vectors and points; None for no such limit.
+        r2_edge: Squared Euclidean norm from which on a vector or point counts as clipped.
+    """
+
+    z2_max: float
+    z2_edge: float
+    n_max: float
+    n_edge: float
+    u_max: float
+    u_edge: float
+    u_min: float
+    r2_max: float | None = None
+    r2_edge: float | None = None
+
+    def reaches(self, r2: Tensor, c: Tensor) -> Tensor:
+        """Whether tangent vectors at the origin count as clipped; see `Limits.reaches`."""
+        long = c * r2 >= self.z2_edge
+        return long if self.r2_max is None else long | (r2 >= self.r2_edge)
+
+    def tangent(self, r2: Tensor, c: Tensor) -> Tensor:
+        """The factor that brings tangent vectors at the origin inside; see `Limits.tangent`."""
+        q = c * r2
+        scale = _to_limit(q, self.z2_max, q >= self.z2_edge)
+        return scale if self.r2_max is None else scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
+
+    def point(self, r2: Tensor, u: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The factor that brings points inside, and their complement there; see `Limits.point`."""
+        n = c * r2
+        outside = (n > self.n_edge) | (u < self.u_edge)
+        scale = _to_limit(n, self.n_max, outside)
+        if self.r2_max is not None:
+            scale = scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
+        return scale, torch.where(outside, self.u_max, torch.where(u > self.u_min, u, self.u_min))
 
 
 @dataclass(frozen=True)
@@ -27,8 +84,10 @@ class Limits:
             `artanh(t)`, both divided by `√c`. `None` leaves only the limit of the number type.
         max_norm: Largest Euclidean norm of every vector, `> 0`, for flat controls (curvature 0), which have no margin:
             with `artanh(t)` it clips and gates exactly where the curved layer does. `None` leaves vectors alone.
-        dtype: Where there is no margin, the type of the vectors: coefficients grow like `1/u`, and have to fit it. None
-            where vectors have the type of the scalars.
+        dtype: The type of the vectors, whose range limits coefficients, which grow like `1/u`, where there is no
+            margin. None where vectors have the type of the scalars.
+        rounding: The type that the vectors were last rounded to, on which it depends what counts as lying on the limit.
+            None where that is `dtype`.
 
     Raises:
         ValueError: a value is outside its range.
@@ -37,6 +96,7 @@ class Limits:
     margin: float | None = None
     max_norm: float | None = None
     dtype: torch.dtype | None = None
+    rounding: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         if self.margin is not None and not 0 < self.margin < 1:
@@ -52,28 +112,33 @@ class Limits:
         """Largest rapidity `2√c‖v‖` of a tangent vector at the origin within the margin."""
         return 2 * math.atanh(self.margin)
 
-    def _z2_max(self, dtype: torch.dtype) -> float:
-        """Largest `c‖v‖²`: that of the margin, or of complements whose products are normal numbers of the type."""
-        if self.margin is not None:
-            return math.atanh(self.margin) ** 2
-        return math.acosh(self._u_min(dtype) ** -0.5) ** 2
-
     def _u_min(self, dtype: torch.dtype) -> float:
         u_min = 4 * torch.finfo(dtype).tiny ** 0.5
-        return u_min if self.dtype is None else max(u_min, torch.finfo(self.dtype).tiny / torch.finfo(self.dtype).eps)
+        if self.dtype is None:
+            return u_min
+        return max(u_min, torch.finfo(self.dtype).tiny / torch.finfo(self.dtype).eps)
 
-    def tangent(self, r2: Tensor, c: Tensor) -> Tensor:
-        """The factor that brings a tangent vector at the origin inside: `pre` of the study.
+    def bounds(self, dtype: torch.dtype) -> Bounds:
+        """The numbers of the clip for scalars of a type, float32 or float64.
 
-        Args:
-            r2: Squared Euclidean lengths.
-            c: Curvature, broadcastable to `r2`.
-
-        Returns:
-            A factor in `(0, 1]`, shape of `r2`.
+        The slack of a limit is what rounding does to a squared length: of the vector's type in one step, and of the
+        scalars' type in a formula.
         """
-        scale = shrink(c * r2, self._z2_max(r2.dtype))
-        return scale if self.max_norm is None else scale * shrink(r2, self.max_norm**2)
+        rounding = 64 * torch.finfo(dtype).eps
+        slack = rounding + 4 * torch.finfo(self.rounding or self.dtype or dtype).eps
+        u_min, never = self._u_min(dtype), torch.finfo(dtype).max
+        if self.margin is None:
+            # Complements are such that products of two are normal numbers of the type.
+            z2_max = math.acosh(u_min**-0.5) ** 2
+            bounds = Bounds(z2_max, z2_max * (1 - slack), 1.0, never, u_min, 0.0, u_min)
+        else:
+            n_max, z2_max = self.margin**2, math.atanh(self.margin) ** 2
+            # Whichever of norm and complement is smaller has the digits that tell a point from the limit.
+            n_edge, u_edge = (n_max * (1 - rounding), 0.0) if n_max < 0.5 else (never, (1 - n_max) * (1 + rounding))
+            bounds = Bounds(z2_max, z2_max * (1 - slack), n_max, n_edge, 1 - n_max, u_edge, u_min)
+        if self.max_norm is None:
+            return bounds
+        return bounds._replace(r2_max=self.max_norm**2, r2_edge=self.max_norm**2 * (1 - slack))
 
     def reaches(self, r2: Tensor, c: Tensor) -> Tensor:
         """Whether a tangent vector at the origin is as long as `tangent` leaves it, up to rounding, or longer.
@@ -85,9 +150,19 @@ class Limits:
         Returns:
             Booleans, shape of `r2`.
         """
-        slack = 1 - 32 * torch.finfo(r2.dtype).eps
-        long = c * r2 >= slack * self._z2_max(r2.dtype)
-        return long if self.max_norm is None else long | (r2 >= slack * self.max_norm**2)
+        return self.bounds(r2.dtype).reaches(r2, c)
+
+    def tangent(self, r2: Tensor, c: Tensor) -> Tensor:
+        """The factor that brings a tangent vector at the origin inside: `pre` of the study.
+
+        Args:
+            r2: Squared Euclidean lengths.
+            c: Curvature, broadcastable to `r2`.
+
+        Returns:
+            A factor, at most 1 up to rounding, shape of `r2`.
+        """
+        return self.bounds(r2.dtype).tangent(r2, c)
 
     def point(self, r2: Tensor, u: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that brings a point of the ball inside, and its complement there: `clip` of the study.
@@ -98,22 +173,12 @@ class Limits:
             c: Curvature, broadcastable to `r2`.
 
         Returns:
-            A factor in `(0, 1]` and the complement after it, shape of `r2`.
+            A factor, at most 1 up to rounding, and the complement after it, shape of `r2`.
         """
-        # A stream that was clipped before lies at the limit, up to rounding, and stays there while the gate is closed.
-        # So norm and complement follow one decision, and a point at the limit counts as outside: else its derivative
-        # would be a mixture of both branches, by chance of rounding.
-        slack = 32 * torch.finfo(r2.dtype).eps
-        scale = torch.ones_like(r2)
-        if self.max_norm is not None:
-            scale = _to_limit(r2, self.max_norm**2, r2 > self.max_norm**2 * (1 - slack))
-        if self.margin is None:
-            return scale, u.clamp_min(self._u_min(u.dtype))
-        n, n_max = c * r2, self.margin**2
-        outside = n > n_max * (1 - slack) if n_max < 0.5 else u < (1 - n_max) * (1 + slack)
-        return scale * _to_limit(n, n_max, outside), torch.where(outside, 1 - n_max, u)
+        return self.bounds(r2.dtype).point(r2, u, c)
 
-    def given(self, r2: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    @staticmethod
+    def given(r2: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that keeps a stored point inside the ball, whatever the curvature has become since.
 
         A learnt curvature may leave a parameter outside the ball that it was drawn from. It is brought back to where

@@ -1,0 +1,100 @@
+"""The formula of every layer, once, on gyrovectors.
+
+A layer is computed from its formula alone: by a kernel that is made from it where the device has kernels, elsewhere by
+running it as it stands (see `ops`). Whoever writes a formula, here or in code of their own, gets its kernel and the
+kernel of its gradients without writing either.
+
+`x`, `y`, `p`, ... are `Gyrovector`s of one `Frame`. Their `+` is Möbius addition, which is neither commutative nor
+associative, and `r * p` is Möbius scaling. The clip of the layer acts inside of these operations: see `Frame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .gyrovector import Gyrovector
+
+__all__ = [
+    'TwoVectorFormula',
+    'centered_residual',
+    'origin_residual',
+    'point_residual',
+    'positional_sum',
+    'two_vectors',
+]
+
+
+@dataclass(frozen=True)
+class TwoVectorFormula:
+    """A formula of two points and further numbers; made by `two_vectors`.
+
+    Args:
+        name: The name by which kernels know it.
+        definition: Takes two gyrovectors `x`, `y` of one frame and then the numbers; returns a gyrovector.
+        numbers: The names of the numbers.
+        closed: Sums and multiples are clipped too, so that no step of the formula leaves the margin.
+    """
+
+    name: str
+    definition: Callable[..., Gyrovector]
+    numbers: tuple[str, ...] = ()
+    closed: bool = True
+
+    def __call__(self, x: Gyrovector, y: Gyrovector, *numbers: Tensor) -> Gyrovector:
+        """The formula of two points and its numbers."""
+        return self.definition(x, y, *numbers)
+
+
+_two_vectors: dict[str, TwoVectorFormula] = {}
+
+
+def two_vectors(*numbers: str, closed: bool = True) -> Callable[[Callable[..., Gyrovector]], TwoVectorFormula]:
+    """Decorate a function of two gyrovectors, which makes it a formula that layers compute.
+
+    Args:
+        numbers: The names of what the function takes besides the two points.
+        closed: Sums and multiples are clipped too, so that no step of the formula leaves the margin.
+
+    Returns:
+        A decorator. A later formula of the same name takes the place of an earlier one.
+    """
+
+    def decorate(definition: Callable[..., Gyrovector]) -> TwoVectorFormula:
+        formula = TwoVectorFormula(definition.__name__, definition, numbers, closed)
+        _two_vectors[formula.name] = formula
+        return formula
+
+    return decorate
+
+
+def two_vector_formula(name: str) -> TwoVectorFormula:
+    """The formula of that name."""
+    return _two_vectors[name]
+
+
+@two_vectors('gamma', 's')
+def centered_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
+    """The residual about a centre `p` between the two points; it is `x` at `gamma = 0`."""
+    p = s * x + (1 - s) * y
+    return p + ((-p + x) + gamma * (-p + y))
+
+
+@two_vectors('gamma')
+def origin_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+    """The residual at the origin."""
+    return x + gamma * y
+
+
+@two_vectors('gamma', closed=False)
+def point_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+    """The residual at `x`: the point at the part `gamma` of the way from `x` to `y`, `exp_x(gamma·log_x(y))`."""
+    return x + gamma * (-x + y)
+
+
+@two_vectors()
+def positional_sum(x: Gyrovector, y: Gyrovector) -> Gyrovector:
+    """A token and its positional embedding."""
+    return x + y

@@ -1,0 +1,132 @@
+"""Where kernels are loaded from, and how they are launched on a CPU."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from .row_program import RowProgram
+
+__all__ = ['PRINTED', 'has_numba', 'launch', 'load']
+
+#: The folder of the kernels that the package ships.
+PRINTED = Path(__file__).parent / 'printed'
+
+_loading = threading.RLock()
+_launching = threading.Lock()
+_numba: bool | None = None
+_started_threads = False
+_must_run_serially = False
+
+
+def _after_fork() -> None:
+    # A child process has none of the threads of OpenMP that its parent had, and must not ask for them.
+    global _must_run_serially
+    _must_run_serially = _must_run_serially or _started_threads
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def has_numba() -> bool:
+    """Whether Numba can be imported. You are warned once if it cannot."""
+    global _numba
+    if _numba is None:
+        _numba = _import_numba()
+    return _numba
+
+
+def _import_numba() -> bool:
+    try:
+        importlib.import_module('numba')
+    except ImportError as error:
+        warnings.warn(
+            'timm_hyperbolic computes hyperbolic layers by their definitions, which is several times slower than by '
+            f'kernels, because Numba cannot be imported ({error}). Run: pip install numba',
+            stacklevel=3,
+        )
+        return False
+    return True
+
+
+@functools.cache
+def load(row: RowProgram, passes: str) -> ModuleType:
+    """The module with the kernels of a row program for a CPU: the one that the package ships, or one printed now.
+
+    Args:
+        row: The scalars of a row.
+        passes: The passes over memory around them, as for `printing.cpu_source`.
+    """
+    with _loading:
+        shipped = PRINTED / f'{row.name}_cpu.py'
+        if shipped.exists():
+            return importlib.import_module(f'{__package__}.printed.{shipped.stem}')
+        from .printing import cpu_source
+
+        return _module(row.name, cpu_source(row, passes))
+
+
+def _module(name: str, source: str) -> ModuleType:
+    """A module made of a text, kept in the user's cache directory so that Numba can keep its machine code."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path('~/.cache').expanduser()) / 'timm_hyperbolic' / 'kernels'
+    path = cache / f'{name}_{digest}.py'
+    if not path.exists():
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile('w', dir=cache, suffix='.tmp', delete=False, encoding='utf-8') as file:
+                file.write(source)
+            Path(file.name).replace(path)
+        except OSError:  # A file for this process alone: its machine code is not kept.
+            path = Path(tempfile.mkdtemp()) / path.name
+            path.write_text(source, encoding='utf-8')
+    spec = importlib.util.spec_from_file_location(f'timm_hyperbolic_{name}_{digest}', path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def launch(module: ModuleType, kernel: str, blocks: int, arguments: Sequence[Any]) -> None:
+    """Run a kernel with as many threads as torch would use.
+
+    What a kernel computes does not depend on the number of threads.
+
+    Args:
+        module: From `load`; it has the kernel twice, `<kernel>` for threads and `<kernel>_serial` for one.
+        kernel: The name.
+        blocks: Into how many pieces the work can be cut.
+        arguments: NumPy arrays and numbers.
+    """
+    global _started_threads
+    import numba
+
+    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS, blocks)
+    if threads <= 1 or _must_run_serially:
+        getattr(module, f'{kernel}_serial')(*arguments)
+        return
+    run, before = getattr(module, kernel), numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        if _started_threads and numba.threading_layer() != 'workqueue':
+            run(*arguments)
+        else:  # The first launch starts the threads; and Numba's own pool serves one caller at a time.
+            with _launching:
+                run(*arguments)
+                _started_threads = True
+    finally:
+        numba.set_num_threads(before)

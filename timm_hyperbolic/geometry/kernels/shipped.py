@@ -1,0 +1,41 @@
+"""The kernels that the package ships in `printed/`."""
+
+from __future__ import annotations
+
+from .. import formulas
+from .library import PRINTED
+from .printing import cpu_source
+from .two_vectors import row_program
+
+__all__ = ['renew', 'sources', 'stale']
+
+_TWO_VECTORS = (
+    formulas.centered_residual,
+    formulas.origin_residual,
+    formulas.point_residual,
+    formulas.positional_sum,
+)
+
+
+def sources() -> dict[str, str]:
+    """The text of every kernel by the name of its file, printed now."""
+    return {f'{formula.name}_cpu.py': cpu_source(row_program(formula), 'two_vectors_cpu') for formula in _TWO_VECTORS}
+
+
+def stale() -> list[str]:
+    """Names of files in `printed/` that are not what would be printed now, missing and superfluous ones among them."""
+    there = {path.name: path.read_text(encoding='utf-8') for path in PRINTED.glob('*.py') if path.name != '__init__.py'}
+    now = sources()
+    return sorted(name for name in there.keys() | now.keys() if there.get(name) != now.get(name))
+
+
+def renew() -> list[str]:
+    """Write `printed/` anew; returns the names of the files that changed."""
+    changed, now = stale(), sources()
+    for name in changed:
+        path = PRINTED / name
+        if name in now:
+            path.write_text(now[name], encoding='utf-8')
+        else:
+            path.unlink()
+    return changed
