@@ -15,17 +15,25 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `spaces`: conversions and distances in the Lorentz and Klein models.
 """
 
+from . import ops
 from .analytic import arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
 from .attend import attention_rows, distance_attention
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
+from .formulas import (
+    TwoVectorFormula,
+    centered_residual,
+    origin_residual,
+    point_residual,
+    positional_sum,
+    two_vectors,
+)
 from .fused import compile_once, is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
 from .linear_map import mobius_linear
 from .midpoint import midpoint_log0
+from .ops import kernels
 from .pairwise import pairwise_squared_distance
-from .plane import PlaneExpression, plane_expression
-from .rows import CenteredRows, OriginRows, PointRows, SumRows
 from .spaces import (
     ball_to_klein,
     ball_to_lorentz,
@@ -39,27 +47,25 @@ from .spaces import (
 )
 
 __all__ = [
-    'CenteredRows',
     'Frame',
     'Gyrovector',
     'Limits',
-    'OriginRows',
-    'PlaneExpression',
-    'PointRows',
-    'SumRows',
     'Tangent',
+    'TwoVectorFormula',
     'arsinh2',
     'arsinhc',
     'artanhc',
     'attention_rows',
     'ball_to_klein',
     'ball_to_lorentz',
+    'centered_residual',
     'compile_once',
     'distance',
     'distance_attention',
     'dot',
     'exp0',
     'is_fused',
+    'kernels',
     'klein_distance',
     'klein_to_ball',
     'klein_to_lorentz',
@@ -74,12 +80,16 @@ __all__ = [
     'mobius_linear',
     'mobius_matvec',
     'mobius_scale',
+    'ops',
+    'origin_residual',
     'pairwise_squared_distance',
-    'plane_expression',
+    'point_residual',
+    'positional_sum',
     'sech2',
     'set_fused',
     'shrink',
     'tangent_distance',
     'tanhc',
+    'two_vectors',
     'widen',
 ]

@@ -35,6 +35,11 @@ __all__ = ['Frame', 'Gyrovector', 'Tangent', 'dot', 'widen']
 Coefficients = tuple['Tensor | None', ...]
 
 
+def largest_gradient(dtype: torch.dtype) -> float:
+    """To what a gradient with respect to an inner product of vectors of a type is held; see `widen`."""
+    return torch.finfo(dtype).max ** 0.5  # the vector that it multiplies may be long
+
+
 class _Widen(torch.autograd.Function):
     """`to` a wider type, whose gradient is held to what the narrower one can take."""
 
@@ -50,7 +55,7 @@ class _Widen(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        bound = torch.finfo(ctx.dtype).max ** 0.5  # the vector that it multiplies may be long
+        bound = largest_gradient(ctx.dtype)
         return gradient.clamp(-bound, bound).to(ctx.dtype), None
 
 

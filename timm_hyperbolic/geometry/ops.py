@@ -63,12 +63,15 @@ def reason_for_definition(x: Tensor) -> str | None:
     return None
 
 
-@functools.lru_cache(maxsize=256)
 def _clip(limits: Limits) -> list[float]:
     """The numbers of a clip as a kernel takes them."""
     bounds = limits.bounds(torch.float64)
     never = 1e300  # so that its reciprocal is a normal number
     return [never if b is None else b for b in bounds]
+
+
+# The compiler traces into a cached function, and warns of that.
+_cached_clip = functools.cache(_clip)
 
 
 def _bounds(clip: Limits | list[float]) -> Limits | Bounds:
@@ -144,7 +147,8 @@ def two_vectors(
     """
     packed = torch.cat([curvature, *(n.to(curvature.dtype) for n in numbers)])
     if has_kernel(x):
-        return _two_vectors(x, y.expand_as(x), packed.double(), formula.name, _clip(limits))
+        clip = _clip(limits) if torch.compiler.is_compiling() else _cached_clip(limits)
+        return _two_vectors(x, y.expand_as(x), packed.double(), formula.name, clip)
     return _two_vectors_definition(x, y, packed, formula, limits)
 
 

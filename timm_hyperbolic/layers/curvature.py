@@ -72,13 +72,14 @@ class Curvature(nn.Module):
         return self.raw if self.learnt else self.value
 
     @staticmethod
-    def of(stored: Tensor, learnt: bool) -> Tensor:
-        """`c` from what is stored of one or of several curvatures, float32 or float64."""
-        stored = stored.to(torch.promote_types(stored.dtype, torch.float32))
+    def of(stored: Tensor, learnt: bool, dtype: torch.dtype = torch.float32) -> Tensor:
+        """`c` from what is stored of one or of several curvatures, in `dtype` or better."""
+        stored = stored.to(torch.promote_types(stored.dtype, dtype))
         return F.softplus(stored) if learnt else stored
 
-    def forward(self) -> Tensor:
-        return self.of(self.stored, self.learnt)
+    def forward(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """`c`, shape `[copies]`, in `dtype` or better, float32 or float64."""
+        return self.of(self.stored, self.learnt, dtype)
 
     def _mark(self) -> None:
         # An attribute, not a type of its own: the compiler and sharding see a plain parameter. Whatever makes a new

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from timm.layers import register_notrace_module
 from torch import Tensor, nn
 
-from ..geometry import Limits
+from ..geometry import Limits, ops
 from .curvature import Curvature
 from .manifold import rewrap_manifold_parameters
 
@@ -21,8 +22,9 @@ class HyperbolicModule(nn.Module):
 
     Number types. Vectors are computed in the type of the input, half types in float32; with `hamp` they are computed in
     the autocast type (but not in float16 where there is no clip: that takes the range of the others). The scalars of a
-    row are float32, or float64 for float64 input and where `margin=None` leaves points near the boundary (on a device
-    without float64 they stay float32). The output has the type of the input.
+    row are float64 in kernels; where the definition runs they are float32, or float64 for float64 input and where
+    `margin=None` leaves points near the boundary (on a device without float64 they stay float32). The output has the
+    type of the input.
 
     Args:
         curvature: `c >= 0` at the start; 0 makes the layer its Euclidean limit.
@@ -85,9 +87,13 @@ class HyperbolicModule(nn.Module):
     def scalar_dtype(self, x: Tensor) -> torch.dtype:
         """The type of the scalars of a row for input `x`."""
         near_boundary = not self.is_clipped and not self.curvature.is_flat
-        if x.dtype == torch.float64 or (near_boundary and x.device.type != 'mps'):
+        if x.dtype == torch.float64 or ops.has_kernel(x) or (near_boundary and x.device.type != 'mps'):
             return torch.float64
         return torch.float32
+
+    def limits_for(self, x: Tensor) -> Limits:
+        """The clip for input `x`, on whose type it depends which vectors count as lying on the margin."""
+        return replace(self.limits, rounding=x.dtype)
 
     @property
     def is_clipped(self) -> bool:

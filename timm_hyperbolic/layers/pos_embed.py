@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-
 from torch import Tensor
 
-from ..geometry import PlaneExpression, SumRows, plane_expression
+from ..geometry import ops, positional_sum
 from .module import HyperbolicModule
 
 __all__ = ['HyperbolicPosEmbed']
-
-
-_SUM = PlaneExpression(operator.add, SumRows)
 
 
 class HyperbolicPosEmbed(HyperbolicModule):
@@ -40,6 +35,5 @@ class HyperbolicPosEmbed(HyperbolicModule):
         """Join tokens `x`, `[B, N, D]`, and their embedding `pos`, `[1, N, D]`; the result has the type of `x`."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            return plane_expression(
-                x.to(vectors), pos.to(vectors), _SUM, (), self.curvature(), self.limits, scalars
-            ).to(x.dtype)
+            inputs = x.to(vectors), pos.to(vectors), (), self.curvature(scalars), self.limits_for(x)
+            return ops.two_vectors(positional_sum, *inputs).to(x.dtype)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import CenteredRows, Gyrovector, OriginRows, PlaneExpression, PointRows, plane_expression
+from ..geometry import TwoVectorFormula, centered_residual, ops, origin_residual, point_residual
 from .module import HyperbolicModule
 
 __all__ = ['Add', 'CenteredResidual', 'OriginResidual', 'PointResidual']
@@ -26,19 +26,6 @@ class Add(nn.Module):
         return x + y
 
 
-def _about_center(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
-    p = s * x + (1 - s) * y
-    return p + ((-p + x) + gamma * (-p + y))
-
-
-def _at_origin(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-    return x + gamma * y
-
-
-def _at_x(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-    return x + gamma * (-x + y)
-
-
 class _Residual(HyperbolicModule):
     """A gated residual. The gate `γ` starts at zero, which makes the layer the identity in `x`, inside the margin.
 
@@ -48,7 +35,7 @@ class _Residual(HyperbolicModule):
     #: Names of the learnt numbers, `[1]` each, that start at zero.
     number_names = ('gamma_raw', 'gamma_scale')
     #: The residual on two points.
-    expression: PlaneExpression
+    formula: TwoVectorFormula
 
     def __init__(
         self,
@@ -71,9 +58,10 @@ class _Residual(HyperbolicModule):
         for name in self.number_names:
             nn.init.zeros_(getattr(self, name))
 
-    def gate(self) -> Tensor:
-        """`γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`."""
-        return (1 + F.softplus(self.gamma_scale)) * self.gamma_raw.tanh()
+    def gate(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """`γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`, in `dtype` or better."""
+        raw, scale = (t.to(torch.promote_types(t.dtype, dtype)) for t in (self.gamma_raw, self.gamma_scale))
+        return (1 + F.softplus(scale)) * raw.tanh()
 
     def set_gate(self, gate: float) -> None:
         """Start from another `γ`, in `(-1 - ln 2, 1 + ln 2)`; its scale is set to the start, `1 + ln 2`."""
@@ -83,23 +71,16 @@ class _Residual(HyperbolicModule):
         nn.init.zeros_(self.gamma_scale)
         nn.init.constant_(self.gamma_raw, math.atanh(gate / widest))
 
-    def numbers(self) -> tuple[Tensor, ...]:
-        """What the formula takes besides the two points, each `[1]`."""
-        return (self.gate(),)
+    def numbers(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
+        """What the formula takes besides the two points, each `[1]`, in `dtype` or better."""
+        return (self.gate(dtype),)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Join the stream `x`, `[..., D]`, and the branch `y`, `[..., D]`; the result has the type of `x`."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            return plane_expression(
-                x.to(vectors),
-                y.to(vectors),
-                self.expression,
-                self.numbers(),
-                self.curvature(),
-                self.limits,
-                scalars,
-            ).to(x.dtype)
+            inputs = x.to(vectors), y.to(vectors), self.numbers(scalars), self.curvature(scalars), self.limits_for(x)
+            return ops.two_vectors(self.formula, *inputs).to(x.dtype)
 
 
 class CenteredResidual(_Residual):
@@ -114,11 +95,12 @@ class CenteredResidual(_Residual):
     Source: the reference study's centred residual (DESIGN, section 3).
     """
 
-    expression = PlaneExpression(_about_center, CenteredRows)
+    formula = centered_residual
     number_names = (*_Residual.number_names, 'center_logit')
 
-    def numbers(self) -> tuple[Tensor, ...]:
-        return self.gate(), self.center_logit.sigmoid()
+    def numbers(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
+        center_logit = self.center_logit.to(torch.promote_types(self.center_logit.dtype, dtype))
+        return self.gate(dtype), center_logit.sigmoid()
 
 
 class OriginResidual(_Residual):
@@ -129,7 +111,7 @@ class OriginResidual(_Residual):
     Args: as `HyperbolicModule`.
     """
 
-    expression = PlaneExpression(_at_origin, OriginRows)
+    formula = origin_residual
 
 
 class PointResidual(_Residual):
@@ -141,4 +123,4 @@ class PointResidual(_Residual):
     Args: as `HyperbolicModule`.
     """
 
-    expression = PlaneExpression(_at_x, PointRows, closed=False)
+    formula = point_residual

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..formulas import TwoVectorFormula
+from ..gyrovector import largest_gradient
 from . import two_vectors as plane
 from .library import launch, load
 
@@ -71,6 +72,7 @@ def two_vectors_backward(
     dx, dy = torch.empty_like(x_rows), torch.empty_like(x_rows)
     blocks = _blocks(module, len(x_rows))
     sums = np.empty((blocks, len(numbers)))
-    arrays = (x_rows.numpy(), y_rows.numpy(), g_rows.numpy(), _numbers(numbers, clip), dx.numpy(), dy.numpy(), sums)
+    vectors = (x_rows.numpy(), y_rows.numpy(), g_rows.numpy())
+    arrays = (*vectors, _numbers(numbers, clip), largest_gradient(dtype), dx.numpy(), dy.numpy(), sums)
     launch(module, 'backward', blocks, arrays)
     return dx.to(x.dtype).view(x.shape), dy.to(x.dtype).view(x.shape), torch.from_numpy(sums.sum(0))

@@ -603,7 +603,13 @@ def significant(coefficient, length2, size):
 
 
 @jit
-def backward_block(block, x, y, g, numbers, dx, dy, sums):
+def held(gradient, bound):
+    """A gradient with respect to an inner product, held to what the vectors' type can take: see `gyrovector.widen`."""
+    return max(-bound, min(gradient, bound))
+
+
+@jit
+def backward_block(block, x, y, g, numbers, bound, dx, dy, sums):
     """The gradients of one block of rows; those of the numbers are summed over the block."""
     first = block * ROWS
     rows = min(ROWS, len(x) - first)
@@ -629,7 +635,9 @@ def backward_block(block, x, y, g, numbers, dx, dy, sums):
         along_e, along_w = S[G_A * ROWS + r], S[G_B * ROWS + r]
         size = ROUNDING**2 * (along_e**2 / (ee + TINY) + along_w**2 / (ww + TINY))
         a, b = S[A * ROWS + r], S[B * ROWS + r]
-        by_ee, by_ew, by_ww = S[D_EE * ROWS + r], S[D_EW * ROWS + r], S[D_WW * ROWS + r]
+        by_ee = held(S[D_EE * ROWS + r], bound)
+        by_ew = held(S[D_EW * ROWS + r], bound)
+        by_ww = held(S[D_WW * ROWS + r], bound)
         # With d‖e‖² = 2⟨e, de⟩, d⟨e, w⟩ = ⟨w, de⟩ + ⟨e, dw⟩, d‖w‖² = 2⟨w, dw⟩ and dw = do - k·de
         across = by_ew - 2.0 * k * by_ww
         of_e = (
@@ -664,14 +672,14 @@ def forward(x, y, numbers, out):
 
 
 @jit
-def backward_serial(x, y, g, numbers, dx, dy, sums):
+def backward_serial(x, y, g, numbers, bound, dx, dy, sums):
     """Gradients of `x` and `y`, `[R, D]`, and of the numbers, summed over each block, on one thread."""
     for block in range((len(x) + ROWS - 1) // ROWS):
-        backward_block(block, x, y, g, numbers, dx, dy, sums)
+        backward_block(block, x, y, g, numbers, bound, dx, dy, sums)
 
 
 @jit(parallel=True)
-def backward(x, y, g, numbers, dx, dy, sums):
+def backward(x, y, g, numbers, bound, dx, dy, sums):
     """Gradients of `x` and `y`, `[R, D]`, and of the numbers, summed over each block."""
     for block in prange((len(x) + ROWS - 1) // ROWS):
-        backward_block(block, x, y, g, numbers, dx, dy, sums)
+        backward_block(block, x, y, g, numbers, bound, dx, dy, sums)
