@@ -9,19 +9,20 @@ gives the same bits in every batch. The definition runs under `torch.func`, unde
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .formulas import TwoVectorFormula, two_vector_formula
 from .gyrovector import Frame
 from .kernels import cpu, library
 from .limits import Bounds, Limits
 
-__all__ = ['has_kernel', 'kernels', 'two_vectors']
+__all__ = ['explain', 'has_kernel', 'kernels', 'two_vectors']
 
 _enabled = True
 
@@ -61,6 +62,25 @@ def reason_for_definition(x: Tensor) -> str | None:
     if not library.has_numba():
         return 'Numba, which compiles the kernels for a CPU, is not installed'
     return None
+
+
+def explain(module: nn.Module) -> str:
+    """Which implementation each hyperbolic layer of a module would use now, and why where it is the definition.
+
+    Args:
+        module: A layer or a model.
+
+    Returns:
+        A line for each layer: its name, its class, the kernels or the reason.
+    """
+    lines = []
+    for name, layer in module.named_modules():
+        names = getattr(layer, 'kernel_names', ())
+        if names:
+            reason = reason_for_definition(next(itertools.chain(layer.parameters(), layer.buffers())))
+            how = f'kernels {", ".join(names)}' if reason is None else f'the definition, because {reason}'
+            lines.append(f'{name or "layer"} ({type(layer).__name__}): {how}')
+    return '\n'.join(lines) or 'no hyperbolic layer'
 
 
 def _clip(limits: Limits) -> list[float]:
