@@ -321,7 +321,6 @@ def main(argv: list[str] | None = None) -> None:
     # Each layer of a class compiles that class's code once more; their backward is called twice in the roofline.
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 32)
     torch._functorch.config.donated_buffer = False
-    torch._inductor.config.allow_buffer_reuse = False  # as in models.py
     report = Report('layers', header(args, device, ['hypll']), args.json)
     if args.peers and not has_hypll():
         report.note("HypLL is skipped: it is not installed (the extra 'bench' has it)")

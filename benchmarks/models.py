@@ -27,7 +27,6 @@ from typing import Any
 import timm
 import torch
 import torch._dynamo.config
-import torch._inductor.config
 import torch.nn.functional as F
 from report import Report, add_arguments, chosen_device, header, pyplot, save_figure
 from side_by_side import Spread, interleaved, peak_bytes, ratios, saved_bytes, spread, timed, turn
@@ -297,8 +296,6 @@ def main(argv: list[str] | None = None) -> None:
     report = Report('models', header(args, device), args.json)
     if not any(targets(args, device, mode)[0] for mode in args.modes):
         report.note('no targets: they are for another size, batch, number type or mode')
-    # Without this a compiled model has no regions that are compiled once (`geometry/fused.py`); both sides get it.
-    torch._inductor.config.allow_buffer_reuse = False
     # All models are of one class, hence one code object, and each compiles it for training and for inference.
     limit = 2 * (len(args.variants) + 2)
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, limit)
