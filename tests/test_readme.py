@@ -100,6 +100,9 @@ def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
         connect(monkeypatch, hub, tmp_path / 'cache')
         prepare_files(block.text, tmp_path, monkeypatch)
         exec(compile(block.text, f'{block.file}:{block.line}', 'exec'), names)
+    if 'layer' in names:
+        assert 'kernels midway_residual' in explain(names['layer'])
+        return
     model = names['model']
     assert isinstance(model, torch.nn.Module)
     assert model(torch.randn(1, 3, *model.patch_embed.img_size)).shape == (1, model.num_classes)
