@@ -17,6 +17,7 @@ import torch
 from doc_blocks import ROOT, Block, blocks_of, broken_links, commands_of, prepare_files, run_command
 from local_hub import LocalHub, connect
 
+from timm_hyperbolic.geometry import explain
 from timm_hyperbolic.models.options import HyperbolicOptions
 
 
