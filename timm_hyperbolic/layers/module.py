@@ -15,7 +15,7 @@ from .manifold import rewrap_manifold_parameters
 __all__ = ['HyperbolicModule']
 
 
-@register_notrace_module  # and so each layer: torch.fx cannot follow a choice of number types
+@register_notrace_module  # and so each layer, for timm's tracer: torch.fx cannot follow a choice of number types
 class HyperbolicModule(nn.Module):
     """Base of the hyperbolic layers.
 
@@ -60,6 +60,8 @@ class HyperbolicModule(nn.Module):
                 'by its margin.'
             )
         self.hamp = hamp
+        # Every other tracer of torch.fx takes a module as it is where this name, of the object, begins with torch.nn.
+        self.__module__ = f'torch.nn:{type(self).__module__}'
 
     def reset_parameters(self) -> None:
         """Set the layer's own parameters to their start."""
