@@ -102,6 +102,14 @@ class HyperbolicModule(nn.Module):
         device = x.device.type
         return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
+    def _slow_forward(self, *args, **kwargs):  # what torch calls instead of `forward` while TorchScript traces
+        if torch.onnx.is_in_onnx_export():
+            raise RuntimeError(
+                f'torch.onnx.export(dynamo=False) cannot export {type(self).__name__}: use dynamo=True, as it is by '
+                'default since torch 2.9'
+            )
+        return super()._slow_forward(*args, **kwargs)
+
     def _apply(self, fn, recurse=True):
         super()._apply(fn, recurse)
         rewrap_manifold_parameters(self, self.manifold_names, self.curvature)
