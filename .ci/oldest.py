@@ -37,7 +37,7 @@ def check_variants() -> None:
 
     import timm_hyperbolic  # noqa: F401  registers the models
 
-    names = [name for name in timm.list_models() if 'timm_hyperbolic' in timm.model_entrypoint(name).__module__]
+    names = timm.list_models(module='vit_hyp')
     for name in names:
         model = timm.create_model(name, depth=1, num_classes=3)
         model(torch.randn(2, *model.pretrained_cfg['input_size'])).square().sum().backward()

@@ -17,7 +17,7 @@ from ...layers import Add, Centroids, Gated, HyperbolicPosEmbed
 from ..carry import MLP_LINEARS, attention_obstacle, carry_attention, carry_linear, linear_obstacle, new_residual
 from ..options import RESIDUALS, HyperbolicOptions, chosen_modules
 from .blocks import RESIDUAL_BLOCKS, blocks_of, residual_obstacle
-from .model import StemGroups, classifiers_of, set_classifiers, specialize
+from .model import StemGroups, classifiers_of, record, set_classifiers, specialize
 from .plan import CHANGED, EQUAL, GATED, Obstacle, Plan, Swap
 from .pos_embed import pos_embed_mixin, pos_embed_obstacle
 
@@ -95,6 +95,17 @@ def hyperbolize(
         return plan
     specialize(model)
     plan.apply()
+    record(
+        model,
+        modules=list(modules),
+        curvature=curvature,
+        learn_curvature=learn_curvature,
+        margin=dict(margin) if isinstance(margin, Mapping) else margin,
+        num_centroids=num_centroids,
+        max_norm=max_norm,
+        hamp=hamp,
+        start=start,
+    )
     return model
 
 
