@@ -241,8 +241,8 @@ def _variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield f'{size}_flat_{preset}', size, {'hyperbolic': modules, 'curvature': 0.0}
 
 
-#: Names of models, with the hyperbolic keywords of each.
-VARIANTS: dict[str, dict[str, Any]] = {name: keywords for name, _, keywords in _variants()}
+#: Names of models, with the keywords of each.
+VARIANTS: dict[str, dict[str, Any]] = {name: {**SIZES[size][0], **modules} for name, size, modules in _variants()}
 
 
 def _cfg(**kwargs: Any) -> dict[str, Any]:
@@ -279,5 +279,5 @@ def _register(name: str, defaults: dict[str, Any]) -> None:
     globals()[name] = register_model(create)
 
 
-for _name, _size, _modules in _variants():
-    _register(_name, {**SIZES[_size][0], **_modules})
+for _name, _keywords in VARIANTS.items():
+    _register(_name, _keywords)
