@@ -89,7 +89,7 @@ class HyperbolicAdamW(HyperbolicOptimizer):
             [state['exp_avg'] for state in states],
             [state['exp_avg_sq'] for state in states],
             [],
-            [state['step'] for state in states],
+            steps := [state['step'] for state in states],
         )
         options = {
             'amsgrad': False,
@@ -100,7 +100,13 @@ class HyperbolicAdamW(HyperbolicOptimizer):
             'eps': group['eps'],
             'maximize': False,
         }
-        adamw(*lists, foreach=group['foreach'], fused=group['fused'], **options)
+        if not group['fused'] or isinstance(options['lr'], Tensor):
+            adamw(*lists, foreach=group['foreach'], fused=group['fused'], **options)
+            return
+        # What `adamw` does for parameters of one device and type, without sorting them again. It would count the steps
+        # of a hundred small parameters in more time than their step takes: a number costs more to add than a tensor.
+        torch._foreach_add_(steps, torch.ones((), device=steps[0].device), alpha=1.0)
+        torch._fused_adamw_(*lists, grad_scale=None, found_inf=None, **options)
 
     def _step_points(self, owners: dict[Tensor, dict[str, Any]]) -> None:
         for p in owners:
