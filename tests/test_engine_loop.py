@@ -107,7 +107,8 @@ def test_max_steps_counts_steps_of_the_optimizer(net, accum, images):
 
 
 def test_schedule_moves_after_every_step(net):
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    groups = [{'params': [p], 'lr_scale': scale} for p, scale in zip(net.parameters(), (0.5, 1.0), strict=False)]
+    optimizer = torch.optim.SGD(groups, lr=0.1)  # the deepest layer has the first group
     scheduler, _ = create_scheduler_v2(
         optimizer, num_epochs=1, warmup_epochs=0, step_on_epochs=False, updates_per_epoch=4
     )
@@ -115,7 +116,7 @@ def test_schedule_moves_after_every_step(net):
     stats = train(loop, batches(4))
     cosine = [0.05 * (1 + torch.cos(torch.tensor(torch.pi * step / 4)).item()) for step in range(5)]
     assert stats.lr == pytest.approx(cosine[3])
-    assert optimizer.param_groups[0]['lr'] == pytest.approx(cosine[4], abs=1e-9)
+    assert optimizer.param_groups[1]['lr'] == pytest.approx(cosine[4], abs=1e-9)
 
 
 def test_the_moving_average_is_what_is_evaluated(net):

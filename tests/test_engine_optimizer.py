@@ -6,6 +6,7 @@ from torch import nn
 import timm_hyperbolic
 from timm_hyperbolic.engine import UserError, parse_options
 from timm_hyperbolic.engine.optimizer import create_clip, create_optimizer
+from timm_hyperbolic.optim import learning_rate
 
 
 def tiny(name: str, **kwargs) -> nn.Module:
@@ -20,7 +21,7 @@ def test_the_default_is_hypadamw_with_its_flags():
     flags = ['--lr', '0.1', '--man-lr-scale', '0.5', '--curv-lr-scale', '2', '--curv-bounds', '0.5', '2']
     optimizer = create(tiny('vit_tiny_patch4_hyp_all'), *flags, '--opt-betas', '0.8', '0.9', '--opt-eps', '1e-6')
     assert isinstance(optimizer, timm_hyperbolic.HyperbolicAdamW)
-    rates = {group['kind']: group['lr'] for group in optimizer.param_groups}
+    rates = {group['kind']: learning_rate(group) for group in optimizer.param_groups}
     assert rates == pytest.approx({'euclidean': 0.1, 'curvature': 0.2, 'manifold': 0.05})
     for group in optimizer.param_groups:
         assert (group['betas'], group['eps'], group['curv_bounds']) == ((0.8, 0.9), 1e-6, (0.5, 2))
@@ -29,11 +30,9 @@ def test_the_default_is_hypadamw_with_its_flags():
 def test_hypsgd_and_lookahead():
     model = tiny('vit_tiny_patch4_hyp_head')
     assert create(model, '--opt', 'hypsgd', '--momentum', '0.7').param_groups[0]['momentum'] == 0.7
-    lookahead = create(model, '--opt', 'lookahead_hypadamw', '--man-lr-scale', '0.5')
-    assert {group['kind']: group['lr_scale'] for group in lookahead.param_groups if 'lr_scale' in group} == {
-        'curvature': 1,
-        'manifold': 0.5,
-    }
+    lookahead = create(model, '--opt', 'lookahead_hypadamw', '--man-lr-scale', '0.5', '--lr', '1')
+    rates = {group['kind']: learning_rate(group) for group in lookahead.param_groups}
+    assert rates == {'euclidean': 1, 'curvature': 1, 'manifold': 0.5}
 
 
 @pytest.mark.parametrize('name', ['hyp_res', 'euclid', 'flat_all'])
@@ -51,10 +50,10 @@ def test_other_optimizers_are_refused_where_points_would_leave_their_ball(opt):
 
 
 def test_rates_of_layers_hold_without_a_schedule():
-    for opt in ('adamw', 'hypadamw'):
+    for opt, rate in (('adamw', lambda group: group['lr']), ('hypadamw', learning_rate)):
         optimizer = create(tiny('vit_tiny_patch4_euclid'), '--opt', opt, '--lr', '1', '--layer-decay', '0.5')
-        assert {group['lr'] for group in optimizer.param_groups} == {1, 0.5, 0.25}
-        assert {group['initial_lr'] for group in optimizer.param_groups} == {1}
+        assert {rate(group) for group in optimizer.param_groups} == {1, 0.5, 0.25}
+        assert {group.get('initial_lr', group['lr']) for group in optimizer.param_groups} == {1}
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,16 @@ import geoopt
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize, prune
 
-from timm_hyperbolic.layers import Curvature, HyperbolicHead, HyperbolicLinear, LayerBall, manifold_parameter
+from timm_hyperbolic.layers import (
+    Curvature,
+    HyperbolicHead,
+    HyperbolicLinear,
+    LayerBall,
+    is_curvature,
+    manifold_parameter,
+)
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
@@ -110,3 +118,54 @@ def test_repeated_conversion_keeps_the_parameter_object() -> None:
     layer = HyperbolicHead(4, 3)
     weight = layer.weight
     assert layer.double().float().weight is weight
+
+
+@pytest.mark.parametrize('rebuild', [lambda p: type(p)(p.data), lambda p: nn.Parameter(p.data)], ids=['type', 'plain'])
+@pytest.mark.parametrize('way', ['to', 'load_state_dict'])
+def test_rebuilt_parameter_gets_its_ball_back_and_stays_the_same_object(rebuild, way: str) -> None:
+    layer = HyperbolicHead(4, 3)
+    layer._parameters['weight'] = weight = rebuild(layer.weight)
+    layer.curvature._parameters['raw'] = nn.Parameter(layer.curvature.raw.data)
+    weight.requires_grad_(False)
+    layer.to('cpu') if way == 'to' else layer.load_state_dict(layer.state_dict())
+    assert layer.weight is weight
+    assert isinstance(weight, geoopt.ManifoldParameter)
+    assert weight.manifold.curvature is layer.curvature
+    assert is_curvature(layer.curvature.raw)
+    assert not weight.requires_grad
+
+
+def test_manifold_that_somebody_chose_is_left() -> None:
+    layer, sphere = HyperbolicHead(4, 3), geoopt.Sphere()
+    layer.weight.manifold = sphere
+    assert layer.double().weight.manifold is sphere
+
+
+class Half(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x / 2
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda layer: prune.l1_unstructured(layer, 'weight', 0.5),
+        lambda layer: parametrize.register_parametrization(layer, 'weight', Half()),
+        lambda layer: torch.nn.utils.weight_norm(layer, 'weight'),
+        lambda layer: torch.nn.utils.spectral_norm(layer, 'weight'),
+        lambda layer: prune.l1_unstructured(layer.curvature, 'raw', 0),
+        lambda layer: parametrize.register_parametrization(layer.curvature, 'raw', Half()),
+    ],
+    ids=['prune', 'parametrize', 'weight_norm', 'spectral_norm', 'prune curvature', 'parametrize curvature'],
+)
+@pytest.mark.filterwarnings('ignore:.*weight_norm. is deprecated')
+def test_what_is_no_parameter_any_more_is_left(change) -> None:
+    layer = HyperbolicHead(4, 3).eval()
+    change(layer)
+    x = torch.randn(2, 4)
+    before, names = layer(x), [name for name, _ in layer.named_parameters()]
+    layer.to('cpu').load_state_dict(layer.state_dict())
+    assert torch.equal(layer(x), before)
+    assert [name for name, _ in layer.named_parameters()] == names
+    layer.to(torch.float64)(x.double()).sum().backward()
+    assert all(p.dtype == torch.float64 and p.grad is not None for p in layer.parameters())

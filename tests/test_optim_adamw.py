@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 
 import geoopt
 import pytest
@@ -147,6 +148,20 @@ def test_a_restored_state_goes_on_bit_for_bit(dtype: torch.dtype, fused: bool) -
         assert torch.equal(a, b)
     assert [other.state[p]['step'] for p in (twin.fc.p_in, twin.fc.p_out)] == [5, 6]
     assert [g['lr'] for g in other.param_groups] == [g['lr'] for g in optimizer.param_groups]
+
+
+def test_groups_that_json_has_carried_step_as_before() -> None:
+    model, twin = (Net() for _ in range(2))
+    twin.load_state_dict(model.state_dict())
+    optimizer, other = (HyperbolicAdamW(m.parameters(), lr=0.1, curv_bounds=(0.99, 1.01)) for m in (model, twin))
+    state = other.state_dict()
+    other.load_state_dict({**state, 'param_groups': json.loads(json.dumps(state['param_groups']))})
+    assert other.param_groups[0]['betas'] == [0.9, 0.999]  # a list, as torch's AdamW takes it too
+    for step in range(2):
+        for m, o in ((model, optimizer), (twin, other)):
+            backward(m, step)
+            o.step()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
 
 
 def test_a_copy_goes_on_as_the_original() -> None:

@@ -12,7 +12,7 @@ from optim_helpers import Net
 from torch import nn
 
 from timm_hyperbolic.layers import Curvature, is_curvature
-from timm_hyperbolic.optim import manifold_parameters
+from timm_hyperbolic.optim import learning_rate, manifold_parameters
 from timm_hyperbolic.optim.groups import CURVATURE, EUCLIDEAN, MANIFOLD, clamp_curvatures, kind_of, split_group
 
 KINDS = {
@@ -70,21 +70,23 @@ def test_trainable_points_are_listed_once() -> None:
 
 def test_a_group_is_split_with_its_options() -> None:
     model = Net()
-    group = {'params': model.named_parameters(), 'weight_decay': 0.1, 'lr_scale': 0.5, 'other': 1}
+    group = {'params': model.named_parameters(), 'lr': 2.0, 'weight_decay': 0.1, 'lr_scale': 0.5, 'other': 1}
     flat, curvatures, points = split_group({**group, 'man_lr_scale': 0.25, 'curv_lr_scale': 3.0})
     assert [g['kind'] for g in (flat, curvatures, points)] == [EUCLIDEAN, CURVATURE, MANIFOLD]
     for g in (flat, curvatures, points):
         assert [name for name, _ in g['params']] == [name for name, kind in KINDS.items() if kind == g['kind']]
-        assert g['other'] == 1
+        assert (g['other'], g['lr_factor']) == (1, 0.5)
+        assert 'lr_scale' not in g  # timm's schedulers would multiply the learning rate by it
     assert [g['weight_decay'] for g in (flat, curvatures, points)] == [0.1, 0, 0]
-    assert [g['lr_scale'] for g in (flat, curvatures, points)] == [0.5, 1.5, 0.125]
+    assert [learning_rate(g) for g in (flat, curvatures, points)] == [1, 3, 0.25]
+    again = [g for group in (flat, curvatures, points) for g in split_group(group)]
+    assert [learning_rate(g) for g in again] == [1, 3, 0.25]
 
 
 def test_what_is_missing_makes_no_group() -> None:
-    plain = {'params': nn.Linear(2, 2).parameters(), 'man_lr_scale': 1.0, 'curv_lr_scale': 1.0}
+    plain = {'params': nn.Linear(2, 2).parameters(), 'lr': 1.0, 'man_lr_scale': 1.0, 'curv_lr_scale': 1.0}
     (group,) = split_group(plain)
     assert group['kind'] == EUCLIDEAN
-    assert 'lr_scale' not in group
     p = geoopt.ManifoldParameter(torch.tensor([1.0, 0.0]), manifold=geoopt.Sphere())
     (group,) = split_group({**plain, 'params': [p]})
     assert group['kind'] == MANIFOLD

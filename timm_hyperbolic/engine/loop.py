@@ -36,7 +36,7 @@ class EpochStats:
 
     Attributes:
         loss: mean training loss, of the steps that were made.
-        lr: learning rate of the last step, of the first parameter group.
+        lr: learning rate of the last step, the largest of all parameter groups: the one that layers' shares are of.
         images: images trained on.
         seconds: time that took, data included, evaluation not.
         norms: mean norm of the gradients before clipping: `grad_norm`, and `man_grad_norm` of points on a manifold.
@@ -289,7 +289,7 @@ class Loop:
         return find_fault(self.task, image, target, self.autocast, scale)
 
     def _lr(self) -> float:
-        return self.optimizer.param_groups[0]['lr']
+        return max(group['lr'] for group in self.optimizer.param_groups)
 
     def evaluate(self, loader) -> dict[str, float]:
         """Return `loss`, `top1` and `top5` (percent) on `loader`, of the moving average where the task keeps one.

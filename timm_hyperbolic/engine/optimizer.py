@@ -35,7 +35,7 @@ def create_optimizer(model: nn.Module, args: argparse.Namespace) -> torch.optim.
         given = f' with --opt-betas {" ".join(map(str, args.opt_betas))}' if args.opt_betas else ''
         raise UserError(f'--opt {args.opt}{given}: {error or type(error).__name__}') from error
     for group in optimizer.param_groups:
-        if 'initial_lr' not in group:  # of timm's own: without a schedule the rates of layers stay as they are here
+        if 'lr_scale' in group:  # of timm's own optimizers: without a schedule they would leave it out
             apply_lr_scale(group)
     return optimizer
 

@@ -7,8 +7,16 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-__all__ = ['Curvature', 'inverse_softplus', 'is_curvature', 'named_curvatures']
+__all__ = [
+    'Curvature',
+    'computed_from',
+    'inverse_softplus',
+    'is_curvature',
+    'named_curvatures',
+    'stored_parameter',
+]
 
 
 def inverse_softplus(value: float) -> float:
@@ -50,7 +58,7 @@ class Curvature(nn.Module):
             self.raw = nn.Parameter(c)
         else:
             self.register_buffer('value', c)
-        self._mark()
+        self.restore_parameters()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -81,24 +89,30 @@ class Curvature(nn.Module):
         """`c`, shape `[copies]`, in `dtype` or better, float32 or float64."""
         return self.of(self.stored, self.learnt, dtype)
 
-    def _mark(self) -> None:
+    def restore_parameters(self) -> dict[str, nn.Parameter]:
+        """Mark what is learnt as a curvature again, and return it by name if it had lost the mark."""
         # An attribute, not a type of its own: the compiler and sharding see a plain parameter. Whatever makes a new
         # parameter (a copy, `to_empty`, `assign=True`) loses it, so each of these marks again.
-        if self.learnt:
-            self.raw.is_curvature = True
+        for other in computed_from(self, 'raw'):
+            other.is_curvature = False
+        raw = stored_parameter(self, 'raw')
+        if raw is None or is_curvature(raw):
+            return {}
+        raw.is_curvature = True
+        return {'raw': raw}
 
     def __setstate__(self, state) -> None:
         super().__setstate__(state)
-        self._mark()
+        self.restore_parameters()
 
     def _apply(self, fn, recurse=True):
         super()._apply(fn, recurse)
-        self._mark()
+        self.restore_parameters()
         return self
 
     def _load_from_state_dict(self, *args, **kwargs):
         super()._load_from_state_dict(*args, **kwargs)
-        self._mark()
+        self.restore_parameters()
 
     def __format__(self, spec: str) -> str:
         """The present values, in a number format such as `.4g`."""
@@ -111,6 +125,31 @@ class Curvature(nn.Module):
 def is_curvature(parameter: Tensor) -> bool:
     """Whether a parameter is what `Curvature` learns, the inverse softplus of `c`."""
     return getattr(parameter, 'is_curvature', False)
+
+
+def stored_parameter(module: nn.Module, name: str) -> nn.Parameter | None:
+    """Return the parameter that holds the values which a module reads by a name; None where none holds them.
+
+    Pruning keeps them under another name, and so does a parametrization within their space. A parametrization that maps
+    from another space (it has a `right_inverse`) holds something else, see `computed_from`.
+    """
+    for stored in (name, f'{name}_orig'):
+        if isinstance(module._parameters.get(stored), nn.Parameter):
+            return module._parameters[stored]
+    if parametrize.is_parametrized(module, name) and not _maps_from_another_space(module, name):
+        return module.parametrizations[name]._parameters.get('original')
+    return None
+
+
+def computed_from(module: nn.Module, name: str) -> list[nn.Parameter]:
+    """Return the parameters of another space from which a parametrization computes what a module reads by a name."""
+    if parametrize.is_parametrized(module, name) and _maps_from_another_space(module, name):
+        return list(module.parametrizations[name].parameters(recurse=False))
+    return []
+
+
+def _maps_from_another_space(module: nn.Module, name: str) -> bool:
+    return any(hasattr(step, 'right_inverse') for step in module.parametrizations[name])
 
 
 def named_curvatures(model: nn.Module) -> dict[str, float]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import warnings
+import weakref
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
-from .curvature import Curvature
+from .curvature import Curvature, computed_from, stored_parameter
 
 with warnings.catch_warnings():
     # geoopt decorates its mathematics with torch.jit.script, which newer versions of torch deprecate.
     warnings.filterwarnings('ignore', message='.*torch.jit.script.*')
     import geoopt
 
-__all__ = ['LayerBall', 'manifold_of', 'manifold_parameter']
+__all__ = [
+    'LayerBall',
+    'layers_with',
+    'manifold_of',
+    'manifold_parameter',
+    'remember_layer',
+    'restore_points',
+]
+
+_LAYERS: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
 class LayerBall(geoopt.PoincareBall):
@@ -55,12 +66,48 @@ def manifold_parameter(data: Tensor, curvature: Curvature, requires_grad: bool =
         return geoopt.ManifoldParameter(data, manifold=manifold_of(curvature), requires_grad=requires_grad)
 
 
-def rewrap_manifold_parameters(module: nn.Module, names: tuple[str, ...], curvature: Curvature) -> None:
-    """Give parameters back the manifold that torch took from them.
+def remember_layer(layer: nn.Module) -> None:
+    """Let `layers_with` find a layer for as long as it lives."""
+    _LAYERS.add(layer)
 
-    `to_empty` and `load_state_dict(assign=True)` replace a parameter by a plain one.
+
+def layers_with(parameters: Iterable[Tensor]) -> Iterator[nn.Module]:
+    """Yield the hyperbolic layers that have any of the parameters, for an optimizer, which is given no model."""
+    wanted = {id(p) for p in parameters}
+    for layer in list(_LAYERS):
+        is_made = '_parameters' in layer.__dict__
+        if is_made and not wanted.isdisjoint(map(id, layer.parameters())):
+            yield layer
+
+
+def restore_points(layer: nn.Module, names: Iterable[str], curvature: Curvature) -> dict[str, nn.Parameter]:
+    """Give a layer's points back the ball that they have lost, in place: whoever holds the parameter still does.
+
+    `to_empty`, `load_state_dict(assign=True)` and tools that call `nn.Parameter(...)` or `type(p)(...)` make parameters
+    without it. Parameters of other classes (sharded or quantized ones) stay as they are.
+
+    Returns:
+        The parameters that were given it, by name.
     """
+    restored = {}
     for name in names:
-        parameter = getattr(module, name)
-        if parameter is not None and not isinstance(parameter, geoopt.ManifoldParameter):
-            setattr(module, name, manifold_parameter(parameter.data, curvature, parameter.requires_grad))
+        p = stored_parameter(layer, name)
+        if type(p) is nn.Parameter or (type(p) is geoopt.ManifoldParameter and not _has_ball(p, curvature)):
+            p.__class__ = geoopt.ManifoldParameter
+            p.manifold = manifold_of(curvature)
+            restored[name] = p
+        for other in computed_from(layer, name):  # torch leaves it the class of the points
+            if type(other) is geoopt.ManifoldParameter:
+                del other.manifold
+                other.__class__ = nn.Parameter
+    return restored
+
+
+def _has_ball(p: Tensor, curvature: Curvature) -> bool:
+    """Whether a parameter is on the ball of a curvature, or on a manifold that somebody chose for it."""
+    manifold = getattr(p, 'manifold', None)
+    if isinstance(manifold, LayerBall):
+        return manifold.curvature is curvature
+    if isinstance(manifold, geoopt.Euclidean):  # with another ndim it is geoopt's default where none was named
+        return curvature.is_flat and manifold.ndim == 1
+    return manifold is not None

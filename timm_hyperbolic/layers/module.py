@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..geometry import Limits, ops
 from .curvature import Curvature
-from .manifold import rewrap_manifold_parameters
+from .manifold import remember_layer, restore_points
 
 __all__ = ['HyperbolicModule']
 
@@ -43,6 +43,11 @@ class HyperbolicModule(nn.Module):
     manifold_names: tuple[str, ...] = ()
     #: Names of the formulas that it computes, for `geometry.explain`.
     kernel_names: tuple[str, ...] = ()
+
+    def __new__(cls, *args, **kwargs):
+        layer = super().__new__(cls)
+        remember_layer(layer)  # here, as every way of copying comes by
+        return layer
 
     def __init__(
         self,
@@ -118,14 +123,25 @@ class HyperbolicModule(nn.Module):
             )
         return super()._slow_forward(*args, **kwargs)
 
+    def restore_parameters(self) -> dict[str, nn.Parameter]:
+        """Give parameters back what optimizers know them by, the points' ball and the curvature's mark.
+
+        It happens at `.to()`, at `load_state_dict` and in our optimizers, since tools that rebuild parameters lose it.
+
+        Returns:
+            The parameters that had lost it, by name.
+        """
+        restored = restore_points(self, self.manifold_names, self.curvature)
+        return restored | {f'curvature.{name}': p for name, p in self.curvature.restore_parameters().items()}
+
     def _apply(self, fn, recurse=True):
         super()._apply(fn, recurse)
-        rewrap_manifold_parameters(self, self.manifold_names, self.curvature)
+        self.restore_parameters()
         return self
 
     def _load_from_state_dict(self, *args, **kwargs):
         super()._load_from_state_dict(*args, **kwargs)
-        rewrap_manifold_parameters(self, self.manifold_names, self.curvature)
+        self.restore_parameters()
 
     def extra_repr(self) -> str:
         clip = f'margin={self.limits.margin}' if self.limits.max_norm is None else f'max_norm={self.limits.max_norm}'

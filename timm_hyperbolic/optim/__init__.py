@@ -3,7 +3,7 @@
 from .adamw import HyperbolicAdamW
 from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
 from .clip import CLIP_MODES, MANIFOLD_NORMS, GradientClip, GradientNorms, gradient_norm, riemannian_norm
-from .groups import apply_lr_scale, manifold_parameters
+from .groups import apply_lr_scale, learning_rate, manifold_parameters
 from .register import RIEMANNIAN
 from .sgd import HyperbolicSGD
 
@@ -19,6 +19,7 @@ __all__ = [
     'HyperbolicSGD',
     'apply_lr_scale',
     'gradient_norm',
+    'learning_rate',
     'manifold_parameters',
     'riemannian_norm',
 ]

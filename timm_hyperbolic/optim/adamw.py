@@ -11,6 +11,7 @@ from torch.optim.adamw import adamw
 from torch.optim.optimizer import ParamsT
 
 from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
+from .groups import learning_rate
 from .points import stacks
 
 __all__ = ['HyperbolicAdamW']
@@ -73,7 +74,7 @@ class HyperbolicAdamW(HyperbolicOptimizer):
         }
         super().__init__(params, defaults)
 
-    def _step_euclidean(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def _step_euclidean(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         states = [self.state[p] for p in parameters]
         for p, state in zip(parameters, states, strict=True):
             if not state:
@@ -82,30 +83,37 @@ class HyperbolicAdamW(HyperbolicOptimizer):
                 state['exp_avg'] = torch.zeros_like(p, memory_format=torch.preserve_format)
                 state['exp_avg_sq'] = torch.zeros_like(p, memory_format=torch.preserve_format)
         beta1, beta2 = group['betas']
-        adamw(
+        lists = (
             parameters,
-            [p.grad for p in parameters],
+            gradients,
             [state['exp_avg'] for state in states],
             [state['exp_avg_sq'] for state in states],
             [],
-            [state['step'] for state in states],
-            foreach=group['foreach'],
-            fused=group['fused'],
-            amsgrad=False,
-            beta1=beta1,
-            beta2=beta2,
-            lr=group['lr'],
-            weight_decay=group['weight_decay'],
-            eps=group['eps'],
-            maximize=False,
+            steps := [state['step'] for state in states],
         )
+        options = {
+            'amsgrad': False,
+            'beta1': beta1,
+            'beta2': beta2,
+            'lr': learning_rate(group),
+            'weight_decay': group['weight_decay'],
+            'eps': group['eps'],
+            'maximize': False,
+        }
+        if not group['fused'] or isinstance(options['lr'], Tensor):
+            adamw(*lists, foreach=group['foreach'], fused=group['fused'], **options)
+            return
+        # What `adamw` does for parameters of one device and type, without sorting them again. It would count the steps
+        # of a hundred small parameters in more time than their step takes: a number costs more to add than a tensor.
+        torch._foreach_add_(steps, torch.ones((), device=steps[0].device), alpha=1.0)
+        torch._fused_adamw_(*lists, grad_scale=None, found_inf=None, **options)
 
     def _step_points(self, owners: dict[Tensor, dict[str, Any]]) -> None:
         for p in owners:
             if not self.state[p]:
                 # A Python number: it is restored as it was saved, and reading it waits for no device.
                 self.state[p].update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
-        for stack in stacks(owners, lambda p: (self.state[p]['step'], owners[p]['betas'], owners[p]['eps'])):
+        for stack in stacks(owners, lambda p: (self.state[p]['step'], *owners[p]['betas'], owners[p]['eps'])):
             states = [self.state[p] for p in stack.parameters]
             group = owners[stack.parameters[0]]
             (beta1, beta2), step = group['betas'], states[0]['step'] + 1
@@ -118,7 +126,7 @@ class HyperbolicAdamW(HyperbolicOptimizer):
             exp_avg_sq.add_(manifold.component_inner(points, gradient), alpha=1 - beta2)
             denominator = exp_avg_sq.div(1 - beta2**step).sqrt_().add_(group['eps'])
             update = exp_avg.div(1 - beta1**step).div_(denominator)
-            stack.scale_(update, [-owners[p]['lr'] for p in stack.parameters])
+            stack.scale_(update, [-learning_rate(owners[p]) for p in stack.parameters])
             moved, transported = manifold.retr_transp(points, update, exp_avg)
             stack.scatter(moved, stack.parameters)
             stack.scatter(transported, exp_avgs)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import geoopt
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import ParamsT
 
-from .groups import CURVATURE, MANIFOLD, apply_lr_scale, check_curvatures, clamp_curvatures, split_group
+from .groups import CURVATURE, MANIFOLD, alike, check_curvatures, clamp_curvatures, split_group, unscale_group
+from .restore import Restorer
 
 __all__ = ['CURVATURE_BOUNDS', 'HyperbolicOptimizer']
 
@@ -23,8 +25,12 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
 
     It takes a model's parameters, or groups of them such as timm's factory makes, and splits every group by kind:
     Euclidean parameters keep the group's options; curvatures and points on a manifold get groups of their own without
-    weight decay, with `lr_scale` multiplied by `curv_lr_scale` or `man_lr_scale`. `lr` is scaled from the start and
-    `initial_lr` is not, as timm's schedulers expect; torch's schedulers do not know `lr_scale`.
+    weight decay. `lr` means the same in all groups, so that any scheduler may set it: what a group's parameters step at
+    is `lr` times its `lr_factor` (timm's `lr_scale` of layer-wise decay) times `curv_lr_scale` or `man_lr_scale`, see
+    `learning_rate`.
+
+    Points and curvatures that a tool has rebuilt without their ball are given it back, with a warning, when the
+    optimizer is made and before its first step.
 
     Args:
         params: Parameters, named parameters or groups.
@@ -33,6 +39,7 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
 
     Raises:
         ValueError: an option is out of its range, or a curvature starts outside its bounds.
+        RuntimeError: points are parameters of a class that cannot be on a ball, such as sharded ones.
     """
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
@@ -44,7 +51,11 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
             raise ValueError(f'curv_bounds={defaults["curv_bounds"]} must be two numbers, 0 < low < high')
         if defaults['foreach'] and defaults['fused']:
             raise ValueError('foreach=True and fused=True: choose one')
+        if defaults['foreach'] and isinstance(defaults['lr'], Tensor):
+            raise ValueError('foreach=True takes no tensor as learning rate: give a number, or fused=True')
+        self._restorer = Restorer()
         super().__init__(params, defaults)
+        self._restorer.warn()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, as one group for each kind of its parameters."""
@@ -52,13 +63,22 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
             param_group = {**param_group, 'params': [param_group['params']]}
         if isinstance(param_group['params'], set):
             raise TypeError('parameters need an order that is the same in every run: give a list, not a set')
+        param_group = {**param_group, 'params': list(param_group['params'])}
+        self._restorer.restore(member[1] if isinstance(member, tuple) else member for member in param_group['params'])
+        self._is_restored = False
         for group in split_group({**self.defaults, **param_group}):
-            apply_lr_scale(group)
             super().add_param_group(group)
             if group['kind'] == CURVATURE:
                 check_curvatures(group['params'], group['curv_bounds'])
             if group['foreach'] is None and group['fused'] is None and all(map(_has_fused_step, group['params'])):
                 group['fused'] = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._restorer, self._is_restored = Restorer(), False
+        for group in self.param_groups:
+            if 'lr_factor' not in group:
+                unscale_group(group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -70,29 +90,43 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if not self._is_restored:  # parameters may have been rebuilt since
+            self._restorer.restore(p for group in self.param_groups for p in group['params'])
+            self._restorer.warn()
+            self._is_restored = True
         owners: dict[Tensor, dict[str, Any]] = {}
         for group in self.param_groups:
-            parameters = [p for p in group['params'] if p.grad is not None]
-            if any(p.grad.is_sparse for p in parameters):
-                raise RuntimeError(f'{type(self).__name__} does not take sparse gradients')
-            if group['kind'] == MANIFOLD:
-                owners.update(dict.fromkeys(parameters, group))
-                continue
-            for kind in {type(p): None for p in parameters}:  # no operation takes whole and sharded parameters together
-                self._step_euclidean([p for p in parameters if type(p) is kind], group)
-            if group['kind'] == CURVATURE and parameters:
-                clamp_curvatures(parameters, group['curv_bounds'])
+            for parameters in alike(p for p in group['params'] if p.grad is not None):
+                if isinstance(parameters[0], geoopt.ManifoldParameter) != (group['kind'] == MANIFOLD):
+                    raise RuntimeError(_changed(parameters[0], group['kind']))
+                gradients = [p.grad for p in parameters]
+                if any(gradient.is_sparse for gradient in gradients):
+                    raise RuntimeError(f'{type(self).__name__} does not take sparse gradients')
+                if group['kind'] == MANIFOLD:
+                    owners.update(dict.fromkeys(parameters, group))
+                    continue
+                self._step_euclidean(parameters, gradients, group)
+                if group['kind'] == CURVATURE:
+                    clamp_curvatures(parameters, group['curv_bounds'])
         if owners:
             self._step_points(owners)
         return loss
 
-    def _step_euclidean(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """Step parameters of a group, all of which have gradients, as torch's optimizer does."""
+    def _step_euclidean(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
+        """Step parameters of a group, of one class, device and number type, as torch's optimizer does."""
         raise NotImplementedError
 
     def _step_points(self, owners: dict[Tensor, dict[str, Any]]) -> None:
         """Step points of manifolds, each with its group, as geoopt's optimizer does."""
         raise NotImplementedError
+
+
+def _changed(p: Tensor, kind: str) -> str:
+    now = MANIFOLD if isinstance(p, geoopt.ManifoldParameter) else 'plain'
+    return (
+        f'a parameter of shape {list(p.shape)} in a group of kind {kind!r} is now a {now} one: a tool has rebuilt it '
+        'since the optimizer was made. Make the optimizer after it'
+    )
 
 
 def _has_fused_step(p: Tensor) -> bool:

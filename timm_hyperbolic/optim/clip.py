@@ -11,7 +11,8 @@ from timm.utils import dispatch_clip_grad
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from .groups import MANIFOLD, kind_of
+from ..layers.manifold import layers_with
+from .groups import MANIFOLD, alike, kind_of
 from .points import Stack, stacks
 
 __all__ = ['CLIP_MODES', 'MANIFOLD_NORMS', 'GradientClip', 'GradientNorms', 'gradient_norm', 'riemannian_norm']
@@ -77,6 +78,8 @@ class GradientClip:
         # By name, not by place: timm takes the last two parameters for the classifier.
         head = model.get_classifier().parameters() if mode == 'agc' and hasattr(model, 'get_classifier') else ()
         self._left_out = {id(p) for p in head}
+        for layer in layers_with(model.parameters()):
+            layer.restore_parameters()
         self._flat = [p for p in model.parameters() if kind_of(p) != MANIFOLD]
         self._points = [p for p in model.parameters() if kind_of(p) == MANIFOLD]
         if man_clip_grad is not None and man_norm == 'riemannian' and mode != 'norm':
@@ -104,17 +107,24 @@ class GradientClip:
 
     def _clip(self, parameters: Sequence[Tensor], bound: float, norm: Tensor) -> None:
         if self.mode == 'norm':
-            for kind in _by_type(parameters):
-                clip_grads_with_norm_(kind, bound, norm)
+            for same in alike(parameters):
+                clip_grads_with_norm_(same, bound, norm)
         else:
             dispatch_clip_grad([p for p in parameters if id(p) not in self._left_out], bound, self.mode)
 
 
 def gradient_norm(parameters: Sequence[Tensor]) -> Tensor:
     """Return the Euclidean norm of all gradients together, `[]`, also where some parameters are sharded."""
-    norms = [get_total_norm([p.grad for p in kind]) for kind in _by_type(parameters)]
-    norms = [norm.full_tensor() if hasattr(norm, 'full_tensor') else norm for norm in norms]
-    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+    norms = []
+    for same in alike(parameters):
+        gradients = [p.grad for p in same]
+        if type(gradients[0]) is Tensor:
+            # One norm of all biases, scales and scalars together takes less time than one of each.
+            vectors = [gradient for gradient in gradients if gradient.dim() == 1]
+            gradients = [gradient for gradient in gradients if gradient.dim() != 1] + _joined(vectors)
+        norm = get_total_norm(gradients)
+        norms.append(norm.full_tensor() if hasattr(norm, 'full_tensor') else norm)
+    return get_total_norm(norms) if norms else torch.zeros(())
 
 
 def riemannian_norm(parameters: Sequence[geoopt.ManifoldParameter]) -> Tensor:
@@ -127,12 +137,8 @@ def riemannian_norm(parameters: Sequence[geoopt.ManifoldParameter]) -> Tensor:
     return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
 
 
-def _by_type(parameters: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Return whole and sharded parameters apart: no operation takes both."""
-    kinds: dict[type, list[Tensor]] = {}
-    for p in parameters:
-        kinds.setdefault(type(p.grad), []).append(p)
-    return list(kinds.values())
+def _joined(vectors: list[Tensor]) -> list[Tensor]:
+    return [torch.cat(vectors)] if vectors else []
 
 
 def _conformal_factor(stack: Stack, points: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import geoopt
@@ -10,21 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import Curvature, inverse_softplus, is_curvature
+from ..layers.manifold import layers_with
 
 __all__ = [
     'CURVATURE',
     'EUCLIDEAN',
     'MANIFOLD',
+    'alike',
     'apply_lr_scale',
     'check_curvatures',
     'clamp_curvatures',
     'kind_of',
+    'learning_rate',
     'manifold_parameters',
     'split_group',
+    'unscale_group',
 ]
 
 #: The kinds of parameters. They are plain strings, as they are saved with the optimizer.
 EUCLIDEAN, CURVATURE, MANIFOLD = 'euclidean', 'curvature', 'manifold'
+_SCALES = {CURVATURE: 'curv_lr_scale', MANIFOLD: 'man_lr_scale'}
 
 
 def kind_of(parameter: Tensor) -> str:
@@ -35,35 +40,74 @@ def kind_of(parameter: Tensor) -> str:
 
 
 def manifold_parameters(model: nn.Module) -> list[geoopt.ManifoldParameter]:
-    """Return the trainable parameters of `model` that are points of a manifold, each one once."""
+    """Return the trainable parameters of `model` that are points of a manifold, each one once.
+
+    Those of its layers that a tool has rebuilt without their ball are given it back.
+    """
+    for layer in layers_with(model.parameters()):
+        layer.restore_parameters()
     return [p for p in model.parameters() if kind_of(p) == MANIFOLD and p.requires_grad]
 
 
 def split_group(group: dict[str, Any]) -> list[dict[str, Any]]:
-    """Split a parameter group by kind. Curvatures and points leave with a learning rate of their own and no decay.
+    """Split a parameter group by kind. Curvatures and points leave without weight decay.
 
     Args:
-        group: Of an optimizer, with `lr`, `man_lr_scale` and `curv_lr_scale`. Its `lr_scale`, such as timm's layer-wise
-            decay sets it, is multiplied by the kind's.
+        group: Of an optimizer. Its `lr_scale`, such as timm's layer-wise decay sets it, becomes its `lr_factor`: timm's
+            schedulers would multiply the learning rate by an `lr_scale` that they find.
 
     Returns:
-        Groups with their `kind`, the Euclidean one first, none of them empty.
+        Groups with their `kind` and `lr_factor`, the Euclidean one first, none of them empty.
     """
-    changes = {
-        EUCLIDEAN: {},
-        CURVATURE: {'weight_decay': 0.0, 'lr_scale': group.get('lr_scale', 1.0) * group['curv_lr_scale']},
-        MANIFOLD: {'weight_decay': 0.0, 'lr_scale': group.get('lr_scale', 1.0) * group['man_lr_scale']},
-    }
-    members: dict[str, list] = {kind: [] for kind in changes}
+    group = {**group, 'lr_factor': group.get('lr_factor', 1.0) * group.get('lr_scale', 1.0)}
+    group.pop('lr_scale', None)
+    members: dict[str, list] = {EUCLIDEAN: [], CURVATURE: [], MANIFOLD: []}
     for member in group['params']:
         members[kind_of(member[1] if isinstance(member, tuple) else member)].append(member)
-    return [{**group, **changes[kind], 'params': own, 'kind': kind} for kind, own in members.items() if own]
+    groups = [{**group, 'params': own, 'kind': kind} for kind, own in members.items() if own]
+    for group in groups:
+        if group['kind'] != EUCLIDEAN:
+            group['weight_decay'] = 0.0
+        if isinstance(group['lr'], Tensor):
+            group['lr'] = group['lr'].clone()  # schedulers write into a tensor: no two groups may share one
+    return groups
+
+
+def learning_rate(group: dict[str, Any]) -> float | Tensor:
+    """Return the learning rate at which a group of our optimizers steps.
+
+    It is `lr`, which schedulers set and which is usually the same for all groups, times the group's `lr_factor`, times
+    `curv_lr_scale` for curvatures or `man_lr_scale` for points on a manifold.
+    """
+    return group['lr'] * (group['lr_factor'] * _scale_of_kind(group))
+
+
+def _scale_of_kind(group: dict[str, Any]) -> float:
+    return group[_SCALES[group['kind']]] if group['kind'] in _SCALES else 1.0
+
+
+def unscale_group(group: dict[str, Any]) -> None:
+    """Bring a saved group whose `lr` was already multiplied by its `lr_scale` to the form of `split_group`."""
+    scale, of_kind = group.pop('lr_scale', 1.0), _scale_of_kind(group)
+    group['lr_factor'] = scale / of_kind if of_kind else 1.0
+    group['lr'] = group['lr'] / scale if scale else group['initial_lr']
 
 
 def apply_lr_scale(group: dict[str, Any]) -> None:
-    """Scale a new group's learning rate by its `lr_scale`, and keep the unscaled one, from which schedulers start."""
+    """Scale the learning rate of a new group by its `lr_scale`, and keep the unscaled one, from which schedulers start.
+
+    For optimizers of timm and torch, which leave `lr_scale` to timm's schedulers; ours apply it in every step.
+    """
     group['initial_lr'] = group['lr']
-    group['lr'] *= group.get('lr_scale', 1.0)
+    group['lr'] = group['lr'] * group.get('lr_scale', 1.0)
+
+
+def alike(parameters: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Return parameters of one class, device and number type together; no operation takes whole and sharded ones."""
+    found: dict[tuple, list[Tensor]] = {}
+    for p in parameters:
+        found.setdefault((type(p), p.device, p.dtype), []).append(p)
+    return list(found.values())
 
 
 def check_curvatures(parameters: Sequence[Tensor], bounds: tuple[float, float]) -> None:

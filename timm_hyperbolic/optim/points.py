@@ -98,10 +98,12 @@ class Stack:
         """Write a stacked tensor back into one tensor for each parameter."""
         torch._foreach_copy_(tensors, self.split(stacked))
 
-    def scale_(self, stacked: Tensor, factors: Sequence[float]) -> Tensor:
-        """Multiply, in place, by one factor for each parameter."""
+    def scale_(self, stacked: Tensor, factors: Sequence[float | Tensor]) -> Tensor:
+        """Multiply, in place, by one factor for each parameter; a factor may be a tensor of one number."""
         if len(set(factors)) == 1:
             return stacked.mul_(factors[0])
+        if any(isinstance(factor, Tensor) for factor in factors):
+            factors = [torch.as_tensor(factor) for factor in factors]
         torch._foreach_mul_(self.split(stacked), list(factors))
         return stacked
 

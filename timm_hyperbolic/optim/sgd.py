@@ -11,6 +11,7 @@ from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 
 from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
+from .groups import learning_rate
 from .points import stacks
 
 __all__ = ['HyperbolicSGD']
@@ -76,28 +77,29 @@ class HyperbolicSGD(HyperbolicOptimizer):
         }
         super().__init__(params, defaults)
 
-    def _step_euclidean(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def _step_euclidean(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         # torch's fused kernel takes buffers for all parameters or for none.
         for started in (True, False):
-            own = [p for p in parameters if bool(self.state.get(p)) == started]
+            pairs = zip(parameters, gradients, strict=True)
+            own = [(p, gradient) for p, gradient in pairs if bool(self.state.get(p)) == started]
             if not own:
                 continue
-            buffers = [self.state[p].get('momentum_buffer') if group['momentum'] else None for p in own]
+            buffers = [self.state[p].get('momentum_buffer') if group['momentum'] else None for p, _ in own]
             sgd(
-                own,
-                [p.grad for p in own],
+                [p for p, _ in own],
+                [gradient for _, gradient in own],
                 buffers,
                 foreach=group['foreach'],
                 fused=group['fused'],
                 weight_decay=group['weight_decay'],
                 momentum=group['momentum'],
-                lr=group['lr'],
+                lr=learning_rate(group),
                 dampening=group['dampening'],
                 nesterov=group['nesterov'],
                 maximize=False,
             )
             if group['momentum']:
-                for p, buffer in zip(own, buffers, strict=True):
+                for (p, _), buffer in zip(own, buffers, strict=True):
                     self.state[p]['momentum_buffer'] = buffer
 
     def _step_points(self, owners: dict[Tensor, dict[str, Any]]) -> None:
@@ -109,7 +111,7 @@ class HyperbolicSGD(HyperbolicOptimizer):
             momentum, dampening, nesterov, started = key(stack.parameters[0])
             manifold, points = stack.manifold, stack.points()
             gradient = manifold.egrad2rgrad(points, stack.gradients())
-            factors = [-owners[p]['lr'] for p in stack.parameters]
+            factors = [-learning_rate(owners[p]) for p in stack.parameters]
             if momentum == 0:
                 stack.scatter(manifold.retr(points, stack.scale_(gradient.clone(), factors)), stack.parameters)
                 continue
