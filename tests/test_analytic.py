@@ -45,7 +45,7 @@ FUNCTIONS = {
 
 
 def arguments(dtype: torch.dtype) -> Tensor:
-    limit = Limits()._z2_max(dtype)
+    limit = Limits().bounds(dtype).z2_max
     bound = torch.tensor(THRESHOLD, dtype=dtype)
     around = [torch.nextafter(bound, torch.zeros_like(bound)), bound, torch.nextafter(bound, torch.ones_like(bound))]
     return torch.cat(
@@ -141,7 +141,7 @@ def test_artanhc_is_right_to_a_few_ulp_up_to_the_last_number_below_one(dtype: to
 
 @pytest.mark.parametrize('dtype', DTYPES)
 def test_artanhc_with_a_complement_keeps_its_digits_at_the_boundary(dtype: torch.dtype) -> None:
-    z = torch.linspace(0.01, math.sqrt(Limits()._z2_max(dtype)), 200, dtype=dtype)
+    z = torch.linspace(0.01, math.sqrt(Limits().bounds(dtype).z2_max), 200, dtype=dtype)
     n, u = z.tanh() ** 2, [MP.sech(MP.mpf(t)) ** 2 for t in z.tolist()]
     complement = torch.tensor([float(t) for t in u], dtype=dtype)
     # √n is 1 - u/2 + ..., known from u better than from n; half an ulp of n is all that the two differ by
