@@ -297,9 +297,9 @@ def test_losses_that_are_not_finite_end_the_run_with_the_last_good_state(tmp_pat
     'flags',
     [
         ['--amp', '--amp-dtype', 'bfloat16'],
-        ['--amp', '--amp-dtype', 'float16', '--clip-grad', '1', '--man-clip-grad', '1'],
+        ['--amp', '--amp-dtype', 'float16', '--clip-grad', '1', '--man-clip-grad', '1', '--man-clip-norm', 'euclidean'],
         ['--clip-mode', 'agc', '--clip-grad', '0.1', '--man-clip-grad', '0.1', '--curv-lr-scale', '2'],
-        ['--opt', 'hypsgd', '--momentum', '0.5', '--sched', 'none', '--lr', '0.03', '--man-clip-norm', 'euclidean'],
+        ['--opt', 'hypsgd', '--momentum', '0.5', '--sched', 'none', '--lr', '0.03'],
         ['--opt', 'lookahead_hypadamw', '--layer-decay', '0.7'],
         ['--sched', 'wsd', '--cooldown-epochs', '1'],
         ['--mixup', '0.2', '--cutmix', '1', '--mixup-off-epoch', '1', '--grad-accum-steps', '2'],

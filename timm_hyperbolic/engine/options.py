@@ -13,6 +13,7 @@ import yaml
 
 from ..hub.run import ARGS
 from .argtypes import KeyValues, nearest
+from .conflicts import check_conflicts, check_needs
 from .defaults import DATASET_DEFAULTS
 from .errors import UserError
 from .parser import create_parser
@@ -36,8 +37,8 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     parser = create_parser(prog)
     options = {action.dest: action for action in parser._actions if action.dest != 'help'}
     given = read_command_line(parser, argv)
-    config = _read_config(given['config'], options) if given.get('config') else {}
-    config = {**_options_to_resume(given, options), **config}
+    written = _read_config(given['config'], options) if given.get('config') else {}
+    config = {**_options_to_resume(given, options), **written}
 
     values = {key: action.default for key, action in options.items() if key not in _NOT_IN_CONFIG}
     chosen = _joined(config, given)
@@ -45,9 +46,15 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     if dataset is None:
         dataset = 'digits' if chosen.get('data_dir') is None else ''
     values.update(DATASET_DEFAULTS.get(dataset, {}))
+    check_conflicts(given)
+    # The file may be the args.yaml of a run, in which every option stands.
+    written = {key: value for key, value in written.items() if value != values.get(key)}
+    check_conflicts(written, f'--config {given.get("config")}: ')
     values.update(chosen, dataset=dataset)
     values.pop('config', None)
-    return argparse.Namespace(**values)
+    args = argparse.Namespace(**values)
+    check_needs(given, args)
+    return args
 
 
 def read_command_line(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> dict[str, Any]:
