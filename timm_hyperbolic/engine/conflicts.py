@@ -28,6 +28,13 @@ _UNLESS: dict[tuple[str, str], Callable[[Options], bool]] = {
     ('initial_checkpoint', 'pretrained'): lambda given: bool(given.get('allow_missing')),
 }
 
+# Keywords of a model that have a flag of their own.
+_KEYWORDS = {
+    'drop_rate': 'drop',
+    'drop_path_rate': 'drop_path',
+    **{name: name for name in ('num_classes', 'in_chans', 'img_size', 'hamp')},
+}
+
 # Options, what has to be there for them to have an effect, and whether it is.
 _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Any], bool]], ...] = (
     (('remode', 'recount'), '--reprob', lambda args: args.reprob),
@@ -65,6 +72,11 @@ def check_conflicts(given: Options, where: str = '') -> None:
             if _is_on(other, given) and not _UNLESS.get((first, other), lambda given: False)(given):
                 both = f'{_shown(other, given)}: has no effect beside {_shown(first, given)}'
                 raise UserError(f'{where}{both}; leave out one of the two')
+    for keyword, value in (given.get('model_kwargs') or {}).items():
+        flag = _KEYWORDS.get(keyword)
+        if flag is not None and _is_on(flag, given):
+            both = f'{_shown(flag, given)}: says the same as --model-kwargs {keyword}={value}'
+            raise UserError(f'{where}{both}; leave out one of the two')
 
 
 def check_needs(given: Options, args: argparse.Namespace) -> None:
