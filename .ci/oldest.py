@@ -17,7 +17,7 @@ def lower_bounds() -> dict[str, str]:
     parser = configparser.ConfigParser()
     parser.read(ROOT / 'setup.cfg', encoding='utf-8')
     lines = parser['options']['install_requires'].split('\n')
-    return dict(re.fullmatch(r'(\S+) >= (\S+)', line).groups() for line in lines if line)
+    return dict(re.match(r'(\S+) >= ([\d.]+)', line).groups() for line in lines if line)
 
 
 def check_versions() -> None:

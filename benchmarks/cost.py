@@ -7,8 +7,8 @@
 *Paper*: products and bytes of every layer beside its Euclidean twin, for ViT-Tiny/4 at 32 px and ViT-B/16 at 224 px
 with 1,000 classes. *Count*: the products of the real layers by torch's `FlopCounterMode`, which must agree to
 `TOLERANCE`, and the bytes that the operations of their definitions read and write, where each operation is a pass of
-its own. *Time*: the ratio to the twin that both counts predict, from rates measured on this machine, beside the measured
-one. *Expected*: throughput of whole models that the model on paper predicts with these rates.
+its own. *Time*: the ratio to the twin that both counts predict, from rates measured on this machine, beside the
+measured one. *Expected*: throughput of whole models that the model on paper predicts with these rates.
 
 Exit status 1 if products disagree.
 """

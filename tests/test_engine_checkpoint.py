@@ -216,6 +216,23 @@ def test_one_wrong_bit_is_found(stopped, tmp_path, capsys):
     assert f'--resume {path}: damaged in' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('version', 'said'),
+    [({'version': '99.1'}, 'timm_hyperbolic 99.1 has written it, and this is '), ({}, 'a newer timm_hyperbolic has')],
+)
+def test_a_checkpoint_of_a_newer_version_is_called_so(stopped, tmp_path, capsys, version, said):
+    path = stopped / 'checkpoint-00000008.pt'
+    content = torch.load(path, weights_only=True) | {'format': 2}
+    del content['version']
+    torch.save(content | version, path)
+    # and not passed over for the one before
+    status, _ = run(tmp_path, *FLAGS, '--resume', str(stopped), steps=None)
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f'--resume {path}: {said}' in line
+    assert line.endswith('update timm_hyperbolic')
+
+
 class _Code:
     def __init__(self, path):
         self.path = path

@@ -183,3 +183,17 @@ def test_help_shows_every_option_and_the_recipe(capsys):
         assert action.help is argparse.SUPPRESS or all(flag in text for flag in action.option_strings)
     assert '(default: None)' not in text
     assert f'--epochs {DIGITS["epochs"]}' in text
+
+
+def test_options_of_a_newer_version_are_called_so(tmp_path) -> None:
+    newer = 'timm_hyperbolic 99.1 has written it, and this is .*: update timm_hyperbolic$'
+    for content in ('geometry: round\n', 'opt: newest\n'):
+        (tmp_path / 'mine.yaml').write_text(f'# written by timm_hyperbolic 99.1\n{content}')
+        with pytest.raises(UserError, match=f'^--config {tmp_path}/mine.yaml: .*; {newer}'):
+            parse_options(['-c', str(tmp_path / 'mine.yaml')])
+    (tmp_path / 'args.yaml').write_text('geometry: round\n')
+    with pytest.raises(UserError, match=rf"^--resume {tmp_path}/args.yaml: unknown option 'geometry'\. Nearest"):
+        parse_options(['--resume', str(tmp_path)])
+    (tmp_path / 'run.json').write_text('{"versions": {"timm_hyperbolic": "99.1"}}')
+    with pytest.raises(UserError, match=rf"^--resume {tmp_path}/args.yaml: unknown option 'geometry'; {newer}"):
+        parse_options(['--resume', str(tmp_path)])

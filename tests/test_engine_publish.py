@@ -130,19 +130,38 @@ def test_push_that_fails(hub, folder, capsys, fault):
 @pytest.mark.parametrize(
     ('command', 'message'),
     [
-        (['push', 'no/such', 'me/model'], 'no/such has no args.yaml, run.json'),
+        (['push', 'no/such', 'me/model'], 'no/such: no such folder; give the folder of a run'),
+        (['push', 'RUN/config.json', 'me/model'], 'config.json: is a file; give the folder of a run'),
+        (['push', 'RUN/..', 'me/model'], 'has no model.safetensors, config.json'),
         (['push', 'RUN', 'model'], 'OWNER/NAME model is no OWNER/NAME'),
         (['push', 'RUN'], 'OWNER/NAME'),
         (['push', 'RUN', 'me/model', '--privat'], 'unknown argument --privat'),
-        (['card', 'no/such'], 'no/such has no args.yaml, run.json'),
-        (['card', 'RUN', '--repo-id', 'model'], 'model is no OWNER/NAME'),
-        (['card', 'RUN', '--against', 'no/such'], 'no/such has no args.yaml'),
+        (['card', 'no/such'], 'no/such: no such folder; give the folder of a run'),
+        (['card', 'RUN/..'], 'has no args.yaml, run.json, config.json, summary.csv'),
+        (['card', 'RUN', '--repo-id', 'model'], '--repo-id model is no OWNER/NAME'),
+        (['card', 'RUN', '--against', 'no/such'], 'no/such: no such folder'),
     ],
 )
 def test_commands_that_cannot_be_followed(hub, folder, capsys, command, message):
     assert cli.main([word.replace('RUN', str(folder)) for word in command]) == 2
     assert message in capsys.readouterr().err
     assert hub.requests == []
+
+
+def test_what_cannot_be_pushed_is_said_before_the_token_is_asked_for(hub, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv('HF_TOKEN')
+    monkeypatch.setattr('huggingface_hub.constants.HF_TOKEN_PATH', str(tmp_path / 'no-token'))
+    monkeypatch.setattr('huggingface_hub.utils._auth._get_token_from_google_colab', lambda: None)
+    assert cli.main(['push', 'MISSING', 'me/model']) == 2
+    assert 'MISSING: no such folder' in capsys.readouterr().err
+
+
+def test_card_tells_what_its_controls_differ_in(folder, tmp_path, capsys):
+    other = made_run(tmp_path / 'euclid', 'vit_tiny_patch4_euclid', 60.0, epochs=300)
+    assert cli.main(['card', str(folder), '--against', str(other)]) == 0
+    said = capsys.readouterr()
+    assert said.err == 'warning: euclid differs in more than the model: epochs 300 (here 3)\n'
+    assert said.out == f'written: {folder / "README.md"}\n'
 
 
 def test_card_is_made_from_the_folders(folder, tmp_path, capsys):

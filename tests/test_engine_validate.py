@@ -202,7 +202,10 @@ def test_options_that_do_not_change_what_is_measured(trained, flags):
         (['--model', 'local-dir:{trained}', '--split', 'extra'], ["no split 'extra'"]),
         (['--model', 'local-dir:{trained}', '--coarse-key', 'kind'], ['--coarse-key kind']),
         (['--model', 'local-dir:{trained}', '--results-file', 'x.txt'], ['--results-file x.txt', '.csv or .json']),
-        (['--model', 'local-dir:{trained}', '--results-file', 'no/x.csv'], ['--results-file no/x.csv', 'cannot write']),
+        (
+            ['--model', 'local-dir:{trained}', '--results-file', 'no/x.csv'],
+            ['--results-file no/x.csv: there is no folder no'],
+        ),
         (['--model', 'local-dir:{trained}', '--dataset', 'digit'], ['unknown data set. Nearest: digits']),
         (['--epochs', '3'], ['unknown argument --epochs']),
         (['--batch-size', '0'], ['--batch-size', 'at least 1']),
@@ -215,6 +218,12 @@ def test_bad_input_is_one_line_and_status_2(trained, capsys, argv, said):
     assert line.startswith('validate: error: ')
     for text in said:
         assert text in line
+
+
+def test_a_results_file_that_is_a_folder(trained, tmp_path):
+    (tmp_path / 'dir.csv').mkdir()
+    with pytest.raises(UserError, match=r'dir\.csv: is a folder; give the name of a file'):
+        measured('--model', f'local-dir:{trained}', '--results-file', str(tmp_path / 'dir.csv'))
 
 
 def test_the_installed_command_has_it(trained, capsys):

@@ -51,6 +51,14 @@ def test_a_file_that_no_run_writes(folder, name, text):
         Run.read(folder)
 
 
+def test_a_folder_of_a_newer_version_is_called_so(folder):
+    about = json.loads((folder / 'run.json').read_text())
+    del about['result']
+    (folder / 'run.json').write_text(json.dumps(about | {'versions': {'timm_hyperbolic': '99.1'}}))
+    with pytest.raises(ValueError, match=r'not as a run leaves it: timm_hyperbolic 99\.1 has written it'):
+        Run.read(folder)
+
+
 def test_the_data_set_is_named_without_folders(folder, tmp_path):
     assert with_dataset(folder, dataset='digits').dataset == 'digits'
     assert with_dataset(folder, dataset='hfds/uoft-cs/cifar100').dataset == 'uoft-cs/cifar100'

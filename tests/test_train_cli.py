@@ -124,6 +124,19 @@ def bad(tmp_path):
         (['--model', 'vit_tiny_patch4_hyp_rez'], ['--model', 'hyp_rez', 'Nearest: vit_tiny_patch4_hyp_res']),
         (['--model-kwargs', 'curvature=-1'], ['--model-kwargs', 'curvature=-1', '>= 0']),
         (['--model-kwargs', 'curvatur=1'], ['--model-kwargs', 'curvatur']),
+        (['--model-kwargs', 'depth=two'], ['--model-kwargs depth=two: must be a whole number']),
+        (['--model-kwargs', 'depth=2.0'], ['--model-kwargs depth=2.0: must be a whole number']),
+        (['--model-kwargs', 'qk_norm=false'], ['--model-kwargs qk_norm=false: must be True or False']),
+        (['--model-kwargs', 'learn_curvature=no'], ['--model-kwargs learn_curvature=no: must be True or False']),
+        (['--model-kwargs', 'init_values=two'], ['--model-kwargs init_values=two: must be a number']),
+        (['--model-kwargs', 'hyperbolic=3'], ['--model-kwargs hyperbolic=3: must be a name or a tuple']),
+        (['--model-kwargs', 'num_heads=0'], ['--model-kwargs num_heads=0']),
+        (['--model', 'resnet18', '--model-kwargs', 'cardinality=two'], ['cardinality=two: must be a whole number']),
+        (
+            ['--drop', '0.1', '--model-kwargs', 'drop_rate=0.2'],
+            ['--drop 0.1: says the same', 'drop_rate=0.2'],
+        ),
+        (['--no-aug', '--aa', 'rand-m9'], ['--aa rand-m9: has no effect beside --no-aug']),
         (['--initial-checkpoint', '{bad}/nowhere.pth'], ['--initial-checkpoint', 'nowhere.pth', 'no such file']),
         (
             ['--initial-checkpoint', '{bad}/euclid.pth'],
@@ -190,6 +203,18 @@ def test_options_of_a_run_are_a_config_that_repeats_it(tmp_path):
     status, second = run(tmp_path, '--config', str(first / 'args.yaml'), name='b', tiny=False, steps=None)
     assert status == 0
     assert (first / 'model.safetensors').read_bytes() == (second / 'model.safetensors').read_bytes()
+
+
+def test_advice_is_repeated_at_the_end_and_on_the_card(tmp_path, capsys):
+    status, folder = run(tmp_path, '--model', 'vit_tiny_patch4_hyp_mlp', '--epochs', '3', '-b', '720', steps=None)
+    out = capsys.readouterr().out
+    assert status == 0
+    told = [line for line in out.splitlines() if 'of the rows are at the margin' in line]
+    assert len(told) == 2
+    assert out.index('Top-1') < out.rindex(told[1])
+    assert all('start from --model-kwargs curvature=0.' in line for line in told)
+    assert cli.main(['card', str(folder)]) == 0
+    assert f'- At the epoch that was kept, {told[1].removeprefix("advice: ")}.' in (folder / 'README.md').read_text()
 
 
 def test_max_steps_ends_the_run_with_everything_saved(tmp_path, capsys):
@@ -297,9 +322,9 @@ def test_losses_that_are_not_finite_end_the_run_with_the_last_good_state(tmp_pat
     'flags',
     [
         ['--amp', '--amp-dtype', 'bfloat16'],
-        ['--amp', '--amp-dtype', 'float16', '--clip-grad', '1', '--man-clip-grad', '1'],
+        ['--amp', '--amp-dtype', 'float16', '--clip-grad', '1', '--man-clip-grad', '1', '--man-clip-norm', 'euclidean'],
         ['--clip-mode', 'agc', '--clip-grad', '0.1', '--man-clip-grad', '0.1', '--curv-lr-scale', '2'],
-        ['--opt', 'hypsgd', '--momentum', '0.5', '--sched', 'none', '--lr', '0.03', '--man-clip-norm', 'euclidean'],
+        ['--opt', 'hypsgd', '--momentum', '0.5', '--sched', 'none', '--lr', '0.03'],
         ['--opt', 'lookahead_hypadamw', '--layer-decay', '0.7'],
         ['--sched', 'wsd', '--cooldown-epochs', '1'],
         ['--mixup', '0.2', '--cutmix', '1', '--mixup-off-epoch', '1', '--grad-accum-steps', '2'],

@@ -8,7 +8,7 @@ from ..hub.run import CARD
 from .errors import exit_status
 from .options import read_command_line
 from .parser import create_subparser
-from .publish import write_card
+from .publish import check_name, write_card
 
 __all__ = ['main']
 
@@ -33,4 +33,6 @@ def _command(argv: list[str] | None, prog: str) -> None:
     )
     given = {'repo_id': None, 'against': [], **read_command_line(parser, argv)}
     args = argparse.Namespace(**given)
+    if args.repo_id is not None:
+        check_name(args.repo_id, '--repo-id')
     print(f'written: {write_card(args.folder, args.repo_id, args.against)}')

@@ -17,6 +17,8 @@ import torch
 import yaml
 from timm.utils import unwrap_model
 
+from ..hub.run import newer_than_this
+from ..version import __version__
 from .distributed import Processes
 from .errors import TrainingError, UserError
 from .loop import Loop, State
@@ -108,6 +110,7 @@ class Checkpoints:
         task = loop.task
         content = {
             'format': _FORMAT,
+            'version': __version__,
             'args': yaml.safe_dump(vars(self.args)),
             'classes': self.classes,
             'state': asdict(loop.state),
@@ -145,7 +148,7 @@ def find_checkpoint(resume: str, folder: Path) -> tuple[Path, dict[str, Any]] | 
         folder: of the present run, where `auto` looks.
 
     Raises:
-        UserError: there is no such file, none in the folder can be read, or one holds code.
+        UserError: there is no such file, none in the folder can be read, or one holds code or is of a newer version.
     """
     path = folder if resume == 'auto' else Path(resume)
     if path.is_file():
@@ -189,7 +192,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: the file is damaged, or no checkpoint of ours.
-        UserError: it holds code, which is not run.
+        UserError: it holds code, which is not run, or a newer version has written it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -204,8 +207,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f'--resume {path}: refused, since it holds more than numbers: it could run code') from error
     except RuntimeError as error:
         raise ValueError(f'damaged, or no checkpoint ({" ".join(str(error).split())[:200]})') from error
-    if not isinstance(content, dict) or content.get('format') != _FORMAT:
-        raise ValueError('no checkpoint of a run of this version')
+    if not isinstance(content, dict) or not isinstance(content.get('format'), int):
+        raise ValueError('no checkpoint of a run')
+    if content['format'] > _FORMAT:
+        newer = newer_than_this(str(content.get('version', '')))
+        newer = newer or 'a newer timm_hyperbolic has written it: update timm_hyperbolic'
+        raise UserError(f'--resume {path}: {newer}')
     return content
 
 

@@ -1,12 +1,15 @@
 """The model of a run: built by timm, loaded from a checkpoint, with errors that name the argument."""
 
 import argparse
-from collections.abc import Collection
+import inspect
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import timm
+import torch
 from timm.data import resolve_input_data_config
 from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
@@ -57,14 +60,67 @@ def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: 
         if args.grad_checkpointing:
             model.set_grad_checkpointing()
     # What a model says about a keyword that it does not take, or weights that it does not have.
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (
+        *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError),
+    ) as error:
         given = ' '.join(f'{key}={value}' for key, value in args.model_kwargs.items())
         given = f' with --model-kwargs {given}' if given else ''
         given += ' with --hamp' if args.hamp else ''
         # What timm meets in a config.json that is none: the name of a key, of a method.
-        said = repr(error) if isinstance(error, (AttributeError, KeyError)) else str(error)
+        said = repr(error) if isinstance(error, (AttributeError, LookupError)) else str(error)
+        wrong = _wrong_value(_model_class(args.model), args.model_kwargs, refused=True)
+        if wrong:
+            raise UserError(f'--model {args.model}: {wrong}') from error
         raise UserError(f'--model {args.model}{given}: {" ".join(said.split())}') from error
+    wrong = _wrong_value(type(model), args.model_kwargs, refused=False)
+    if wrong:  # which a model may well take, and take 'false' for true
+        raise UserError(f'--model {args.model}: {wrong}')
     return model
+
+
+def _model_class(name: str) -> type:
+    """The class of a model that cannot be made with the keywords that were given."""
+    with suppress(Exception), torch.device('meta'):
+        return type(timm.create_model(name))
+    return nn.Module
+
+
+_KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a name', tuple: 'a tuple'}
+
+
+def _wrong_value(cls: type, kwargs: Mapping[str, Any], refused: bool) -> str:
+    """Say which keyword of a model has a value of another type than its class declares; nothing where none has.
+
+    Args:
+        cls: of the model.
+        kwargs: that it was given.
+        refused: whether it could not be made with them; if it could, only text in the place of a number or of True or
+            False is wrong, which may have been taken for true.
+    """
+    for name, value in kwargs.items():
+        kinds = _declared(cls, name)
+        kind = tuple if isinstance(value, list) else type(value)
+        if value is None or not kinds or kind in kinds or (kind is int and float in kinds):
+            continue
+        if refused or (kind is str and tuple not in kinds):
+            allowed = ' or '.join(text for each, text in _KINDS.items() if each in kinds)
+            return f'--model-kwargs {name}={value}: must be {allowed}'
+    return ''
+
+
+def _declared(cls: type, name: str) -> set[type]:
+    """The types that a keyword of a class is declared to have, None aside; none where they are not all plain."""
+    for base in cls.__mro__:
+        if '__init__' not in vars(base) or name not in inspect.signature(base.__init__).parameters:
+            continue
+        try:
+            hint = get_type_hints(base.__init__)[name]
+        except (KeyError, NameError, TypeError):
+            return set()
+        parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        kinds = {str if get_origin(part) is Literal else get_origin(part) or part for part in parts} - {type(None)}
+        return kinds if kinds <= _KINDS.keys() else set()
+    return set()
 
 
 def _check_name(name: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from ..hub.run import ARGS
+from ..hub.run import ARGS, newer_version
 from .argtypes import KeyValues, nearest
+from .conflicts import check_conflicts, check_needs
 from .defaults import DATASET_DEFAULTS
 from .errors import UserError
 from .parser import create_parser
@@ -36,8 +37,8 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     parser = create_parser(prog)
     options = {action.dest: action for action in parser._actions if action.dest != 'help'}
     given = read_command_line(parser, argv)
-    config = _read_config(given['config'], options) if given.get('config') else {}
-    config = {**_options_to_resume(given, options), **config}
+    written = _read_config(given['config'], options) if given.get('config') else {}
+    config = {**_options_to_resume(given, options), **written}
 
     values = {key: action.default for key, action in options.items() if key not in _NOT_IN_CONFIG}
     chosen = _joined(config, given)
@@ -45,9 +46,15 @@ def parse_options(argv: list[str] | None = None, prog: str | None = None) -> arg
     if dataset is None:
         dataset = 'digits' if chosen.get('data_dir') is None else ''
     values.update(DATASET_DEFAULTS.get(dataset, {}))
+    check_conflicts(given)
+    # The file may be the args.yaml of a run, in which every option stands.
+    written = {key: value for key, value in written.items() if value != values.get(key)}
+    check_conflicts(written, f'--config {given.get("config")}: ')
     values.update(chosen, dataset=dataset)
     values.pop('config', None)
-    return argparse.Namespace(**values)
+    args = argparse.Namespace(**values)
+    check_needs(given, args)
+    return args
 
 
 def read_command_line(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def _options_to_resume(given: dict[str, Any], options: dict[str, argparse.Action
     if not Path(path).exists():
         raise UserError(f'--resume {path}: no such file or folder')
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    values = _read_config(str(folder / ARGS), options) if (folder / ARGS).is_file() else {}
+    values = _read_config(str(folder / ARGS), options, flag='--resume') if (folder / ARGS).is_file() else {}
     return {**values, 'output': str(folder.absolute().parent), 'experiment': folder.absolute().name}
 
 
@@ -93,38 +100,43 @@ def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _read_config(path: str, options: dict[str, argparse.Action], chain: tuple[Path, ...] = ()) -> dict[str, Any]:
+def _read_config(
+    path: str, options: dict[str, argparse.Action], chain: tuple[Path, ...] = (), flag: str = '--config'
+) -> dict[str, Any]:
     """Return the options in the file at `path`, and in its base where it has one; `chain` are those that it is of."""
     chain = (*chain, Path(path).resolve())
+    where = f'{flag} {path}'
     try:
         content = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except OSError as error:
-        raise UserError(f'--config {path}: {error.strerror}') from error
+        raise UserError(f'{where}: {error.strerror}') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f'--config {path}: not a YAML file: {error}') from error
+        raise UserError(f'{where}: not a YAML file: {error}') from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise UserError(f'--config {path}: expected lines of `option: value`')
+        raise UserError(f'{where}: expected lines of `option: value`')
     base = content.pop('base', None)
     values = {}
     known = [key for key in options if key not in _NOT_IN_CONFIG]
     for key, value in content.items():
         name = str(key).replace('-', '_')
         if name not in known:
-            raise UserError(f'--config {path}: unknown option {key!r}.{nearest(name, known)}')
+            newer = newer_version(Path(path))
+            raise UserError(f'{where}: unknown option {key!r}{f"; {newer}" if newer else f".{nearest(name, known)}"}')
         try:
             values[name] = _convert(options[name], value)
         except argparse.ArgumentTypeError as error:
-            raise UserError(f'--config {path}: {key}: {error}') from error
+            newer = newer_version(Path(path))
+            raise UserError(f'{where}: {key}: {error}{f"; {newer}" if newer else ""}') from error
     if base is None:
         return values
     if not isinstance(base, str):
-        raise UserError(f'--config {path}: base: must be the name of a file, not {base!r}')
+        raise UserError(f'{where}: base: must be the name of a file, not {base!r}')
     file = Path(path).parent / base
     if file.resolve() in chain:
-        raise UserError(f'--config {path}: base: {base} has this file as its base in turn')
-    return _joined(_read_config(str(file), options, chain), values)
+        raise UserError(f'{where}: base: {base} has this file as its base in turn')
+    return _joined(_read_config(str(file), options, chain, flag), values)
 
 
 def _convert(action: argparse.Action, value: Any) -> Any:

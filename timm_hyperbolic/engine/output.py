@@ -20,7 +20,8 @@ from timm.models import safe_model_name
 from timm.models._hub import save_config_for_hf
 from torch import nn
 
-from ..hub.run import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST
+from ..hub.run import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST, VERSION_LINE
+from ..version import __version__
 from .distributed import Processes
 from .errors import TrainingError, UserError
 from .lock import FolderLock
@@ -93,7 +94,7 @@ class OutputFolder:
             self._check_empty()  # another run may have come first
             for left in self.path.glob(f'{_SCRATCH}*'):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
-            self._write(ARGS, yaml.safe_dump(vars(args), sort_keys=True))
+            self._write(ARGS, f'{VERSION_LINE}{__version__}\n{yaml.safe_dump(vars(args), sort_keys=True)}')
         except (OSError, TrainingError) as error:
             raise UserError(f'--output: cannot make the folder {self.path}: {error}') from error
 

@@ -9,13 +9,23 @@ from pathlib import Path
 from huggingface_hub import get_token
 
 from ..hub import PushError, Run, model_card, push_run
-from ..hub.push import check_repo_id
+from ..hub.card import differences
+from ..hub.push import check_repo_id, contents
 from ..hub.run import CARD
 from .argtypes import whole
 from .errors import EngineError, PublishError, UserError
 from .output import scratch_folder
 
-__all__ = ['Publisher', 'add_publish_options', 'check_destination', 'check_publish', 'publish', 'write_card']
+__all__ = [
+    'Publisher',
+    'add_publish_options',
+    'check_destination',
+    'check_folder',
+    'check_name',
+    'check_publish',
+    'publish',
+    'write_card',
+]
 
 _COMMAND = 'timm-hyperbolic push'
 
@@ -62,16 +72,39 @@ def check_destination(repo_id: str, argument: str) -> None:
     Raises:
         UserError: naming the argument and the remedy.
     """
-    try:
-        check_repo_id(repo_id)
-    except ValueError as error:
-        raise UserError(f'{argument} {error}') from error
+    check_name(repo_id, argument)
     if get_token() is None:
         raise UserError(f'{argument} {repo_id}: there is no token; log in with `hf auth login`, or set HF_TOKEN')
 
 
+def check_name(repo_id: str, argument: str) -> None:
+    """Refuse what is no OWNER/NAME.
+
+    Raises:
+        UserError: naming the argument.
+    """
+    try:
+        check_repo_id(repo_id)
+    except ValueError as error:
+        raise UserError(f'{argument} {error}') from error
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder without a model to push.
+
+    Raises:
+        UserError: naming what is missing.
+    """
+    try:
+        contents(folder)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def write_card(folder: Path, repo_id: str | None = None, against: Sequence[Path] = ()) -> Path:
     """Write the card of the run in a folder into it, whole or not at all, and return its path.
+
+    What its controls differ in besides the model is told on stderr.
 
     Args:
         folder: of the run.
@@ -83,11 +116,14 @@ def write_card(folder: Path, repo_id: str | None = None, against: Sequence[Path]
         TrainingError: the card cannot be written.
     """
     try:
-        if repo_id is not None:
-            check_repo_id(repo_id)
-        text = str(model_card(Run.read(folder), repo_id, [Run.read(other) for other in against]))
+        run, controls = Run.read(folder), [Run.read(other) for other in against]
+        text = str(model_card(run, repo_id, controls))
     except ValueError as error:
         raise UserError(str(error)) from error
+    for control in controls:
+        unequal = differences(run, control)
+        if unequal:
+            print(f'warning: {control.name} differs in more than the model: {", ".join(unequal)}', file=sys.stderr)
     with scratch_folder(folder) as scratch:
         (scratch / CARD).write_text(text, encoding='utf-8')
     return folder / CARD

@@ -8,7 +8,7 @@ from ..hub.run import CARD
 from .errors import exit_status
 from .options import read_command_line
 from .parser import create_subparser
-from .publish import check_destination, publish, write_card
+from .publish import check_destination, check_folder, publish, write_card
 
 __all__ = ['main']
 
@@ -29,6 +29,7 @@ def _push(argv: list[str] | None, prog: str) -> None:
     parser.add_argument('folder', metavar='DIR', type=Path, help='folder that a run leaves')
     parser.add_argument('repo_id', metavar='OWNER/NAME', help='the repository, made where there is none')
     args = argparse.Namespace(**{'private': False, 'hub_revision': None, **read_command_line(parser, argv)})
+    check_folder(args.folder)
     check_destination(args.repo_id, 'OWNER/NAME')
     if not (args.folder / CARD).is_file():
         write_card(args.folder, args.repo_id)

@@ -11,6 +11,7 @@ from timm.data.loader import PrefetchLoader
 from torch.utils.data import Dataset
 
 from ..hub.run import CONFIG
+from .conflicts import check_conflicts, check_needs
 from .data import check_split, class_count, default_split, open_split
 from .errors import UserError
 from .labels import REMEDY, ClassMap, label_names
@@ -86,9 +87,15 @@ def create_trained_parser(
 
 
 def with_defaults(parser: argparse.ArgumentParser, given: dict[str, Any]) -> argparse.Namespace:
-    """Return the value of every option; those of training alone have their defaults, and so has the data set."""
+    """Return the value of every option; those of training alone have their defaults, and so has the data set.
+
+    Raises:
+        UserError: an option that is given would have no effect.
+    """
     defaults = {action.dest: action.default for source in (create_parser(), parser) for action in source._actions}
     args = argparse.Namespace(**{**defaults, **given})
+    check_conflicts(given)
+    check_needs(given, args)
     args.dataset = given.get('dataset', 'digits' if args.data_dir is None else '')
     return args
 

@@ -152,8 +152,12 @@ def _check_results_file(name: str | None) -> Path | None:
     path = Path(name)
     if path.suffix not in ('.csv', '.json'):
         raise UserError(f'--results-file {name}: must end in .csv or .json')
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UserError(f'--results-file {name}: cannot write into {path.parent}')
+    if not path.parent.is_dir():
+        raise UserError(f'--results-file {name}: there is no folder {path.parent}; make it first')
+    if path.is_dir():
+        raise UserError(f'--results-file {name}: is a folder; give the name of a file')
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UserError(f'--results-file {name}: you may not write into the folder {path.parent}')
     return path
 
 

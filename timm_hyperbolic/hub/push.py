@@ -11,7 +11,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_session, get_token
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
 from ..version import __version__
-from .run import CARD, CONFIG, MODEL, SUMMARY
+from .run import CARD, CONFIG, MODEL, SUMMARY, check_files
 
 __all__ = ['PushError', 'check_repo_id', 'contents', 'push_run']
 
@@ -52,9 +52,7 @@ def contents(folder: Path) -> dict[str, Path]:
     Raises:
         ValueError: the folder has no weights, or no configuration.
     """
-    missing = [name for name in (MODEL, CONFIG) if not (folder / name).is_file()]
-    if missing:
-        raise ValueError(f'{folder} has no {" and no ".join(missing)}: give the folder of a run of train_hyp.py')
+    check_files(folder, (MODEL, CONFIG))
     found = [folder / name for name in (MODEL, CONFIG, CARD, SUMMARY) if (folder / name).is_file()]
     found += sorted(path for pattern in _FIGURES for path in folder.glob(pattern) if path.is_file())
     return {path.relative_to(folder).as_posix(): path for path in found}
