@@ -65,19 +65,19 @@ def _import_numba() -> bool:
 
 @functools.cache
 def load(row: RowProgram, passes: str) -> ModuleType:
-    """The module with the kernels of a row program for a CPU: the one that the package ships, or one printed now.
+    """The module with the kernels of a row program for a device: the one that the package ships, or one printed now.
 
     Args:
         row: The scalars of a row.
-        passes: The passes over memory around them, as for `printing.cpu_source`.
+        passes: The passes over memory around them, a module of `passes/`, whose name ends in `_cpu` or `_gpu`.
     """
     with _loading:
-        shipped = PRINTED / f'{row.name}_cpu.py'
-        if shipped.exists():
-            return importlib.import_module(f'{__package__}.printed.{shipped.stem}')
-        from .printing import cpu_source
+        name = f'{row.name}_{passes.rpartition("_")[2]}'
+        if (PRINTED / f'{name}.py').exists():
+            return importlib.import_module(f'{__package__}.printed.{name}')
+        from .printing import source
 
-        return _module(row.name, cpu_source(row, passes))
+        return _module(name, source(row, passes))
 
 
 def _module(name: str, source: str) -> ModuleType:
