@@ -24,7 +24,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / 'tests'))
 
 from dense_oracle import DENSE
 
-from timm_hyperbolic.geometry.fused import is_fused, set_fused
+from timm_hyperbolic.geometry import kernels
 from timm_hyperbolic.layers import (
     CenteredResidual,
     HyperbolicAttention,
@@ -87,15 +87,11 @@ class Contender:
 
 
 def by_definition(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The same layer computed by the gyrovectors that define it, without fused operations."""
+    """The same layer computed by the gyrovectors that define it, without kernels."""
 
     def run(*inputs: Tensor) -> Tensor:
-        before = is_fused()
-        set_fused(False)
-        try:
+        with kernels(False):
             return function(*inputs)
-        finally:
-            set_fused(before)
 
     return run
 

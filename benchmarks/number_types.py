@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from timm_hyperbolic.geometry import kernels
 from timm_hyperbolic.layers import (
     CenteredResidual,
     HyperbolicAttention,
@@ -156,7 +157,8 @@ def types_of(layer: str, mode: Mode, margin: float | None = MARGIN) -> dict[str,
     """The types seen in a forward pass, by kind; besides, of the `parameters`, their `gradients`, the `output`."""
     module = build(layer, margin=margin, hamp=mode.hamp)
     inputs = [t.requires_grad_() for t in draw(layer, 1.0)]
-    with mode.context(), _Watch(IMAGES * TOKENS) as watch:
+    # Kernels are opaque to torch, and have the same types but for row scalars, which are float64 in all of them.
+    with mode.context(), kernels(False), _Watch(IMAGES * TOKENS) as watch:
         out = module(*inputs)
     out.float().sum().backward()
     parameters = {p.dtype for p in module.parameters()}
@@ -294,12 +296,11 @@ autocast type enters it:
 | output of a residual, positional embedding, head | of the input | of the input | of the input |
 | output of a linear layer, MLP, attention | of the input | of the input | the autocast type, as of timm's |
 
-Row scalars are float64 where a layer runs in eager mode as one fused node, and without a margin; a device without
-float64 keeps float32. float16 has not the range for vectors near the boundary: without a margin, and in flat controls
-without `max_norm`, hamp computes in float32 there, and bfloat16 in bfloat16. A point on a manifold is stored in float32
-and stepped in float32.
+Row scalars are float64 in kernels, and in the definition without a margin; a device without float64 keeps float32.
+float16 has not the range for vectors near the boundary: without a margin, and in flat controls without `max_norm`, hamp
+computes in float32 there, and bfloat16 in bfloat16. A point on a manifold is stored in float32 and stepped in float32.
 
-What was seen in a forward pass at margin {MARGIN}, in eager mode (float16 is as bfloat16):
+What was seen in a forward pass of the definition at margin {MARGIN} (float16 is as bfloat16):
 
 {types}
 

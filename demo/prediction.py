@@ -17,14 +17,14 @@ from timm_hyperbolic.analysis.disk import head_vectors, main_directions, to_disk
 from timm_hyperbolic.analysis.norms import clip_distance
 from timm_hyperbolic.analysis.predictions import Labels
 from timm_hyperbolic.engine.errors import UserError
+from timm_hyperbolic.engine.images import MODES, to_eight_bits, to_mode
+from timm_hyperbolic.engine.labels import label_names
 from timm_hyperbolic.geometry import tangent_distance
 from timm_hyperbolic.hub.push import check_repo_id
 from timm_hyperbolic.hub.run import CONFIG, MODEL
 from timm_hyperbolic.layers import HyperbolicHead
 
 __all__ = ['Classifier', 'Disk', 'Guess', 'Prediction', 'open_image']
-
-_MODES = {1: 'L', 3: 'RGB'}
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ def open_image(path: str | Path) -> Image.Image:
     """Read an image, turned upright.
 
     Raises:
-        UserError: the file is no image, or a damaged one.
+        UserError: the file is no image, a damaged one, or one whose pixels have no known range.
     """
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
+            return ImageOps.exif_transpose(to_eight_bits(image))
+    except UserError as error:
+        raise UserError(f'{Path(path).name}: {error}') from error
     # Each format of PIL has errors of its own, and a damaged file can cause any of them.
     except Exception as error:
         raise UserError(
@@ -107,17 +109,16 @@ class Classifier:
     def __init__(self, model: nn.Module) -> None:
         config = resolve_model_data_config(model)
         channels = config['input_size'][0]
-        if channels not in _MODES:
+        if channels not in MODES:
             raise UserError(
                 f'the model takes images of {channels} channels; the demo has grey (1) and coloured (3) ones'
             )
-        self.mode = _MODES[channels]
+        self.mode = MODES[channels]
         self.size = tuple(config['input_size'][1:])
         self.transform = create_transform(**config, is_training=False)
         self.model = model.eval()
         self.name = model.pretrained_cfg.get('architecture') or type(model).__name__
-        names = model.pretrained_cfg.get('label_names')
-        self.labels = Labels(names if isinstance(names, (list, tuple)) else None)
+        self.labels = Labels(label_names(model.pretrained_cfg, model.num_classes))
         self.head = next((module for module in model.modules() if isinstance(module, HyperbolicHead)), None)
 
     @classmethod
@@ -157,10 +158,10 @@ class Classifier:
             most: how many classes to name; fewer where there are fewer.
 
         Raises:
-            UserError: the model's answer is not finite.
+            UserError: the model's answer is not finite, or the image's pixels have no known range.
         """
         start = time.perf_counter()
-        tokens = self.model.forward_features(self.transform(image.convert(self.mode)).unsqueeze(0))
+        tokens = self.model.forward_features(self.transform(to_mode(image, self.mode)).unsqueeze(0))
         features = self.model.forward_head(tokens, pre_logits=True).flatten(1)
         probabilities = self.model.forward_head(tokens)[0].float().softmax(0)
         if not probabilities.isfinite().all():

@@ -90,6 +90,12 @@ def open_classifiers(args: argparse.Namespace) -> list[Classifier]:
             raise UserError(
                 f'--against {args.against}: it has {theirs} classes and {args.model} has {mine}; give equals'
             )
+        names, others = (set(each.labels.classes or ()) for each in classifiers)
+        if names and others and names != others:
+            raise UserError(
+                f'--against {args.against}: it has other classes than {args.model}, among them '
+                f'{min(names ^ others)}; give equals'
+            )
     return classifiers
 
 

@@ -129,6 +129,25 @@ def test_any_mode_of_an_image_will_do(classifier, mode):
     assert len(classifier.predict(image).guesses) == 5
 
 
+def test_sixteen_bits_are_scaled(classifier, tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (24, 40), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / '8.png')
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / '16.png')
+    eight, sixteen = (classifier.predict(open_image(tmp_path / f'{bits}.png')).guesses for bits in (8, 16))
+    assert eight == sixteen
+
+
+def test_pixels_of_no_known_range_are_refused(tmp_path):
+    Image.fromarray(np.full((8, 8), np.nan, np.float32)).save(tmp_path / 'mine.tif')
+    with pytest.raises(UserError, match=r'^mine\.tif: its pixels are floating-point numbers, some .* not finite'):
+        open_image(tmp_path / 'mine.tif')
+
+
+def test_names_may_be_given_by_number(tmp_path):
+    names = {str(label): name for label, name in enumerate(NAMES) if label != 1}
+    assert load(tmp_path, 'vit_tiny_patch4_euclid', names=names).labels.classes == [NAMES[0], '1', *NAMES[2:]]
+
+
 def test_a_grey_model_gets_grey_images(tmp_path):
     classifier = load(tmp_path, 'vit_tiny_patch4_hyp_head', in_chans=1)
     assert classifier.mode == 'L'

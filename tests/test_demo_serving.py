@@ -4,7 +4,7 @@ import socket
 import blocks
 import pytest
 import torch
-from demo_helpers import model_folder
+from demo_helpers import NAMES, model_folder
 from prediction import Classifier
 from serving import main, open_classifiers, parse_options, warm_up
 
@@ -92,6 +92,16 @@ def test_models_of_other_classes_are_not_set_against_each_other(folder, tmp_path
     other = model_folder(tmp_path / 'other', 'vit_tiny_patch4_euclid', num_classes=7, names=None)
     with pytest.raises(UserError, match=r'--against .*other: it has 7 classes and .* has 10'):
         open_classifiers(parse_options([str(folder), '--against', str(other)]))
+
+
+def test_models_of_classes_of_other_names_are_not_set_against_each_other(folder, tmp_path):
+    other = model_folder(tmp_path / 'other', 'vit_tiny_patch4_euclid', names=[*NAMES[:-1], 'ten'])
+    with pytest.raises(
+        UserError, match=r'--against .*other: it has other classes than .*, among them nine; give equals'
+    ):
+        open_classifiers(parse_options([str(folder), '--against', str(other)]))
+    turned = model_folder(tmp_path / 'turned', 'vit_tiny_patch4_euclid', names=NAMES[::-1])
+    assert len(open_classifiers(parse_options([str(folder), '--against', str(turned)]))) == 2
 
 
 def test_a_broken_model_is_found_before_it_is_served(folder):

@@ -1,5 +1,6 @@
 """Resuming, and what may be wrong with a checkpoint. A run that goes on must end bit for bit as one left alone."""
 
+import json
 import os
 import pickle
 import shutil
@@ -14,6 +15,7 @@ from torch.utils.data import get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from train_helpers import run, summary
 
+from timm_hyperbolic.engine import UserError, parse_options, train
 from timm_hyperbolic.engine.checkpoint import read_checkpoint
 from timm_hyperbolic.engine.digits import Digits
 from timm_hyperbolic.engine.loop import Loop
@@ -310,3 +312,27 @@ def test_killed_runs_go_on_to_the_same_end(tmp_path):
     """The short version of `benchmarks/kill_and_resume.py`: SIGKILL, with accumulation, mixup and workers."""
     # Each in a process of its own: bits depend on the number of threads, and other tests may have set it here.
     assert kill_and_resume.compare('all', kills=1, seed=1, output=tmp_path) == []
+
+
+def test_a_run_goes_on_with_the_labels_that_it_had(tmp_path):
+    """Where a folder was renamed, all labels after it would be others."""
+    digits = Digits('train')
+    for row in range(120):
+        image, target = digits[row]
+        if target < 3:
+            for split in ('train', 'val'):
+                path = tmp_path / 'data' / split / f'class{target}' / f'{row}.png'
+                path.parent.mkdir(parents=True, exist_ok=True)
+                image.save(path)
+    flags = ['--data-dir', str(tmp_path / 'data'), '-b', '8', '--epochs', '2']
+    assert run(tmp_path, *flags, steps=2)[0] == 0
+    for split in ('train', 'val'):
+        (tmp_path / 'data' / split / 'class0').rename(tmp_path / 'data' / split / 'other')
+    again = parse_options([*flags, '--resume', str(tmp_path / 'run'), '--max-steps', '4'])
+    with pytest.raises(UserError, match='split train: the run that goes on has no class other;'):
+        train(again)
+    for split in ('train', 'val'):
+        shutil.rmtree(tmp_path / 'data' / split / 'other')
+    assert run(tmp_path, *flags, '--resume', 'auto', steps=4)[0] == 0
+    names = json.loads((tmp_path / 'run' / 'config.json').read_text())['label_names']
+    assert names == ['class0', 'class1', 'class2']

@@ -3,12 +3,13 @@ import random
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from timm.data.random_erasing import RandomErasing
 from torch.utils.data import TensorDataset
 
 from timm_hyperbolic.engine import UserError, memory, parse_options
 from timm_hyperbolic.engine.augment import BatchAugment
-from timm_hyperbolic.engine.data import create_splits
+from timm_hyperbolic.engine.data import check_splits, create_splits
 from timm_hyperbolic.engine.loaders import create_loaders
 from timm_hyperbolic.engine.memory import MemoryLoader, decode
 
@@ -194,3 +195,20 @@ def test_decoding_keeps_rows_in_order_with_workers_too():
         images, targets = decode(dataset, CPU, workers, 'train')
         assert torch.equal(targets, torch.arange(600))
         assert torch.equal(images.flatten(), torch.arange(600, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize('in_memory', [False, True])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_images_of_sixteen_bits_keep_their_grey_values(tmp_path, in_memory, channels):
+    grey = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1024
+    for split, label in (('train', 'a'), ('train', 'b'), ('val', 'a'), ('val', 'b')):
+        (tmp_path / split / label).mkdir(parents=True)
+        Image.fromarray(grey).save(tmp_path / split / label / '0.png')
+    config = {**DATA_CONFIG, 'input_size': (channels, 8, 8), 'mean': (0.0,) * channels, 'std': (1 / 255,) * channels}
+    args = parse_options([str(tmp_path), '-b', '2', '--no-aug', '--workers', '0', *['--data-in-memory'] * in_memory])
+    splits = create_splits(args)
+    check_splits(splits, 2, channels, args)
+    for loader in create_loaders(splits, config, args, CPU):
+        ((images, _),) = loader
+        assert images.shape == (2, channels, 8, 8)
+        torch.testing.assert_close(images, torch.from_numpy(grey // 256).float().expand_as(images))

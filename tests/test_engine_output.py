@@ -9,6 +9,7 @@ import yaml
 from train_helpers import summary
 
 from timm_hyperbolic.engine import TrainingError, UserError
+from timm_hyperbolic.engine.labels import label_names
 from timm_hyperbolic.engine.output import OutputFolder
 
 DATA_CONFIG = {
@@ -65,9 +66,13 @@ def test_saved_model_takes_another_classifier(folder):
     assert loaded(torch.randn(1, 1, 8, 8)).shape == (1, 7)
 
 
-def test_names_of_classes_that_do_not_match_the_classifier_are_left_out(folder):
-    folder.save_model(model_of_four_classes(), DATA_CONFIG, ['a', 'b'])
+def test_names_of_more_classes_than_the_classifier_has_are_left_out(folder):
+    """Of fewer, the names are still those by which a data set is matched."""
+    folder.save_model(model_of_four_classes(), DATA_CONFIG, [*'abcde'])
     assert 'label_names' not in (folder.path / 'config.json').read_text()
+    folder.save_model(model_of_four_classes(), DATA_CONFIG, ['a', 'b'])
+    model = timm.create_model(f'local-dir:{folder.path}', pretrained=True)
+    assert label_names(model.pretrained_cfg, model.num_classes) == ['a', 'b']
 
 
 def test_all_files_have_the_permissions_of_an_ordinary_file(folder):

@@ -10,7 +10,9 @@ from train_helpers import run, summary
 
 from timm_hyperbolic import cli
 from timm_hyperbolic.analysis.contents import FIGURES
+from timm_hyperbolic.engine.digits import Digits
 from timm_hyperbolic.engine.report_page import PAGE, main, parse_options
+from timm_hyperbolic.engine.trained import open_trained
 
 CIFAR100 = Path(__file__).parent.parent.parent / 'shared' / 'data' / 'cifar100'
 SECTIONS = {
@@ -134,6 +136,34 @@ def test_colours_of_cifar100_are_superclasses(tmp_path):
     page = written(tmp_path / 'out')
     assert any('Colours are superclasses' in text for text in page.text['p'])
     assert facts(page)['data'].endswith('split test[:300], 300 images')
+
+
+def digits_in_folders(folder: Path, names: dict[int, str]) -> Path:
+    """Held out digits as a folder of images, with a folder of this name for each."""
+    digits = Digits('validation')
+    for row, target in enumerate(digits.targets):
+        if target in names:
+            path = folder / 'validation' / names[target] / f'{row}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            digits[row][0].save(path)
+    return folder
+
+
+def test_folders_are_matched_by_the_names_that_the_model_knows(trained, tmp_path):
+    folder = digits_in_folders(tmp_path, {digit: str(digit) for digit in (1, 2, 7)})
+    opened = open_trained(parse_options([str(trained), '--data', str(folder)], prog='report'), torch.device('cpu'))
+    labels = {Path(opened.dataset.reader.filename(row)).parent.name: opened.dataset[row][1] for row in range(107)}
+    assert labels == {'1': 1, '2': 2, '7': 7}
+    assert opened.classes == [str(digit) for digit in range(10)]
+
+
+def test_data_of_other_classes_have_no_accuracy(trained, tmp_path, capsys):
+    folder = digits_in_folders(tmp_path, {1: 'one', 2: 'two'})
+    argv = [str(trained), '--data', str(folder), '--output', str(tmp_path / 'out'), *QUICK]
+    assert main(argv, prog='report') == 2
+    assert 'has no class one, two; ' in capsys.readouterr().err
+    assert main([*argv, '--num-classes', '10'], prog='report') == 0
+    assert facts(written(tmp_path / 'out'))['Top-1'] == 'none: the model has other classes than the data'
 
 
 def test_data_of_a_run_are_those_it_was_trained_on_unless_others_are_named(trained, tmp_path):

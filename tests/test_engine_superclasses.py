@@ -72,7 +72,7 @@ def test_columns_that_are_no_superclasses(hf_set, key, message):
 
 
 def test_other_kinds_of_data_sets_have_no_columns():
-    args = argparse.Namespace(dataset='digits', data_dir=None, coarse_key='coarse_label', target_key=None)
+    args = argparse.Namespace(dataset='digits', data_dir=None, coarse_key='coarse_label', class_map=None)
     with pytest.raises(UserError, match='only data sets of kind hfds/ have columns'):
         read(args, 10)
     args.coarse_key = None

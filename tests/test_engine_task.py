@@ -16,11 +16,11 @@ DATA = {'input_size': (3, 8, 8), 'mean': (0.5, 0.4, 0.3), 'std': (0.2, 0.3, 0.4)
 CPU = torch.device('cpu')
 
 
-def make(*argv: str, soft_targets: bool = False):
+def make(*argv: str, soft_targets: bool = False, num_classes: int = 10, classes: list[str] | None = None):
     torch.manual_seed(0)
     args = parse_options([*TINY, '--smoothing', '0', *argv])
-    model = create_model(args, 10)
-    return create_task(model, args, DATA, soft_targets, CPU)
+    model = create_model(args, num_classes)
+    return create_task(model, args, DATA, soft_targets, CPU, classes)
 
 
 def batch(size: int = 4):
@@ -115,6 +115,18 @@ def test_a_run_that_distils_leaves_the_student_alone_in_its_folder(teacher, tmp_
 def test_a_teacher_that_cannot_teach(teacher, flags, message):
     with pytest.raises(UserError, match=message):
         make(*(flag.format(teacher=teacher) for flag in flags))
+
+
+def test_a_teacher_of_other_classes(teacher):
+    flags = ['--kd-model-name', f'local-dir:{teacher}']
+    with pytest.raises(UserError, match='its weights have 10 classes; a classifier of 7 would be untrained'):
+        make(*flags, num_classes=7)
+    names = [str(digit) for digit in range(10)]
+    with pytest.raises(
+        UserError, match='its label 0 is 0, which in the data set is 9; take a teacher of the same classes'
+    ):
+        make(*flags, classes=names[::-1])
+    make(*flags, classes=names)
 
 
 def test_a_teacher_of_other_images(teacher, monkeypatch):

@@ -12,6 +12,7 @@ from train_helpers import run, summary
 
 import timm_hyperbolic
 from timm_hyperbolic import cli
+from timm_hyperbolic.engine import UserError
 from timm_hyperbolic.engine.digits import Digits
 from timm_hyperbolic.engine.metrics import CalibrationError
 from timm_hyperbolic.engine.validate import main, parse_options, validate
@@ -83,6 +84,64 @@ def test_data_of_fewer_classes_leaves_the_classifier_as_it_was_trained(trained, 
         right = (model(image).argmax(1) == target)[few].float()
     assert (results['images'], results['top1']) == (few.sum(), pytest.approx(100 * right.mean().item()))
     assert results['top1'] > 0
+
+
+@pytest.mark.parametrize('weights', ['own', 'named'])
+def test_folders_are_matched_by_the_names_that_the_model_knows(trained, tmp_path, weights):
+    """Without the digits 0 and 3, and with a hidden folder, whose names would come first."""
+    for row, target in enumerate(HELD_OUT.targets):
+        if target in (1, 2, 4, 7):
+            path = tmp_path / 'validation' / str(target) / f'{row}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            HELD_OUT[row][0].save(path)
+    (tmp_path / 'validation' / '.ipynb_checkpoints').mkdir()
+    HELD_OUT[0][0].save(tmp_path / 'validation' / '.ipynb_checkpoints' / '0.png')
+    model = timm.create_model(f'local-dir:{trained}', pretrained=True).eval()
+    config = timm.data.resolve_model_data_config(model)
+    image, target = next(iter(create_loader(Digits('test'), batch_size=360, device=torch.device('cpu'), **config)))
+    some = torch.isin(target, torch.tensor([1, 2, 4, 7]))
+    with torch.no_grad():
+        right = (model(image).argmax(1) == target)[some].float()
+    assert right.mean() > 0.3  # the labels of the folders' own order give another number
+    chosen = ['--model', f'local-dir:{trained}'] if weights == 'own' else [*NAMED, '--checkpoint', trained]
+    results = measured(*chosen, '--data-dir', tmp_path)
+    assert (results['images'], results['top1']) == (some.sum(), pytest.approx(100 * right.mean().item()))
+    HELD_OUT[0][0].save((tmp_path / 'validation' / '1').rename(tmp_path / 'validation' / 'one') / 'x.png')
+    with pytest.raises(UserError, match=r'split validation: --model \S+ has no class one; .*--class-map FILE'):
+        measured(*chosen, '--data-dir', tmp_path)
+    (tmp_path / 'map.txt').write_text('zero\none\n2\n3\n4\n5\n6\n7\n')
+    (tmp_path / 'validation' / 'one' / 'x.png').unlink()
+    again = measured(*chosen, '--data-dir', tmp_path, '--class-map', 'map.txt')
+    assert again['top1'] == results['top1']
+
+
+def test_a_model_without_names_is_measured_on_as_many_classes_only(trained, tmp_path):
+    weights = tmp_path / 'alone' / 'weights.safetensors'
+    weights.parent.mkdir()
+    weights.write_bytes((trained / 'model.safetensors').read_bytes())
+    write_images(tmp_path / 'validation', classes=3)
+    chosen = [*NAMED, '--num-classes', '10', '--checkpoint', weights, '--data-dir', tmp_path]
+    with pytest.raises(
+        UserError, match=r'validation, has 3 classes and --model \S+ has 10, whose names are not known; '
+    ):
+        measured(*chosen)
+    (tmp_path / 'map.txt').write_text(''.join(f'{digit}\n' for digit in range(10)))
+    results = measured(*chosen, '--class-map', tmp_path / 'map.txt')
+    assert results['top1'] == measured('--model', f'local-dir:{trained}', '--data-dir', tmp_path)['top1']
+
+
+def test_labels_of_other_classes_are_no_reason_for_an_untrained_classifier(trained, tmp_path):
+    datasets = pytest.importorskip('datasets')
+    rows = {'image': [HELD_OUT[0][0]] * 2, 'label': [3, 10]}
+    features = datasets.Features({'image': datasets.Image(), 'label': datasets.Value('int64')})
+    file = tmp_path / 'set' / 'validation-00000-of-00001.parquet'
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(file)
+    chosen = ['--model', f'local-dir:{trained}', '--dataset', f'hfds/{file.parent}', '--data-dir', tmp_path / 'cache']
+    with pytest.raises(UserError, match='labels from 3 to 10 do not fit a classifier of 10 classes; ') as error:
+        measured(*chosen)
+    assert '--num-classes' not in str(error.value)
+    with pytest.raises(UserError, match=r'^--num-classes 11: leave it out; the weights of .* have 10 classes; '):
+        measured(*chosen, '--num-classes', '11')
 
 
 @pytest.mark.parametrize('path', ['', 'model.safetensors'])

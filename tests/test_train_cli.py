@@ -119,7 +119,7 @@ def bad(tmp_path):
     [
         (['--data-dir', '{bad}/nowhere'], ['--data-dir', 'nowhere', 'no such folder']),
         (['--dataset', 'hfds/{bad}/nowhere'], ['--dataset', 'nowhere', 'no such folder']),
-        (['--data-dir', '{bad}/empty'], ['--data-dir', 'empty', 'Found 0 images']),
+        (['--data-dir', '{bad}/empty'], ['--data-dir', 'empty', 'there is no image in']),
         (['--dataset', 'hfds/{bad}/empty'], ['--dataset', 'empty', "doesn't contain any data files"]),
         (['--model', 'vit_tiny_patch4_hyp_rez'], ['--model', 'hyp_rez', 'Nearest: vit_tiny_patch4_hyp_res']),
         (['--model-kwargs', 'curvature=-1'], ['--model-kwargs', 'curvature=-1', '>= 0']),
@@ -371,3 +371,20 @@ def test_cifar100_of_a_local_folder(tmp_path, capsys, monkeypatch):
     model = timm.create_model(f'local-dir:{folder}', pretrained=True)
     assert (model.num_classes, model.pretrained_cfg['label_names'][:2]) == (100, ['apple', 'aquarium_fish'])
     assert model.pretrained_cfg['mean'] == pytest.approx((0.5071, 0.4865, 0.4409))
+
+
+def test_names_of_the_classes_that_it_was_trained_on_before_are_forgotten(tmp_path):
+    datasets = pytest.importorskip('datasets')
+    before = run(tmp_path, name='before', steps=1)[1]
+    assert 'label_names' in (before / 'config.json').read_text()
+    digits = Digits('train')
+    features = datasets.Features({'image': datasets.Image(), 'label': datasets.Value('int64')})
+    for split in ('train', 'validation'):
+        rows = {'image': [digits[row][0] for row in range(20)], 'label': [9 - digits.targets[row] for row in range(20)]}
+        data = datasets.Dataset.from_dict(rows, features=features)
+        data.to_parquet(tmp_path / 'set' / f'{split}-00000-of-00001.parquet')
+    flags = ['--dataset', f'hfds/{tmp_path / "set"}', '--data-dir', str(tmp_path / 'cache'), '-b', '10']
+    flags += ['--model', f'local-dir:{before}', '--pretrained', '--num-classes', '10', '--model-kwargs']
+    status, after = run(tmp_path, *flags, name='after', steps=1)
+    assert status == 0
+    assert 'label_names' not in (after / 'config.json').read_text()

@@ -26,6 +26,17 @@ class Part(Dataset):
         self.rows = list(rows)
         self.transform: Callable | None = None
 
+    @property
+    def classes(self) -> list[str] | None:
+        """Names of the classes by label, None where there are none."""
+        return self.dataset.classes
+
+    @property
+    def targets(self) -> list[int] | None:
+        """The label of every image, None where they are known only with the images."""
+        targets = self.dataset.targets
+        return None if targets is None else [targets[row] for row in self.rows]
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -65,15 +65,19 @@ class Checkpoints:
         folder: of the run, locked.
         loop: whose state is kept.
         args: options of the run.
+        classes: names of the classes by label, None where they have none.
 
     Attributes:
         closed: whether no more are written.
     """
 
-    def __init__(self, folder: OutputFolder, loop: Loop, args: argparse.Namespace) -> None:
+    def __init__(
+        self, folder: OutputFolder, loop: Loop, args: argparse.Namespace, classes: list[str] | None = None
+    ) -> None:
         self.folder = folder
         self.loop = loop
         self.args = args
+        self.classes = classes
         self.closed = False
 
     def close(self) -> None:
@@ -105,6 +109,7 @@ class Checkpoints:
         content = {
             'format': _FORMAT,
             'args': yaml.safe_dump(vars(self.args)),
+            'classes': self.classes,
             'state': asdict(loop.state),
             'rows': self.folder.rows,
             'optimizer': loop.optimizer.state_dict(),

@@ -110,12 +110,14 @@ def _train_in(
     args.resume = None  # what follows belongs to the run, however it was started
     random_seed(args.seed)
 
-    splits = create_splits(args)
+    splits = create_splits(args, None if checkpoint is None else checkpoint.get('classes'))
     model = create_model(args, splits.num_classes, pretrained=args.pretrained and checkpoint is None)
     if checkpoint is None:
         start_from_checkpoint(model, args)
     data_config = resolve_data_config(model, args)
     check_splits(splits, model.num_classes, data_config['input_size'][0], args)
+    for key in ('label_names', 'label_descriptions'):  # of the classes that it was trained on before
+        model.pretrained_cfg.pop(key, None)
     mixup = create_mixup(args, model.num_classes, processes.count)
     args.val_split, args.test_split = splits.val_name, splits.test_name
     args.num_classes, args.device = model.num_classes, str(device)
@@ -125,7 +127,7 @@ def _train_in(
     model.to(device)
     if args.channels_last:
         use_channels_last(model)
-    task = create_task(model, args, data_config, soft_targets=mixup is not None, device=device)
+    task = create_task(model, args, data_config, soft_targets=mixup is not None, device=device, classes=splits.classes)
     if args.model_ema:
         task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
@@ -166,7 +168,7 @@ def _train_in(
     result = Result(folder, splits, saved, args, data_config)
     provenance = Provenance(folder, splits, parameters, processes, command)
     publisher = Publisher(folder.path, args)
-    checkpoints = Checkpoints(folder, loop, args)
+    checkpoints = Checkpoints(folder, loop, args, splits.classes)
     try:
         with StopRequest() as request:
             _watch(loop, checkpoints, request)

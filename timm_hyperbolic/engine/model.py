@@ -18,7 +18,14 @@ from .argtypes import nearest
 from .errors import UserError
 from .patterns import matching
 
-__all__ = ['check_start', 'create_model', 'load_initial_checkpoint', 'resolve_data_config', 'start_from_checkpoint']
+__all__ = [
+    'check_classifier',
+    'check_start',
+    'create_model',
+    'load_initial_checkpoint',
+    'resolve_data_config',
+    'start_from_checkpoint',
+]
 
 
 def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: bool | None = None) -> nn.Module:
@@ -81,6 +88,22 @@ def resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str,
         return resolve_input_data_config(model, vars(args))
     except (AssertionError, ValueError) as error:
         raise UserError(f'the input of --model {args.model}: {error}') from error
+
+
+def check_classifier(model: nn.Module, what: str) -> None:
+    """Refuse a pretrained model whose classifier timm has made anew, since another number of classes was asked for.
+
+    Args:
+        model: that timm made with its weights.
+        what: what was asked for and of which weights, for the message.
+
+    Raises:
+        UserError: the weights have another number of classes.
+    """
+    trained = model.pretrained_cfg.get('num_classes', model.num_classes)
+    trained -= model.pretrained_cfg.get('label_offset') or 0
+    if model.num_classes != trained:
+        raise UserError(f'{what} have {trained} classes; a classifier of {model.num_classes} would be untrained')
 
 
 def check_start(args: argparse.Namespace) -> None:

@@ -128,7 +128,8 @@ class OutputFolder:
         """
         if not self.writes:
             return
-        config = {'label_names': classes} if classes and len(classes) == model.num_classes else {}
+        # A classifier may have room for more classes than there are.
+        config = {'label_names': classes} if classes and len(classes) <= model.num_classes else {}
         with scratch_folder(self.path) as scratch:
             # Unlike timm's `save_for_hf`, this takes tied tensors, and the strides that --channels-last leaves.
             safetensors.torch.save_model(model, str(scratch / MODEL))

@@ -122,8 +122,18 @@ def _add_data_options(group) -> None:
         help='decode the images once, keep them on the training device and augment them there in batches: for small '
         'images of one size, which loader processes cannot feed fast enough to a GPU; not with --aa',
     )
-    group.add_argument('--class-map', metavar='FILE', help='text file that maps class names to labels')
-    group.add_argument('--input-key', metavar='KEY', help='column of the images, for example img (default: image)')
+    group.add_argument(
+        '--class-map',
+        metavar='FILE',
+        help='text file of the names of the classes, one a line in the order of the labels (default: the names of the '
+        'training split, or of the trained model)',
+    )
+    group.add_argument(
+        '--input-key',
+        metavar='KEY',
+        help='column of the images, for example img (default: image); of a folder, the endings of their names, for '
+        'example ".png;.jpg" (default: all that timm and torchvision read)',
+    )
     group.add_argument(
         '--target-key',
         metavar='KEY',

@@ -18,7 +18,6 @@ from ..analysis.predictions import Labels, predict
 from ..hub.run import ARGS, MODEL
 from ..version import __version__
 from .argtypes import whole
-from .data import class_names
 from .device import create_autocast, resolve_device
 from .errors import TrainingError, UserError, exit_status
 from .options import read_command_line
@@ -135,7 +134,7 @@ def report(args: argparse.Namespace) -> Path:
     check_output(folder)
     device = resolve_device(args.device)
     autocast = create_autocast(args, device)
-    trained = open_trained(args, device)
+    trained = open_trained(args, device, same_classes=not args.num_classes)
     if not isinstance(trained.dataset, IterableDataset):
         _sample_size(args, len(trained.dataset))
     predictions = predict(trained.model, trained.loader, args.images, autocast)
@@ -178,8 +177,7 @@ def _sample_size(args: argparse.Namespace, count: int) -> int:
 
 
 def _labels(trained: Trained) -> Labels:
-    names = trained.model.pretrained_cfg.get('label_names') or class_names(trained.dataset)
-    groups = trained.superclasses
+    names, groups = trained.classes, trained.superclasses
     return Labels(names) if groups is None else Labels(names, groups.of_class, groups.names)
 
 
@@ -193,7 +191,7 @@ def _facts(args: argparse.Namespace, name: str, trained: Trained, top1: float, i
         Fact('model', f'{name}, {parameters:,} parameters'),
         Fact('checkpoint', args.checkpoint or args.model),
         Fact('data', f'{args.dataset or args.data_dir}, split {trained.split}, {images:,} images'),
-        Fact('Top-1', f'{top1:.2f} %'),
+        Fact('Top-1', f'{top1:.2f} %' if trained.is_matched else 'none: the model has other classes than the data'),
         Fact('versions', ', '.join(versions)),
         Fact('written', time.strftime('%Y-%m-%d %H:%M')),
         Fact('command', args.command, is_code=True),

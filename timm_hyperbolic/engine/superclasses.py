@@ -1,13 +1,15 @@
 """Which superclass each class of a data set belongs to, read off a second column of labels."""
 
 import argparse
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch.utils.data import Dataset
 
-from .data import labels_of, open_split, split_names
+from .data import open_split, split_names
 from .errors import UserError
+from .labels import ClassMap
 
 __all__ = ['Superclasses', 'read_superclasses']
 
@@ -27,7 +29,9 @@ class Superclasses:
     names: list[str]
 
 
-def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argparse.Namespace) -> Superclasses | None:
+def read_superclasses(
+    dataset: Dataset, split: str, num_classes: int, args: argparse.Namespace, known: ClassMap | None = None
+) -> Superclasses | None:
     """Return the superclasses of the classes, None for a data set without superclasses.
 
     A class that `dataset` has no image of is looked up in the other splits; one that no split has is -1.
@@ -37,6 +41,7 @@ def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argp
         split: its name.
         num_classes: of the classifier.
         args: `coarse_key`, the column, and the options of the data set.
+        known: the label of each class, by which `dataset` was opened.
 
     Raises:
         UserError: there is no such column, or a class has images of several superclasses.
@@ -53,7 +58,11 @@ def read_superclasses(dataset: Dataset, split: str, num_classes: int, args: argp
     others = iter(split_names(args))
     while len(found) < num_classes and (other := next(others, None)) is not None:
         if other != split:
-            _add(found, open_split(args, other), key, args)
+            beside = None
+            with suppress(UserError):  # the split of a competition has no labels, and tells nothing
+                beside = open_split(args, other, known)
+            if beside is not None:
+                _add(found, beside, key, args)
     values = sorted(set(found.values()), key=lambda value: (value is None, value))
     of_class = [values.index(found[label]) if label in found else -1 for label in range(num_classes)]
     feature = dataset.reader.dataset.features[key]
@@ -66,7 +75,7 @@ def _columns(dataset: Dataset) -> list[str]:
 
 
 def _add(found: dict[int, object], dataset: Dataset, key: str, args: argparse.Namespace) -> None:
-    for label, value in zip(labels_of(dataset, args.target_key), dataset.reader.dataset[key], strict=True):
+    for label, value in zip(dataset.targets, dataset.reader.dataset[key], strict=True):
         if found.setdefault(label, value) != value:
             raise UserError(
                 f'--coarse-key {key}: class {label} has images of {found[label]!r} and of {value!r}; a class must '

@@ -11,6 +11,8 @@ from torch import nn
 
 from .argtypes import one_of, real
 from .errors import UserError
+from .labels import label_names
+from .model import check_classifier
 
 __all__ = ['add_task_options', 'check_task', 'create_task', 'use_channels_last']
 
@@ -100,7 +102,12 @@ def _flag(dest: str) -> str:
 
 
 def create_task(
-    model: nn.Module, args: argparse.Namespace, data_config: dict[str, Any], soft_targets: bool, device: torch.device
+    model: nn.Module,
+    args: argparse.Namespace,
+    data_config: dict[str, Any],
+    soft_targets: bool,
+    device: torch.device,
+    classes: list[str] | None = None,
 ) -> TrainingTask:
     """Return the task that trains `model`, which is on `device`.
 
@@ -110,6 +117,7 @@ def create_task(
         data_config: `input_size` of the images; their `mean` and `std`, for a teacher that has others.
         soft_targets: whether targets are distributions over the classes, as mixup makes them.
         device: of the run.
+        classes: names of the classes by label, with which those of a teacher are compared.
 
     Raises:
         UserError: the teacher cannot be made, or the model cannot be taught in the way asked for.
@@ -127,7 +135,7 @@ def create_task(
     common = {'criterion_kwargs': criterion, 'device': device, 'verbose': False}
     if not args.kd_model_name:
         return ClassificationTask(model, **common)
-    teacher = _create_teacher(args, model, data_config['input_size'], device)
+    teacher = _create_teacher(args, model, data_config['input_size'], device, classes)
     try:
         task = _DISTILLATION[args.kd_distill_type](
             model,
@@ -147,7 +155,11 @@ def create_task(
 
 
 def _create_teacher(
-    args: argparse.Namespace, student: nn.Module, input_size: tuple[int, ...], device: torch.device
+    args: argparse.Namespace,
+    student: nn.Module,
+    input_size: tuple[int, ...],
+    device: torch.device,
+    classes: list[str] | None,
 ) -> nn.Module:
     try:
         teacher = timm.create_model(
@@ -158,6 +170,14 @@ def _create_teacher(
     # What a model, a download or a file has to say.
     except (AssertionError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise UserError(f'--kd-model-name {args.kd_model_name}: {" ".join(str(error).split())}') from error
+    check_classifier(teacher, f'--kd-model-name {args.kd_model_name}: its weights')
+    names = label_names(teacher.pretrained_cfg, teacher.num_classes)
+    for label, (theirs, own) in enumerate(zip(names or (), classes or (), strict=False)):
+        if theirs != own:
+            raise UserError(
+                f'--kd-model-name {args.kd_model_name}: its label {label} is {theirs}, which in the data set is {own}; '
+                'take a teacher of the same classes in the same order'
+            )
     return teacher
 
 
