@@ -9,7 +9,7 @@ gives the same bits in every batch. The definition runs under `torch.func`, unde
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from .formulas import TwoVectorFormula, two_vector_formula
 from .gyrovector import Frame
-from .kernels import cpu, library
+from .kernels import cpu, gpu, library
+from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
 __all__ = ['has_kernel', 'kernels', 'two_vectors']
@@ -41,13 +42,23 @@ def kernels(enable: bool) -> Iterator[None]:
         _enabled = before
 
 
-def has_kernel(x: Tensor) -> bool:
-    """Whether formulas of vectors like `x` are computed by kernels here and now."""
-    return reason_for_definition(x) is None
+def has_kernel(x: Tensor, try_on_gpu: Callable[..., str | None] | None = None, *arguments: Any) -> bool:
+    """Whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`."""
+    return reason_for_definition(x, try_on_gpu, *arguments) is None
 
 
-def reason_for_definition(x: Tensor) -> str | None:
-    """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it."""
+def reason_for_definition(
+    x: Tensor, try_on_gpu: Callable[..., str | None] | None = None, *arguments: Any
+) -> str | None:
+    """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it.
+
+    Args:
+        x: Vectors.
+        try_on_gpu: Says why the kernel of an operation is not to be used on a GPU; see `kernels.trial`. It takes the
+            device, the type and the length of the vectors, and then `arguments`. Without it the answer is that for
+            kernels as such.
+        arguments: Further arguments of `try_on_gpu`.
+    """
     if not _enabled:
         return 'kernels are switched off by geometry.kernels(False)'
     if torch.compiler.is_exporting():
@@ -56,11 +67,19 @@ def reason_for_definition(x: Tensor) -> str | None:
         return 'torch.jit.trace sees the definition'
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return 'torch.func differentiates the definition'
-    if x.device.type != 'cpu':
+    if x.device.type == 'cpu':
+        return None if library.has_numba() else 'Numba, which compiles the kernels for a CPU, is not installed'
+    if x.device.type != 'cuda':
         return f'there are no kernels for devices of type {x.device.type}'
-    if not library.has_numba():
-        return 'Numba, which compiles the kernels for a CPU, is not installed'
-    return None
+    if not library.has_triton():
+        return 'Triton, which compiles the kernels for a GPU, is not installed'
+    if x.shape[-1] > gpu.WIDEST:
+        return f'kernels on a GPU take vectors of up to {gpu.WIDEST} numbers'
+    if try_on_gpu is None:
+        return None
+    # While the compiler traces, a length need not be known.
+    dim = 64 if torch.compiler.is_compiling() else x.shape[-1]
+    return try_on_gpu(str(x.device), x.dtype, dim, *arguments)
 
 
 def _clip(limits: Limits) -> list[float]:
@@ -146,7 +165,7 @@ def two_vectors(
         `[..., D]`, in the type of `x`.
     """
     packed = torch.cat([curvature, *(n.to(curvature.dtype) for n in numbers)])
-    if has_kernel(x):
+    if has_kernel(x, _try_two_vectors, formula.name):
         clip = _clip(limits) if torch.compiler.is_compiling() else _cached_clip(limits)
         return _two_vectors(x, y.expand_as(x), packed.double(), formula.name, clip)
     return _two_vectors_definition(x, y, packed, formula, limits)
@@ -171,6 +190,41 @@ def _two_vectors_backward(
     g: Tensor, x: Tensor, y: Tensor, numbers: Tensor, formula: str, clip: list[float]
 ) -> tuple[Tensor, Tensor, Tensor]:
     return cpu.two_vectors_backward(two_vector_formula(formula), g, x, y, numbers, clip)
+
+
+@_two_vectors.register_kernel('cuda')
+def _(x, y, numbers, formula, clip):
+    return gpu.two_vectors(two_vector_formula(formula), x, y, numbers, clip)
+
+
+@_two_vectors_backward.register_kernel('cuda')
+def _(g, x, y, numbers, formula, clip):
+    return gpu.two_vectors_backward(two_vector_formula(formula), g, x, y, numbers, clip)
+
+
+@torch.compiler.assume_constant_result  # the compiler must not trace it: it runs before
+def _try_two_vectors(device: str, dtype: torch.dtype, dim: int, name: str) -> str | None:
+    """Why the kernel of a formula is not to be used on a GPU; see `trial.reason_against`."""
+
+    def results() -> Iterable[tuple[str, Tensor, Tensor]]:
+        formula, clip = two_vector_formula(name), _clip(Limits(0.985))
+        generator = torch.Generator().manual_seed(0)
+        # More rows than a block has; half of them are within the margin.
+        vectors = 2 / dim**0.5 * torch.randn(3, 40, dim, generator=generator, dtype=torch.float64, device='cpu')
+        x, y, g = vectors.to(device, dtype)
+        numbers = torch.linspace(0.9, 0.3, 1 + len(formula.numbers), dtype=torch.float64, device=device)
+        ours = (
+            gpu.two_vectors(formula, x, y, numbers, clip),
+            *gpu.two_vectors_backward(formula, g, x, y, numbers, clip),
+        )
+        leaves = [t.double().requires_grad_() for t in (x, y, numbers)]
+        with torch.enable_grad():
+            out = _two_vectors_definition(*leaves, formula, clip)
+        exact = (out.detach(), *torch.autograd.grad(out, leaves, g.double()))
+        names = ('result', 'gradient of x', 'gradient of y', 'gradient of curvature and numbers')
+        return zip(names, ours, exact, strict=True)
+
+    return reason_against(f'the formula {name}', device, dtype, results)
 
 
 @_two_vectors.register_fake

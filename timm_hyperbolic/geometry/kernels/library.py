@@ -20,14 +20,14 @@ import torch
 
 from .row_program import RowProgram
 
-__all__ = ['PRINTED', 'has_numba', 'launch', 'load']
+__all__ = ['PRINTED', 'has_numba', 'has_triton', 'launch', 'load']
 
 #: The folder of the kernels that the package ships.
 PRINTED = Path(__file__).parent / 'printed'
 
 _loading = threading.RLock()
 _launching = threading.Lock()
-_numba: bool | None = None
+_importable: dict[str, bool] = {}
 _started_threads = False
 _must_run_serially = False
 
@@ -42,25 +42,32 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+@torch.compiler.assume_constant_result  # the compiler does not trace imports
 def has_numba() -> bool:
-    """Whether Numba can be imported. You are warned once if it cannot."""
-    global _numba
-    if _numba is None:
-        _numba = _import_numba()
-    return _numba
+    """Whether Numba, which compiles the kernels for a CPU, can be imported. You are warned once if it cannot."""
+    return _can_import('numba', 'Run: pip install numba')
 
 
-def _import_numba() -> bool:
-    try:
-        importlib.import_module('numba')
-    except ImportError as error:
-        warnings.warn(
-            'timm_hyperbolic computes hyperbolic layers by their definitions, which is several times slower than by '
-            f'kernels, because Numba cannot be imported ({error}). Run: pip install numba',
-            stacklevel=3,
-        )
-        return False
-    return True
+@torch.compiler.assume_constant_result
+def has_triton() -> bool:
+    """Whether Triton, which compiles the kernels for a GPU, can be imported. You are warned once if it cannot."""
+    return _can_import('triton', 'On Linux it comes with torch.')
+
+
+def _can_import(name: str, remedy: str) -> bool:
+    if name not in _importable:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            warnings.warn(
+                'timm_hyperbolic computes hyperbolic layers by their definitions, which is several times slower than '
+                f'by kernels, because {name.capitalize()} cannot be imported ({error}). {remedy}',
+                stacklevel=4,
+            )
+            _importable[name] = False
+        else:
+            _importable[name] = True
+    return _importable[name]
 
 
 @functools.cache
