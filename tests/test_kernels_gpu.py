@@ -128,7 +128,7 @@ def right(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tried(formula=formulas.origin_residual, dtype: torch.dtype = torch.float32) -> str | None:
-    return ops._try_two_vectors('cpu', dtype, 24, formula.name)
+    return ops._try_on_gpu(formula.name, 'cpu', dtype, 24)
 
 
 @pytest.mark.usefixtures('right')
@@ -178,19 +178,19 @@ def test_a_kernel_that_gives_nan_or_does_not_compile_is_not_used(monkeypatch: py
 @pytest.mark.parametrize('dynamic', [False, True])
 def test_a_kernel_is_tried_while_a_model_compiles_and_not_traced(dynamic: bool) -> None:
     def chosen(x):
-        return x + (1 if ops._try_two_vectors(str(x.device), x.dtype, 64, 'positional_sum') is None else 2)
+        return x + (1 if ops._try_on_gpu('positional_sum', str(x.device), x.dtype, 64) is None else 2)
 
     torch.compiler.reset()
     compiled = torch.compile(chosen, fullgraph=True, backend='aot_eager', dynamic=dynamic)
     assert (compiled(torch.zeros(3, 4)) == 1).all()
-    assert list(trial._reasons) == [('the formula positional_sum', 'cpu', torch.float32)]
+    assert list(trial._reasons) == [('positional_sum', 'cpu', torch.float32)]
 
 
 @pytest.mark.usefixtures('right')
 def test_where_results_cannot_be_looked_at_the_definition_runs() -> None:
     with FakeTensorMode():
         x = torch.empty(2, 3, 8, device='cuda')
-        assert 'still to be tried' in ops.reason_for_definition(x, ops._try_two_vectors, 'centered_residual')
+        assert 'still to be tried' in ops.reason_for_definition(x, 'centered_residual')
         assert CenteredResidual(device='cuda')(x, x).device.type == 'cuda'
         too_wide = torch.empty(2, gpu.WIDEST + 1, device='cuda')
         assert str(gpu.WIDEST) in ops.reason_for_definition(too_wide)

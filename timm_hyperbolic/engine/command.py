@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
-import torch._inductor.config
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.utils import random_seed, unwrap_model
@@ -139,8 +138,6 @@ def _train_in(
     steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
     scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
     if args.torchcompile:
-        # With this off, residuals and the like are compiled once a model: see `geometry.compile_once`.
-        torch._inductor.config.allow_buffer_reuse = False
         task.compile(backend=args.torchcompile)
         task.compile_ema(backend=args.torchcompile)
     if not args.fsdp:

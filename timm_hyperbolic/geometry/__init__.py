@@ -32,7 +32,7 @@ from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
 from .limits import Limits
 from .linear_map import mobius_linear
 from .midpoint import midpoint_log0
-from .ops import kernels
+from .ops import explain, kernels
 from .pairwise import pairwise_squared_distance
 from .spaces import (
     ball_to_klein,
@@ -64,6 +64,7 @@ __all__ = [
     'distance_attention',
     'dot',
     'exp0',
+    'explain',
     'is_fused',
     'kernels',
     'klein_distance',

@@ -9,12 +9,13 @@ gives the same bits in every batch. The definition runs under `torch.func`, unde
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .formulas import TwoVectorFormula, two_vector_formula
 from .gyrovector import Frame
@@ -22,7 +23,7 @@ from .kernels import cpu, gpu, library
 from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
-__all__ = ['has_kernel', 'kernels', 'two_vectors']
+__all__ = ['explain', 'has_kernel', 'kernels', 'two_vectors']
 
 _enabled = True
 
@@ -42,22 +43,18 @@ def kernels(enable: bool) -> Iterator[None]:
         _enabled = before
 
 
-def has_kernel(x: Tensor, try_on_gpu: Callable[..., str | None] | None = None, *arguments: Any) -> bool:
+def has_kernel(x: Tensor, *names: str) -> bool:
     """Whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`."""
-    return reason_for_definition(x, try_on_gpu, *arguments) is None
+    return reason_for_definition(x, *names) is None
 
 
-def reason_for_definition(
-    x: Tensor, try_on_gpu: Callable[..., str | None] | None = None, *arguments: Any
-) -> str | None:
+def reason_for_definition(x: Tensor, *names: str) -> str | None:
     """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it.
 
     Args:
         x: Vectors.
-        try_on_gpu: Says why the kernel of an operation is not to be used on a GPU; see `kernels.trial`. It takes the
-            device, the type and the length of the vectors, and then `arguments`. Without it the answer is that for
-            kernels as such.
-        arguments: Further arguments of `try_on_gpu`.
+        names: The kernels that are wanted. On a GPU each is tried first, see `kernels.trial`; without names the answer
+            is that for kernels as such.
     """
     if not _enabled:
         return 'kernels are switched off by geometry.kernels(False)'
@@ -75,11 +72,38 @@ def reason_for_definition(
         return 'Triton, which compiles the kernels for a GPU, is not installed'
     if x.shape[-1] > gpu.WIDEST:
         return f'kernels on a GPU take vectors of up to {gpu.WIDEST} numbers'
-    if try_on_gpu is None:
-        return None
     # While the compiler traces, a length need not be known.
-    dim = 64 if torch.compiler.is_compiling() else x.shape[-1]
-    return try_on_gpu(str(x.device), x.dtype, dim, *arguments)
+    dim = 64 if torch.compiler.is_compiling() or x.dim() < 2 else x.shape[-1]
+    for name in names:
+        reason = _try_on_gpu(name, str(x.device), x.dtype, dim)
+        if reason is not None:
+            return reason
+    return None
+
+
+@torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
+def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
+    """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
+    return reason_against(name, device, dtype, functools.partial(_two_vectors_both_ways, name, device, dtype, dim))
+
+
+def explain(module: nn.Module) -> str:
+    """Which implementation each hyperbolic layer of a module would use now, and why where it is the definition.
+
+    Args:
+        module: A layer or a model.
+
+    Returns:
+        A line for each layer: its name, its class, the kernels or the reason.
+    """
+    lines = []
+    for name, layer in module.named_modules():
+        names = getattr(layer, 'kernel_names', ())
+        if names:
+            reason = reason_for_definition(next(itertools.chain(layer.parameters(), layer.buffers())), *names)
+            how = f'kernels {", ".join(names)}' if reason is None else f'the definition, because {reason}'
+            lines.append(f'{name or "layer"} ({type(layer).__name__}): {how}')
+    return '\n'.join(lines) or 'no hyperbolic layer'
 
 
 def _clip(limits: Limits) -> list[float]:
@@ -165,7 +189,7 @@ def two_vectors(
         `[..., D]`, in the type of `x`.
     """
     packed = torch.cat([curvature, *(n.to(curvature.dtype) for n in numbers)])
-    if has_kernel(x, _try_two_vectors, formula.name):
+    if has_kernel(x, formula.name):
         clip = _clip(limits) if torch.compiler.is_compiling() else _cached_clip(limits)
         return _two_vectors(x, y.expand_as(x), packed.double(), formula.name, clip)
     return _two_vectors_definition(x, y, packed, formula, limits)
@@ -202,29 +226,26 @@ def _(g, x, y, numbers, formula, clip):
     return gpu.two_vectors_backward(two_vector_formula(formula), g, x, y, numbers, clip)
 
 
-@torch.compiler.assume_constant_result  # the compiler must not trace it: it runs before
-def _try_two_vectors(device: str, dtype: torch.dtype, dim: int, name: str) -> str | None:
-    """Why the kernel of a formula is not to be used on a GPU; see `trial.reason_against`."""
-
-    def results() -> Iterable[tuple[str, Tensor, Tensor]]:
-        formula, clip = two_vector_formula(name), _clip(Limits(0.985))
-        generator = torch.Generator().manual_seed(0)
-        # More rows than a block has; half of them are within the margin.
-        vectors = 2 / dim**0.5 * torch.randn(3, 40, dim, generator=generator, dtype=torch.float64, device='cpu')
-        x, y, g = vectors.to(device, dtype)
-        numbers = torch.linspace(0.9, 0.3, 1 + len(formula.numbers), dtype=torch.float64, device=device)
-        ours = (
-            gpu.two_vectors(formula, x, y, numbers, clip),
-            *gpu.two_vectors_backward(formula, g, x, y, numbers, clip),
-        )
-        leaves = [t.double().requires_grad_() for t in (x, y, numbers)]
-        with torch.enable_grad():
-            out = _two_vectors_definition(*leaves, formula, clip)
-        exact = (out.detach(), *torch.autograd.grad(out, leaves, g.double()))
-        names = ('result', 'gradient of x', 'gradient of y', 'gradient of curvature and numbers')
-        return zip(names, ours, exact, strict=True)
-
-    return reason_against(f'the formula {name}', device, dtype, results)
+def _two_vectors_both_ways(
+    name: str, device: str, dtype: torch.dtype, dim: int
+) -> Iterable[tuple[str, Tensor, Tensor]]:
+    """What the kernel of a formula gives for a few rows on a GPU, and its definition; see `trial.reason_against`."""
+    formula, clip = two_vector_formula(name), _clip(Limits(0.985))
+    generator = torch.Generator().manual_seed(0)
+    # More rows than a block has; half of them are within the margin.
+    vectors = 2 / dim**0.5 * torch.randn(3, 40, dim, generator=generator, dtype=torch.float64, device='cpu')
+    x, y, g = vectors.to(device, dtype)
+    numbers = torch.linspace(0.9, 0.3, 1 + len(formula.numbers), dtype=torch.float64, device=device)
+    ours = (
+        gpu.two_vectors(formula, x, y, numbers, clip),
+        *gpu.two_vectors_backward(formula, g, x, y, numbers, clip),
+    )
+    leaves = [t.double().requires_grad_() for t in (x, y, numbers)]
+    with torch.enable_grad():
+        out = _two_vectors_definition(*leaves, formula, clip)
+    exact = (out.detach(), *torch.autograd.grad(out, leaves, g.double()))
+    names = ('result', 'gradient of x', 'gradient of y', 'gradient of curvature and numbers')
+    return zip(names, ours, exact, strict=True)
 
 
 @_two_vectors.register_fake

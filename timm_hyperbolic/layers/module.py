@@ -41,6 +41,8 @@ class HyperbolicModule(nn.Module):
 
     #: Names of the parameters that are points of the ball.
     manifold_names: tuple[str, ...] = ()
+    #: Names of the formulas that it computes, for `geometry.explain`.
+    kernel_names: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -19,6 +19,8 @@ class HyperbolicPosEmbed(HyperbolicModule):
     Args: as `HyperbolicModule`; the study's margin is 0.98.
     """
 
+    kernel_names = (positional_sum.name,)
+
     def __init__(
         self,
         curvature: float = 1.0,

@@ -58,6 +58,10 @@ class _Residual(HyperbolicModule):
         for name in self.number_names:
             nn.init.zeros_(getattr(self, name))
 
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        return (self.formula.name,)
+
     def gate(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """`γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`, in `dtype` or better."""
         raw, scale = (t.to(torch.promote_types(t.dtype, dtype)) for t in (self.gamma_raw, self.gamma_scale))

@@ -59,7 +59,7 @@ def two_vectors(formula: TwoVectorFormula, x: Tensor, y: Tensor, numbers: Tensor
     x_rows, y_rows = _rows(x, dtype), _rows(y, dtype)
     out = torch.empty_like(x_rows)
     arrays = (x_rows.numpy(), y_rows.numpy(), _numbers(numbers, clip), out.numpy())
-    launch(module, 'forward', _blocks(module, len(out)), arrays)
+    launch(module.forward, _blocks(module, len(out)), arrays)
     return out.to(x.dtype).view(x.shape)
 
 
@@ -74,5 +74,5 @@ def two_vectors_backward(
     sums = np.empty((blocks, len(numbers)))
     vectors = (x_rows.numpy(), y_rows.numpy(), g_rows.numpy())
     arrays = (*vectors, _numbers(numbers, clip), largest_gradient(dtype), dx.numpy(), dy.numpy(), sums)
-    launch(module, 'backward', blocks, arrays)
+    launch(module.backward, blocks, arrays)
     return dx.to(x.dtype).view(x.shape), dy.to(x.dtype).view(x.shape), torch.from_numpy(sums.sum(0))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
+import numpy as np
 import torch
 
 from .row_program import RowProgram
@@ -26,20 +28,10 @@ __all__ = ['PRINTED', 'has_numba', 'has_triton', 'launch', 'load']
 PRINTED = Path(__file__).parent / 'printed'
 
 _loading = threading.RLock()
-_launching = threading.Lock()
 _importable: dict[str, bool] = {}
-_started_threads = False
-_must_run_serially = False
-
-
-def _after_fork() -> None:
-    # A child process has none of the threads of OpenMP that its parent had, and must not ask for them.
-    global _must_run_serially
-    _must_run_serially = _must_run_serially or _started_threads
-
-
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_after_fork)
+_forked = False
+#: Fewer blocks than this are not worth a thread.
+_LEAST_BLOCKS = 8
 
 
 @torch.compiler.assume_constant_result  # the compiler does not trace imports
@@ -108,32 +100,92 @@ def _module(name: str, source: str) -> ModuleType:
     return module
 
 
-def launch(module: ModuleType, kernel: str, blocks: int, arguments: Sequence[Any]) -> None:
+def launch(kernel: Callable[..., None], blocks: int, arguments: Sequence[np.ndarray | int | float]) -> None:
     """Run a kernel with as many threads as torch would use.
 
-    What a kernel computes does not depend on the number of threads.
+    The threads are those of torch's own OpenMP, which is called directly: other threads than torch's would share the
+    processors with torch's, which wait for their next work in a loop. Measured in a training step of
+    `vit_tiny_patch4_hyp_res` on two cores, relative to timm's model: 0.942 so, 0.904 on one thread, 0.895 on threads of
+    Python, 0.933 on Numba's own OpenMP; in inference 0.944, 0.87, 0.851 and 0.907.
 
     Args:
-        module: From `load`; it has the kernel twice, `<kernel>` for threads and `<kernel>_serial` for one.
-        kernel: The name.
-        blocks: Into how many pieces the work can be cut.
-        arguments: NumPy arrays and numbers.
+        kernel: A function of a module from `load`. It takes the first block, the one behind the last, and `arguments`;
+            what it computes for a block does not depend on the others.
+        blocks: How many blocks there are.
+        arguments: C-contiguous arrays and numbers.
     """
-    global _started_threads
-    import numba
-
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS, blocks)
-    if threads <= 1 or _must_run_serially:
-        getattr(module, f'{kernel}_serial')(*arguments)
+    threads = min(torch.get_num_threads(), blocks // _LEAST_BLOCKS)
+    run = _openmp() if threads > 1 and not _forked else None
+    if run is None:
+        kernel(0, blocks, *arguments)
         return
-    run, before = getattr(module, kernel), numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        if _started_threads and numba.threading_layer() != 'workqueue':
-            run(*arguments)
-        else:  # The first launch starts the threads; and Numba's own pool serves one caller at a time.
-            with _launching:
-                run(*arguments)
-                _started_threads = True
-    finally:
-        numba.set_num_threads(before)
+    job, kinds = [blocks], []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            job += [argument.ctypes.data, *argument.shape]
+            kinds.append((argument.dtype.name, argument.ndim))
+        elif isinstance(argument, float):
+            job.append(int(np.float64(argument).view(np.int64)))
+            kinds.append(('float', 0))
+        else:
+            job.append(argument)
+            kinds.append(('int', 0))
+    packed = np.array(job, dtype=np.int64)
+    run(_entry(kernel, tuple(kinds)), packed.ctypes.data, threads, 0)
+
+
+@functools.cache
+def _openmp() -> Callable[..., None] | None:
+    """The function by which OpenMP starts threads, of the library that torch has loaded; None where there is none."""
+    library = ctypes.CDLL(None) if sys.platform == 'linux' else None
+    if library is None or not hasattr(library, 'GOMP_parallel'):
+        return None
+    library.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    library.GOMP_parallel.restype = None
+    return library.GOMP_parallel
+
+
+def _after_fork() -> None:
+    # A child process has none of the threads that its parent's OpenMP has started, and must not wait for them.
+    global _forked
+    _forked = True
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@functools.cache
+def _entry(kernel: Callable[..., None], kinds: tuple[tuple[str, int], ...]) -> int:
+    """The address of a function by which OpenMP's threads call a kernel, each for its part of the blocks.
+
+    Args:
+        kernel: The kernel.
+        kinds: The type and number of dimensions of each argument.
+    """
+    arguments, place = [], 1
+    for kind, dimensions in kinds:
+        if kind == 'float':
+            arguments.append(f'from_bits(job[{place}])')
+        elif kind == 'int':
+            arguments.append(f'job[{place}]')
+        else:
+            shape = ''.join(f'job[{place + 1 + i}], ' for i in range(dimensions))
+            arguments.append(f'carray({kind}_at(job[{place}]), ({shape}))')
+        place += 1 + dimensions
+    module = sys.modules[kernel.__module__]
+    pointers = ''.join(f', {kind}_at' for kind in sorted({kind for kind, dimensions in kinds if dimensions}))
+    source = (
+        f'# {hashlib.sha256(inspect.getsource(module).encode()).hexdigest()}\n'
+        'from numba import carray, cfunc\n\n'
+        f'from {__package__}.primitives import compiled_entry, from_bits, thread_count, thread_number{pointers}\n'
+        f'from {module.__name__} import {kernel.__name__}\n\n\n'
+        '@compiled_entry\n'
+        'def entry(address):\n'
+        f'    job = carray(address, ({place},))\n'
+        '    blocks, threads, thread = job[0], thread_count(), thread_number()\n'
+        '    first, last = blocks * thread // threads, blocks * (thread + 1) // threads\n'
+        f'    {kernel.__name__}(first, last, {", ".join(arguments)})\n'
+    )
+    with _loading:
+        return _module(f'{module.__name__.rpartition(".")[2]}_{kernel.__name__}', source).entry.address

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 from llvmlite import ir
-from numba import njit, types
+from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ['exp', 'jit', 'log', 'sqrt', 'where']
+__all__ = ['compiled_entry', 'exp', 'from_bits', 'jit', 'log', 'sqrt', 'thread_count', 'thread_number', 'where']
 
 # Sums may be taken in any order, as vector instructions do; NaN and infinity keep their meaning.
 ANY_ORDER = {'reassoc', 'contract', 'nsz', 'arcp'}
@@ -21,13 +21,12 @@ ANY_ORDER = {'reassoc', 'contract', 'nsz', 'arcp'}
 CONTRACT = {'contract', 'nsz'}
 
 
-def jit(function=None, *, any_order: bool = False, parallel: bool = False):
+def jit(function=None, *, any_order: bool = False):
     """Compile a function of a kernel, and keep the machine code on disk where there is a place for it.
 
     Args:
         function: The function.
         any_order: Let sums be taken in any order.
-        parallel: Let `prange` use threads.
     """
 
     def compiled(f):
@@ -35,7 +34,6 @@ def jit(function=None, *, any_order: bool = False, parallel: bool = False):
             'fastmath': ANY_ORDER if any_order else CONTRACT,
             'error_model': 'numpy',
             'nogil': True,
-            'parallel': parallel,
         }
         try:
             return njit(cache=True, **options)(f)
@@ -57,7 +55,35 @@ def _reinterpret(source, target, llvm_target):
 
 
 _bits = _reinterpret(types.float64, types.int64, ir.IntType(64))
-_from_bits = _reinterpret(types.int64, types.float64, ir.DoubleType())
+from_bits = _reinterpret(types.int64, types.float64, ir.DoubleType())
+
+
+def _pointer(element):
+    """A function from an address to a pointer to elements of a type."""
+    target = types.CPointer(element)
+
+    @intrinsic
+    def pointer(typing_context, address):
+        def generate(context, builder, signature, args):
+            return builder.inttoptr(args[0], context.get_value_type(target))
+
+        return target(types.int64), generate
+
+    return pointer
+
+
+float32_at, float64_at, int64_at, bool_at = map(_pointer, (types.float32, types.float64, types.int64, types.boolean))
+thread_number = types.ExternalFunction('omp_get_thread_num', types.intc())
+thread_count = types.ExternalFunction('omp_get_num_threads', types.intc())
+
+
+def compiled_entry(function):
+    """Compile a function that takes a pointer to whole numbers, so that C can call it, and keep the machine code."""
+    signature = types.void(types.CPointer(types.int64))
+    try:
+        return cfunc(signature, cache=True)(function)
+    except RuntimeError:  # Numba finds no directory that it may write to.
+        return cfunc(signature)(function)
 
 
 @intrinsic
@@ -112,7 +138,7 @@ def exp(x):
     p = p * r + _C3
     p = p * r + _C2
     p = (p * r + 1.0) * r + 1.0
-    return p * _from_bits((_bits(shifted) << 52) + 0x3FF0000000000000)
+    return p * from_bits((_bits(shifted) << 52) + 0x3FF0000000000000)
 
 
 @jit
@@ -121,7 +147,7 @@ def log(x):
     bits = _bits(x)
     # The exponent of x relative to √½, so that the mantissa lies between √½ and √2.
     exponent = (bits - 0x3FE6A09E667F3BCD) >> 52
-    f = _from_bits(bits - (exponent << 52)) - 1.0
+    f = from_bits(bits - (exponent << 52)) - 1.0
     s = f / (2.0 + f)
     z = s * s
     p = z * (1 / 21) + (1 / 19)

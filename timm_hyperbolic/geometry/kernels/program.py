@@ -197,7 +197,10 @@ class Program:
             '_to_copy': lambda x, **_: x,
         }
         if name not in rules:
-            raise NotImplementedError(f'the formula uses torch.{name}, which no kernel has')
+            raise NotImplementedError(
+                f'the formula uses torch.{name}, which no kernel has. Run it by its definition, within '
+                '`with timm_hyperbolic.geometry.kernels(False):`, or write it by other functions.'
+            )
         return rules[name]
 
     def _read(self, graph: Graph) -> None:

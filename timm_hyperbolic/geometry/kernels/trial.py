@@ -23,28 +23,28 @@ _warned: set[str] = set()
 _trying = threading.RLock()
 
 
-def reason_against(operation: str, device: str, dtype: torch.dtype, results: _Results) -> str | None:
-    """Why the kernel of an operation is not to be used; None where it agrees with its definition.
+def reason_against(name: str, device: str, dtype: torch.dtype, results: _Results) -> str | None:
+    """Why a kernel is not to be used; None where it agrees with its definition.
 
-    Both run at the first call for an operation, a device and a type, and then never again.
+    Both run at the first call for a kernel, a device and a type, and then never again.
 
     Args:
-        operation: What the kernel computes, for the message.
+        name: Of the kernel.
         device: Where the vectors are.
         dtype: Type of the vectors.
         results: Computes a small input; returns for each result its name, what the kernel gives, and what the
             definition gives in float64.
     """
-    key = operation, device, dtype
+    key = name, device, dtype
     with _trying:
         if key not in _reasons:
             if _cannot_be_tried(device):
                 return 'the kernel is still to be tried, which is not possible here'
             _reasons[key] = reason = _tried(results)
-            if reason is not None and operation not in _warned:
-                _warned.add(operation)
+            if reason is not None and name not in _warned:
+                _warned.add(name)
                 warnings.warn(
-                    f'timm_hyperbolic computes {operation} on {device} in {dtype} by its definition, which is several '
+                    f'timm_hyperbolic computes {name} on {device} in {dtype} by its definition, which is several '
                     f'times slower than by a kernel, because {reason}. Please report this, with the versions of torch '
                     'and Triton and the name of the GPU.',
                     stacklevel=5,

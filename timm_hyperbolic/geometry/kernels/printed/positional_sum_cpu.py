@@ -10,7 +10,6 @@ The scratch `S` of a block holds one number for each row in each of its slots, `
 """
 
 import numpy as np
-from numba import prange
 
 from timm_hyperbolic.geometry.kernels.primitives import exp, jit, log, sqrt, where
 
@@ -613,28 +612,14 @@ def backward_block(block, x, y, g, numbers, bound, dx, dy, sums):
 
 
 @jit
-def forward_serial(x, y, numbers, out):
-    """`out` for vectors `x`, `y`, all `[R, D]`, on one thread."""
-    for block in range((len(x) + ROWS - 1) // ROWS):
-        forward_block(block, x, y, numbers, out)
-
-
-@jit(parallel=True)
-def forward(x, y, numbers, out):
-    """`out` for vectors `x`, `y`, all `[R, D]`."""
-    for block in prange((len(x) + ROWS - 1) // ROWS):
+def forward(first, last, x, y, numbers, out):
+    """`out` for vectors `x`, `y`, all `[R, D]`, in some of the blocks."""
+    for block in range(first, last):
         forward_block(block, x, y, numbers, out)
 
 
 @jit
-def backward_serial(x, y, g, numbers, bound, dx, dy, sums):
-    """Gradients of `x` and `y`, `[R, D]`, and of the numbers, summed over each block, on one thread."""
-    for block in range((len(x) + ROWS - 1) // ROWS):
-        backward_block(block, x, y, g, numbers, bound, dx, dy, sums)
-
-
-@jit(parallel=True)
-def backward(x, y, g, numbers, bound, dx, dy, sums):
-    """Gradients of `x` and `y`, `[R, D]`, and of the numbers, summed over each block."""
-    for block in prange((len(x) + ROWS - 1) // ROWS):
+def backward(first, last, x, y, g, numbers, bound, dx, dy, sums):
+    """Gradients of `x` and `y`, `[R, D]`, and of the numbers, summed over each block, in some of the blocks."""
+    for block in range(first, last):
         backward_block(block, x, y, g, numbers, bound, dx, dy, sums)
