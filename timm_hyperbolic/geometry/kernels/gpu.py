@@ -39,16 +39,16 @@ def _rows(x: Tensor) -> Tensor:
 @functools.cache
 def _bits(clip: tuple[float, ...]) -> list[int]:
     # Triton passes floats to a kernel as float32.
-    return np.array(clip, dtype=np.float64).view(np.int64).tolist()
+    return np.array(clip + (16 - len(clip)) * (0.0,)).view(np.int64).tolist()
 
 
-def _numbers(numbers: Tensor, clip: Sequence[float]) -> Tensor:
-    """The curvature, the clip, the formula's numbers; made on the device, which need not be waited for."""
-    from .primitives_gpu import pack
+def _clip(clip: Sequence[float], like: Tensor) -> Tensor:
+    """The numbers of a clip on the device of a tensor. A copy from here would have to be waited for."""
+    from .primitives_gpu import write16
 
-    packed = numbers.new_empty(len(numbers) + len(clip))
-    pack[(1,)](numbers.detach().contiguous(), packed, *_bits(tuple(clip)), COUNT=len(numbers) - 1, num_warps=1)
-    return packed
+    numbers = like.new_empty(16, dtype=torch.float64)
+    write16[(1,)](numbers, *_bits(tuple(clip)), num_warps=1)
+    return numbers
 
 
 def _programs(module: ModuleType, rows: int) -> int:
@@ -103,7 +103,7 @@ def two_vectors(formula: TwoVectorFormula, x: Tensor, y: Tensor, numbers: Tensor
     x_rows, y_rows = _rows(x), _rows(y)
     out = torch.empty_like(x_rows)
     with torch.cuda.device_of(x):
-        _launch(module, 'forward', x_rows, (x_rows, y_rows, _numbers(numbers, clip), out))
+        _launch(module, 'forward', x_rows, (x_rows, y_rows, numbers.detach().contiguous(), _clip(clip, x), out))
     return out.view(x.shape)
 
 
@@ -117,5 +117,5 @@ def two_vectors_backward(
     sums = numbers.new_empty(_programs(module, len(dx)), len(numbers))
     bound = largest_gradient(torch.promote_types(x.dtype, torch.float32))
     with torch.cuda.device_of(x):
-        _launch(module, 'backward', dx, (*vectors, _numbers(numbers, clip), dx, dy, sums), BOUND=bound)
+        _launch(module, 'backward', dx, (*vectors, numbers.detach().contiguous(), _clip(clip, x), dx, dy, sums), BOUND=bound)
     return dx.view(x.shape), dy.view(x.shape), sums.sum(0)

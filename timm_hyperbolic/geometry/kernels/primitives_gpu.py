@@ -7,7 +7,7 @@ kernels as float32.
 import triton
 import triton.language as tl
 
-__all__ = ['f64', 'narrow', 'pack']
+__all__ = ['f64', 'narrow', 'write16']
 
 
 @triton.jit
@@ -29,41 +29,40 @@ def _from_bits(x):
     return x.to(tl.int64).to(tl.float64, bitcast=True)
 
 
-_CLIP = ('z2_max', 'z2_edge', 'n_max', 'n_edge', 'u_max', 'u_edge', 'u_min', 'r2_max', 'r2_edge')
-
-
-@triton.jit(do_not_specialize=_CLIP)
-def pack(
-    numbers,
-    packed,
-    z2_max: tl.int64,
-    z2_edge: tl.int64,
-    n_max: tl.int64,
-    n_edge: tl.int64,
-    u_max: tl.int64,
-    u_edge: tl.int64,
-    u_min: tl.int64,
-    r2_max: tl.int64,
-    r2_edge: tl.int64,
-    COUNT: tl.constexpr,
+@triton.jit(do_not_specialize=[f'b{i}' for i in range(16)])
+def write16(
+    pointer,
+    b0: tl.int64,
+    b1: tl.int64,
+    b2: tl.int64,
+    b3: tl.int64,
+    b4: tl.int64,
+    b5: tl.int64,
+    b6: tl.int64,
+    b7: tl.int64,
+    b8: tl.int64,
+    b9: tl.int64,
+    b10: tl.int64,
+    b11: tl.int64,
+    b12: tl.int64,
+    b13: tl.int64,
+    b14: tl.int64,
+    b15: tl.int64,
 ):
-    """Write the curvature, the clip and a formula's further numbers, as a kernel takes them.
-
-    Args:
-        numbers: The curvature and then the formula's numbers, float64.
-        packed: What is written, float64.
-        z2_max: The bits of the first number of the clip, and so on.
-        COUNT: How many numbers the formula takes.
-    """
-    tl.store(packed, tl.load(numbers))
-    tl.store(packed + 1, _from_bits(z2_max))
-    tl.store(packed + 2, _from_bits(z2_edge))
-    tl.store(packed + 3, _from_bits(n_max))
-    tl.store(packed + 4, _from_bits(n_edge))
-    tl.store(packed + 5, _from_bits(u_max))
-    tl.store(packed + 6, _from_bits(u_edge))
-    tl.store(packed + 7, _from_bits(u_min))
-    tl.store(packed + 8, _from_bits(r2_max))
-    tl.store(packed + 9, _from_bits(r2_edge))
-    for i in tl.static_range(COUNT):
-        tl.store(packed + 10 + i, tl.load(numbers + 1 + i))
+    """Write sixteen float64 numbers, given by their bits."""
+    tl.store(pointer, _from_bits(b0))
+    tl.store(pointer + 1, _from_bits(b1))
+    tl.store(pointer + 2, _from_bits(b2))
+    tl.store(pointer + 3, _from_bits(b3))
+    tl.store(pointer + 4, _from_bits(b4))
+    tl.store(pointer + 5, _from_bits(b5))
+    tl.store(pointer + 6, _from_bits(b6))
+    tl.store(pointer + 7, _from_bits(b7))
+    tl.store(pointer + 8, _from_bits(b8))
+    tl.store(pointer + 9, _from_bits(b9))
+    tl.store(pointer + 10, _from_bits(b10))
+    tl.store(pointer + 11, _from_bits(b11))
+    tl.store(pointer + 12, _from_bits(b12))
+    tl.store(pointer + 13, _from_bits(b13))
+    tl.store(pointer + 14, _from_bits(b14))
+    tl.store(pointer + 15, _from_bits(b15))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .program import Program
-from .row_program import RowProgram
+from .row_program import CLIP, RowProgram
 
 __all__ = ['source']
 
@@ -35,6 +35,7 @@ class _Language:
         constant: A number that all kernels of a module know.
         header: The first lines of a function of the rows of a block.
         number: The line that reads a number which all rows share.
+        clip: The line that reads a number of the clip; None where the clip stands among the numbers.
         loop: The line that begins a loop over the rows; None where a block is one vector.
         read: A number of a row.
         write: The line that writes one.
@@ -46,6 +47,7 @@ class _Language:
     constant: str
     header: str
     number: str
+    clip: str | None
     loop: str | None
     read: str
     write: str
@@ -58,6 +60,7 @@ _NUMBA = _Language(
     constant='{} = {}',
     header='@jit\ndef {}(S, numbers):\n    """{}"""',
     number='{} = numbers[{}]',
+    clip=None,
     loop='for r in range(ROWS):',
     read='S[{} * ROWS + r]',
     write='S[{} * ROWS + r] = {{}}',
@@ -75,8 +78,9 @@ _TRITON = _Language(
     primitives=('f64',),
     rows=32,  # one for each thread of a warp
     constant='{} = tl.constexpr({})',
-    header='@triton.jit\ndef {}(S, numbers):\n    """{}"""\n    r = tl.arange(0, ROWS)',
+    header='@triton.jit\ndef {}(S, numbers, clip):\n    """{}"""\n    r = tl.arange(0, ROWS)',
     number='{} = tl.load(numbers + {})',
+    clip='{} = tl.load(clip + {})',
     loop=None,
     read='tl.load(S + {} * ROWS + r)',
     write='tl.store(S + {} * ROWS + r, {{}})',
@@ -114,7 +118,10 @@ def _function(
     names = [*own, *row.numbers, *inputs[len(own) :]]
     body = program.text(names, [language.write.format(n.upper()) for n in results], language.operations)
     used = set(re.findall(r'\w+', ' '.join(body)))
-    numbers = [language.number.format(n, i) for i, n in enumerate(row.numbers) if n in used]
+    apart = CLIP if language.clip else ()
+    shared = [name for name in row.numbers if name not in apart]
+    numbers = [language.number.format(n, i) for i, n in enumerate(shared) if n in used]
+    numbers += [language.clip.format(n, i) for i, n in enumerate(apart) if n in used]
     of_a_row = [*(f'{n} = {language.read.format(n.upper())}' for n in inputs if n in used), *body]
     if language.loop:
         of_a_row = [language.loop, *(f'    {line}' for line in of_a_row)]

@@ -180,13 +180,14 @@ def write_gradient_factors(S, BOUND: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=['rows'])
-def forward(X, Y, numbers, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
+def forward(X, Y, numbers, clip, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
     """`OUT` for vectors `X`, `Y`, all `[rows, D]`.
 
     Args:
         X: The one vector of each row.
         Y: The other one.
-        numbers: From `pack`.
+        numbers: The curvature and the formula's numbers, float64.
+        clip: The numbers of the clip, float64.
         OUT: The results.
         SCRATCHES: Memory for `SCRATCH * ROWS` numbers of each program.
         rows: How many rows there are.
@@ -202,7 +203,7 @@ def forward(X, Y, numbers, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.cons
         e, w, k, swap = plane(read(X, at, inside), read(Y, at, inside))
         write_plane(S, r, e, w, k, swap)
     tl.debug_barrier()
-    forward_scalars(S, numbers)
+    forward_scalars(S, numbers, clip)
     tl.debug_barrier()
     write_factors(S)
     tl.debug_barrier()
@@ -218,6 +219,7 @@ def backward(
     Y,
     G,
     numbers,
+    clip,
     DX,
     DY,
     SUMS,
@@ -234,10 +236,11 @@ def backward(
         X: As for `forward`, which see for what is not described here.
         Y: The other vector of each row.
         G: The gradient with respect to the results.
-        numbers: From `pack`.
+        numbers: As for `forward`.
+        clip: As for `forward`.
         DX: The gradients of `X`.
         DY: The gradients of `Y`.
-        SUMS: For each program a sum for each number, without those of the clip.
+        SUMS: For each program a sum for each number.
         SCRATCHES: Memory.
         rows: How many rows there are.
         BOUND: To what gradients with respect to inner products are held.
@@ -256,7 +259,7 @@ def backward(
         tl.store(S + G_A * ROWS + r, tl.sum(g * e, 1))
         tl.store(S + G_B * ROWS + r, tl.sum(g * w, 1))
     tl.debug_barrier()
-    backward_scalars(S, numbers)
+    backward_scalars(S, numbers, clip)
     tl.debug_barrier()
     write_sums(S, SUMS + program * (SLOTS - D_C), rows - first)
     write_gradient_factors(S, BOUND)

@@ -39,20 +39,20 @@ D_GAMMA = tl.constexpr(15)
 
 
 @triton.jit
-def forward_scalars(S, numbers):
+def forward_scalars(S, numbers, clip):
     """a, b of every row of a block."""
     r = tl.arange(0, ROWS)
     c = tl.load(numbers + 0)
-    z2_max = tl.load(numbers + 1)
-    z2_edge = tl.load(numbers + 2)
-    n_max = tl.load(numbers + 3)
-    n_edge = tl.load(numbers + 4)
-    u_max = tl.load(numbers + 5)
-    u_edge = tl.load(numbers + 6)
-    u_min = tl.load(numbers + 7)
-    r2_max = tl.load(numbers + 8)
-    r2_edge = tl.load(numbers + 9)
-    gamma = tl.load(numbers + 10)
+    gamma = tl.load(numbers + 1)
+    z2_max = tl.load(clip + 0)
+    z2_edge = tl.load(clip + 1)
+    n_max = tl.load(clip + 2)
+    n_edge = tl.load(clip + 3)
+    u_max = tl.load(clip + 4)
+    u_edge = tl.load(clip + 5)
+    u_min = tl.load(clip + 6)
+    r2_max = tl.load(clip + 7)
+    r2_edge = tl.load(clip + 8)
     ee = tl.load(S + EE * ROWS + r)
     ew = tl.load(S + EW * ROWS + r)
     ww = tl.load(S + WW * ROWS + r)
@@ -163,20 +163,20 @@ def forward_scalars(S, numbers):
 
 
 @triton.jit
-def backward_scalars(S, numbers):
+def backward_scalars(S, numbers, clip):
     """a, b, d_ee, d_ew, d_ww, d_c, d_gamma of every row of a block."""
     r = tl.arange(0, ROWS)
     c = tl.load(numbers + 0)
-    z2_max = tl.load(numbers + 1)
-    z2_edge = tl.load(numbers + 2)
-    n_max = tl.load(numbers + 3)
-    n_edge = tl.load(numbers + 4)
-    u_max = tl.load(numbers + 5)
-    u_edge = tl.load(numbers + 6)
-    u_min = tl.load(numbers + 7)
-    r2_max = tl.load(numbers + 8)
-    r2_edge = tl.load(numbers + 9)
-    gamma = tl.load(numbers + 10)
+    gamma = tl.load(numbers + 1)
+    z2_max = tl.load(clip + 0)
+    z2_edge = tl.load(clip + 1)
+    n_max = tl.load(clip + 2)
+    n_edge = tl.load(clip + 3)
+    u_max = tl.load(clip + 4)
+    u_edge = tl.load(clip + 5)
+    u_min = tl.load(clip + 6)
+    r2_max = tl.load(clip + 7)
+    r2_edge = tl.load(clip + 8)
     ee = tl.load(S + EE * ROWS + r)
     ew = tl.load(S + EW * ROWS + r)
     ww = tl.load(S + WW * ROWS + r)
@@ -643,13 +643,14 @@ def write_gradient_factors(S, BOUND: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=['rows'])
-def forward(X, Y, numbers, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
+def forward(X, Y, numbers, clip, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
     """`OUT` for vectors `X`, `Y`, all `[rows, D]`.
 
     Args:
         X: The one vector of each row.
         Y: The other one.
-        numbers: From `pack`.
+        numbers: The curvature and the formula's numbers, float64.
+        clip: The numbers of the clip, float64.
         OUT: The results.
         SCRATCHES: Memory for `SCRATCH * ROWS` numbers of each program.
         rows: How many rows there are.
@@ -665,7 +666,7 @@ def forward(X, Y, numbers, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.cons
         e, w, k, swap = plane(read(X, at, inside), read(Y, at, inside))
         write_plane(S, r, e, w, k, swap)
     tl.debug_barrier()
-    forward_scalars(S, numbers)
+    forward_scalars(S, numbers, clip)
     tl.debug_barrier()
     write_factors(S)
     tl.debug_barrier()
@@ -681,6 +682,7 @@ def backward(
     Y,
     G,
     numbers,
+    clip,
     DX,
     DY,
     SUMS,
@@ -697,10 +699,11 @@ def backward(
         X: As for `forward`, which see for what is not described here.
         Y: The other vector of each row.
         G: The gradient with respect to the results.
-        numbers: From `pack`.
+        numbers: As for `forward`.
+        clip: As for `forward`.
         DX: The gradients of `X`.
         DY: The gradients of `Y`.
-        SUMS: For each program a sum for each number, without those of the clip.
+        SUMS: For each program a sum for each number.
         SCRATCHES: Memory.
         rows: How many rows there are.
         BOUND: To what gradients with respect to inner products are held.
@@ -719,7 +722,7 @@ def backward(
         tl.store(S + G_A * ROWS + r, tl.sum(g * e, 1))
         tl.store(S + G_B * ROWS + r, tl.sum(g * w, 1))
     tl.debug_barrier()
-    backward_scalars(S, numbers)
+    backward_scalars(S, numbers, clip)
     tl.debug_barrier()
     write_sums(S, SUMS + program * (SLOTS - D_C), rows - first)
     write_gradient_factors(S, BOUND)
