@@ -103,7 +103,7 @@ def two_vectors(formula: TwoVectorFormula, x: Tensor, y: Tensor, numbers: Tensor
     x_rows, y_rows = _rows(x), _rows(y)
     out = torch.empty_like(x_rows)
     with torch.cuda.device_of(x):
-        _launch(module, 'forward', x_rows, (x_rows, y_rows, numbers.detach().contiguous(), _clip(clip, x), out))
+        _launch(module, 'forward', out, (x_rows, y_rows, numbers.detach().contiguous(), _clip(clip, x), out))
     return out.view(x.shape)
 
 
@@ -117,5 +117,6 @@ def two_vectors_backward(
     sums = numbers.new_empty(_programs(module, len(dx)), len(numbers))
     bound = largest_gradient(torch.promote_types(x.dtype, torch.float32))
     with torch.cuda.device_of(x):
-        _launch(module, 'backward', dx, (*vectors, numbers.detach().contiguous(), _clip(clip, x), dx, dy, sums), BOUND=bound)
+        arguments = (*vectors, numbers.detach().contiguous(), _clip(clip, x), dx, dy, sums)
+        _launch(module, 'backward', dx, arguments, BOUND=bound)
     return dx.view(x.shape), dy.view(x.shape), sums.sum(0)
