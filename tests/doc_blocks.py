@@ -8,6 +8,7 @@ unknown kind fails.
 
 import argparse
 import configparser
+import importlib
 import os
 import re
 import runpy
@@ -295,6 +296,8 @@ def run_command(
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
         'python demo/app.py': lambda: run_demo(words, tmp_path, monkeypatch),
+        # Twenty seconds of printing, which `test_kernels` does too.
+        'python -m timm_hyperbolic.geometry.kernels': lambda: importlib.import_module(f'{words[2]}.shipped'),
         'python docs/make_idea_figure.py': lambda: run_figure(words, tmp_path, monkeypatch),
         'python docs/make_geometry_figures.py': lambda: run_figure(words, tmp_path, monkeypatch),
     }

@@ -7,7 +7,7 @@ from layer_cases import Both, rows
 from torch import nn
 
 import timm_hyperbolic  # noqa: F401
-from timm_hyperbolic.analysis import margin_shares
+from timm_hyperbolic.analysis import margin_shares, row_lengths
 from timm_hyperbolic.layers import (
     CenteredResidual,
     HyperbolicAttention,
@@ -69,6 +69,17 @@ def test_flat_controls_count_max_norm_and_layers_without_a_clip_are_left_out():
     assert shares(HyperbolicLinear(4, 6, curvature=0.0, max_norm=1.0), x) == [0.5]
     assert shares(HyperbolicLinear(4, 6, curvature=0.0), x) == []
     assert shares(HyperbolicLinear(4, 6, margin=None), x) == []
+
+
+def test_lengths_are_those_of_the_longest_vector_of_a_row():
+    x, y = rows(*(0.1 * i for i in range(1, 41))), rows(1.0)
+    layer = Both(CenteredResidual(margin=0.9), y)
+    assert row_lengths(nn.Sequential(layer), x) == {'0.layer': pytest.approx(3.805)}  # of 40 rows, between 38 and 39
+    assert row_lengths(nn.Sequential(layer), x, 0.5) == {'0.layer': pytest.approx(2.05)}
+    assert row_lengths(nn.Sequential(layer), x, 0.1) == {'0.layer': pytest.approx(1.0)}
+    head = HyperbolicHead(4, 3, margin=0.9)
+    assert row_lengths(head, rows(2.0)[0]) == {'': pytest.approx(2 * head.feature_scale().item())}
+    assert row_lengths(nn.Sequential(HyperbolicLinear(4, 6, margin=None)), x) == {}
 
 
 def test_a_model_is_left_as_it_was():

@@ -10,6 +10,7 @@ import timm
 import torch
 from timm.layers import Attention
 from torch import nn
+from torch.nn.utils import prune
 
 from timm_hyperbolic.layers import Centroids
 from timm_hyperbolic.models.carry import (
@@ -95,9 +96,16 @@ def test_temperature_is_that_of_the_dot_product() -> None:
 
 def test_obstacles_say_why() -> None:
     assert linear_obstacle(nn.Linear(2, 2)) is linear_obstacle(timm.layers.Linear(2, 2)) is None
-    assert linear_obstacle(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))) == (
-        'ParametrizedLinear is not nn.Linear'
+    remedy = (
+        '; convert the model before adapters, pruning or quantization, or remove those first (PEFT: merge_and_unload())'
     )
+    assert linear_obstacle(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))) == (
+        f'torch.nn.utils.parametrize.ParametrizedLinear is not torch.nn.Linear{remedy}'
+    )
+    pruned = prune.random_unstructured(nn.Linear(2, 2), 'weight', 1)
+    assert linear_obstacle(pruned) == f'its weight is computed, as by pruning{remedy}'
+    assert linear_obstacle(nn.LayerNorm(2)) == 'torch.nn.modules.normalization.LayerNorm is not torch.nn.Linear'
+    assert linear_obstacle(carry_linear(nn.Linear(2, 2))) == 'HyperbolicLinear is hyperbolic already'
     assert attention_obstacle(Attention(8, 2)) is None
     assert attention_obstacle(Attention(8, 2, gated=True)) == 'its output is gated'
     assert attention_obstacle(Attention(8, 2, attn_head_dim=3)) == 'its heads are 6 wide together, the stream 8'

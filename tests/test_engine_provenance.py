@@ -89,3 +89,12 @@ def test_a_run_tells_its_result(tmp_path):
     assert about['result']['epoch'] == max(rows, key=lambda row: row['eval_top1'])['epoch']
     assert about['command'][:2] == ['train_hyp.py', '--model-kwargs']
     assert (about['epochs'], about['result']['images'], about['train_images']) == (2, 360, 1150)
+
+
+def test_advice_is_that_on_the_model_that_was_kept(folder):
+    own = provenance(folder)
+    own.write(STATE, RESULT, ['of the last epoch'])
+    own.write(STATE, RESULT | {'epoch': 0}, ['of another'])
+    own.write(STATE, RESULT, last=True)
+    assert written(folder)['advice'] == ['of the last epoch']
+    assert provenance(folder).advice == ['of the last epoch']  # a run that goes on

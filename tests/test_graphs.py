@@ -53,6 +53,13 @@ def test_onnxruntime_gives_the_same_logits(name: str) -> None:
     assert check('onnxruntime', name).difference < 1e-4
 
 
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', [f'{VIT}_head', f'{VIT}_all'])
+def test_the_exporter_of_onnx_that_traces_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r'\A.*use dynamo=True.*\Z'):
+        torch.onnx.export(moved(name, depth=1).eval(), (images(),), tmp_path / 'model.onnx', dynamo=False)
+
+
 @pytest.mark.parametrize('name', ['vit_tiny_patch4_euclid', *HYPERBOLIC, FLAT[-1]])
 def test_gradients_of_each_image_by_torch_func(name: str) -> None:
     check('torch.func', name)

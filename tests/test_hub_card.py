@@ -5,10 +5,12 @@ from collections.abc import Iterable
 import pytest
 import timm
 import yaml
-from hub_helpers import made_run
+from hub_helpers import made_run, save_weights, tiny_model
 from huggingface_hub import ModelCard
 
+from timm_hyperbolic import hyperbolize
 from timm_hyperbolic.hub import Run, model_card
+from timm_hyperbolic.hub.card import differences
 
 
 @pytest.fixture(scope='module')
@@ -95,6 +97,72 @@ def test_controls_are_set_against_the_run(run, controls):
     ]
     assert [row[2:4] for row in table[1:]] == [['61.94', '–'], ['60.28', '+1.66'], ['62.50', '-0.56']]
     assert 'No run of a Euclidean or flat control' in model_card(run).content
+
+
+def with_numbers(run: Run, args: dict, config: dict, **about) -> Run:
+    return Run('other', {**run.args, **args}, {**run.about, **about}, {**run.config, **config}, run.row)
+
+
+def test_what_controls_differ_in_besides_the_model_is_told(run, controls):
+    assert differences(run, controls[0]) == differences(run, controls[1]) == []
+    assert 'differs in more than' not in model_card(run, against=controls).content
+    wider = {'model_args': {**controls[0].config['model_args'], 'embed_dim': 192, 'depth': 12}}
+    other = with_numbers(controls[0], {'lr': 1e-3, 'mixup': 0.8, 'workers': 3}, wider, epochs=300, steps=4200)
+    expected = [
+        *('epochs 300 (here 3)', 'steps 4200 (here 42)', 'embed_dim 192 (here 24)', 'depth 12 (here 2)'),
+        *('lr 0.001 (here 0.003)', 'mixup 0.8 (here None)'),
+    ]
+    assert sorted(differences(run, other)) == sorted(expected)
+    card = model_card(run, against=[controls[1], other]).content
+    (line,) = [line for line in card.splitlines() if 'differs in more than the model' in line]
+    assert line == f'`vit_tiny_patch4_euclid` differs in more than the model: {", ".join(differences(run, other))}.'
+
+
+@pytest.mark.parametrize('name', ['vit_base_patch16_224_hyp_head_pos', 'vit_small_patch4_hyp_head_pos'])
+def test_every_size_has_its_modules(name):
+    card = model_card(name)
+    assert 'prototypes on the Poincaré ball and the positional embedding is joined by Möbius addition' in card.text
+    assert 'The margin is part of the function' in card.text
+    assert 'vision-transformer' in card.data.tags
+    # the recipe is of images of 32 pixels, and of the smallest size
+    command = f'-c recipes/hyp_head_pos.yaml --model {name}\n'
+    assert (command in card.text) == ('## Training' in card.text) == ('patch4' in name)
+    assert 'flat control of a' in model_card(name.replace('hyp', 'flat')).text
+
+
+def test_a_converted_model_says_what_it_is_and_was(tmp_path):
+    made_run(tmp_path, 'vit_tiny_patch4_euclid')
+    model = hyperbolize(hyperbolize(tiny_model('vit_tiny_patch4_euclid'), 'head', 0.1), 'res0', 0.2)
+    save_weights(tmp_path, model)
+    card = model_card(Run.read(tmp_path))
+    assert '# vit_tiny_patch4_euclid, hyperbolized\n' in card.text
+    assert '`vit_tiny_patch4_euclid` converted by timm_hyperbolic' in card.text
+    assert 'prototypes on the Poincaré ball and the residuals are gated Möbius sums around the origin' in card.text
+    assert 'The margin is part of the function' in card.text
+    assert 'import timm_hyperbolic' in card.text
+    save_weights(tmp_path, hyperbolize(tiny_model('vit_tiny_patch4_euclid'), 'head', 0.0))
+    assert 'A flat control of a hyperbolic model for' in model_card(Run.read(tmp_path)).text
+    with pytest.raises(ValueError, match='hyperbolized is no model'):
+        model_card('hyperbolized')
+
+
+def test_a_model_of_timm_is_none_of_ours(tmp_path):
+    made_run(tmp_path, 'vit_tiny_patch4_euclid')
+    config = json.loads((tmp_path / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps(config | {'architecture': 'resnet18', 'model_args': {}}))
+    card = model_card(Run.read(tmp_path))
+    assert '`resnet18` of [timm]' in card.text
+    assert card.data.tags == ['timm']
+    assert 'import timm_hyperbolic' not in card.text
+    assert 'timm says' not in card.text
+
+
+def test_advice_stands_among_the_limits(tmp_path):
+    made_run(tmp_path, advice=['more than 20% of the rows are at the margin: head 30%'])
+    assert (
+        '- At the epoch that was kept, more than 20% of the rows are at the margin: head 30%.'
+        in model_card(Run.read(tmp_path)).text
+    )
 
 
 @pytest.mark.parametrize(('what', 'value'), [('split', 'validation'), ('images', 359)])

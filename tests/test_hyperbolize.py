@@ -11,6 +11,7 @@ import torch
 from layer_cases import hyperbolic_modules
 from tiny_timm import SWAPS, images, tiny
 from torch import nn
+from torch.nn.utils import prune
 
 import timm_hyperbolic
 from timm_hyperbolic import hyperbolize
@@ -198,20 +199,20 @@ def test_dry_run_prints_a_table_and_changes_nothing(capsys: pytest.CaptureFixtur
 # --- what cannot be swapped -------------------------------------------------------------------------------------------
 
 REFUSED = {
-    ('resnet', 'res0'): r"'res0' at layer1\.0: how BasicBlock adds is not known here",
-    ('resnet', 'pos'): r"'pos' at pos_embed: ResNet has no absolute positional embedding",
-    ('resnet', 'mlp'): r"'mlp' at layer1\.0: BasicBlock has no MLP",
-    ('resnet', 'attn'): r"'attn' at layer1\.0: BasicBlock has no attention",
-    ('efficientnet', 'res0'): r"'res0' at blocks\.3\.0: how InvertedResidual adds",
+    ('resnet', 'res0'): r"'res0' at layer1\.0: how timm\.models\.resnet\.BasicBlock adds is not known here",
+    ('resnet', 'pos'): r"'pos' at pos_embed: timm\.models\.resnet\.ResNet has no absolute positional embedding",
+    ('resnet', 'mlp'): r"'mlp' at layer1\.0: timm\.models\.resnet\.BasicBlock has no MLP",
+    ('resnet', 'attn'): r"'attn' at layer1\.0: timm\.models\.resnet\.BasicBlock has no attention",
+    ('efficientnet', 'res0'): r"'res0' at blocks\.3\.0: how timm\.models\._efficientnet_blocks\.InvertedResidual adds",
     ('convnext', 'res'): r"'res' at stages\.0\.blocks\.0: it adds maps whose channels are not the last axis",
     ('convnext-conv', 'mlp'): r"'mlp' at stages\.0\.blocks\.0\.mlp\.fc1: a convolution",
     ('vit-fused', 'res'): r"'res' at blocks\.1: it adds attention and MLP at once",
-    ('vit-fused', 'mlp'): r"'mlp' at blocks\.0: ParallelScalingBlock has no MLP",
-    ('beit', 'attn'): r"'attn' at blocks\.0\.attn: Attention is not timm\.layers\.Attention",
-    ('beit-absolute', 'pos'): r"'pos' at pos_embed: where Beit adds its embedding is not known here",
-    ('dinov3', 'pos'): r"'pos' at pos_embed: Eva has no absolute positional embedding",
-    ('eva02', 'attn'): r"'attn' at blocks\.0\.attn: EvaAttention is not",
-    ('swin', 'attn'): r"'attn' at layers\.0\.blocks\.0\.attn: WindowAttention is not",
+    ('vit-fused', 'mlp'): r"'mlp' at blocks\.0: timm\.models\.vision_transformer\.ParallelScalingBlock has no MLP",
+    ('beit', 'attn'): r"'attn' at blocks\.0\.attn: timm\.models\.beit\.Attention is not timm\.layers\.Attention",
+    ('beit-absolute', 'pos'): r"'pos' at pos_embed: where timm\.models\.beit\.Beit adds its embedding",
+    ('dinov3', 'pos'): r"'pos' at pos_embed: timm\.models\.eva\.Eva has no absolute positional embedding",
+    ('eva02', 'attn'): r"'attn' at blocks\.0\.attn: timm\.models\.eva\.EvaAttention is not",
+    ('swin', 'attn'): r"'attn' at layers\.0\.blocks\.0\.attn: timm\.models\.swin_transformer\.WindowAttention is not",
 }
 
 
@@ -247,10 +248,21 @@ def test_refuses_what_is_hyperbolic_already() -> None:
             hyperbolize(ours, modules)
 
 
+@pytest.mark.parametrize('modules', ['head', 'mlp', 'attn'])
+def test_refuses_pruned_layers_before_it_changes_anything(modules: str) -> None:
+    model = tiny('vit')
+    for layer in (model.head, model.blocks[-1].mlp.fc2, model.blocks[-1].attn.proj):
+        prune.l1_unstructured(layer, 'weight', 0.5)
+    with pytest.raises(ValueError, match=rf"'{modules}' at .*: its weight is computed, as by pruning"):
+        hyperbolize(model, modules)
+    assert type(model) is timm.models.VisionTransformer
+    assert not hyperbolic_modules(model)
+
+
 def test_refuses_a_model_without_a_classifier_or_without_pooling() -> None:
     with pytest.raises(ValueError, match=r"'head' at head: there is no classifier \(num_classes=0\)"):
         hyperbolize(tiny('vit', num_classes=0), 'head')
-    with pytest.raises(ValueError, match=r"'head' at the model: Linear has no get_classifier"):
+    with pytest.raises(ValueError, match=r"'head' at the model: torch\..*\.Linear has no get_classifier"):
         hyperbolize(nn.Linear(2, 2), 'head')
     model = tiny('convnext')
     model.reset_classifier(7, '')

@@ -4,6 +4,7 @@ import ast
 import configparser
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -84,6 +85,14 @@ def test_pre_commit_and_setup_cfg_name_the_same_ruff() -> None:
     wanted = {line for line in setup_cfg()['options.extras_require']['dev'].split() if line.startswith('ruff')}
     assert pinned == wanted
     assert len(wanted) == 1
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    wanted = [line for line in setup_cfg()['options']['install_requires'].split('\n') if line]
+    assert len(wanted) > 5
+    # `.ci/oldest` installs these versions exactly
+    assert [line for line in wanted if not re.fullmatch(r'\S+ >= [\d.]+', line)] == []
+    assert os.access(ROOT / '.ci' / 'oldest', os.X_OK)
 
 
 # --- imports --------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import torch
 from doc_blocks import ROOT, Block, blocks_of, broken_links, commands_of, prepare_files, run_command
 from local_hub import LocalHub, connect
 
+from timm_hyperbolic.geometry import explain
 from timm_hyperbolic.models.options import HyperbolicOptions
 
 
@@ -100,6 +101,9 @@ def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
         connect(monkeypatch, hub, tmp_path / 'cache')
         prepare_files(block.text, tmp_path, monkeypatch)
         exec(compile(block.text, f'{block.file}:{block.line}', 'exec'), names)
+    if 'layer' in names:
+        assert 'kernels midway_residual' in explain(names['layer'])
+        return
     model = names['model']
     assert isinstance(model, torch.nn.Module)
     assert model(torch.randn(1, 3, *model.patch_embed.img_size)).shape == (1, model.num_classes)
@@ -143,7 +147,7 @@ def test_parameter_count_of_the_table(name: str) -> None:
 
 
 def test_the_table_has_every_variant() -> None:
-    ours = {name for name in timm.list_models() if timm.model_entrypoint(name).__module__.startswith('timm_hyperbolic')}
+    ours = set(timm.list_models(module='vit_hyp'))
     documented = set(variant_rows())
     documented |= {name.replace('_hyp_', '_flat_') for name in documented if '_hyp_' in name}
     assert ours == {name.replace('vit_tiny_patch4', size) for name in documented for size in size_rows()}

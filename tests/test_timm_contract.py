@@ -6,6 +6,7 @@ in `test_graphs.py`.
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from timm.models._manipulate import reinit_non_persistent_buffers
 from timm.utils import ModelEmaV3
 from tiny_hyp import ALL, FLAT, HYPERBOLIC, NAMES, SIZE, create, images, modules_of, moved
 from torch import Tensor, nn
+from torchvision.models.feature_extraction import create_feature_extractor
 
 import timm_hyperbolic
 from timm_hyperbolic.layers import HyperbolicHead
@@ -253,6 +255,16 @@ def test_traced_graph_is_the_model_forward_and_backward(name: str) -> None:
     expected = gradients(model, model(images()).square().sum())
     assert all(torch.equal(*pair) for pair in zip(gradients(model, logits.square().sum()), expected, strict=True))
     assert all(g is not None and g.any() for g in expected)
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_other_tracers_of_torch_fx_take_the_model(name: str) -> None:
+    model = moved(name)
+    expected = model(images())
+    assert torch.equal(torch.fx.symbolic_trace(copy.deepcopy(model))(images()), expected)
+    graph = create_feature_extractor(model, ['blocks.0', 'head'])
+    assert torch.equal(graph(images())['head'], expected)
+    assert graph(images()[:1])['blocks.0'].shape == (1, 17, 12)
 
 
 @pytest.mark.parametrize('name', VARIANTS)

@@ -17,6 +17,7 @@ import safetensors.torch
 import timm
 import torch
 from layer_cases import hyperbolic_modules, relative
+from timm.layers import LayerNorm
 from timm.models import group_parameters
 from timm.models.vision_transformer import Block, ResPostBlock, VisionTransformer
 from timm.optim import create_optimizer_v2, param_groups_layer_decay
@@ -35,6 +36,7 @@ from timm_hyperbolic.layers import (
     PointResidual,
 )
 from timm_hyperbolic.models import HyperbolicBlock, HyperbolicVisionTransformer
+from timm_hyperbolic.models.options import HyperbolicOptions
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
@@ -677,6 +679,21 @@ def test_meta_model_takes_a_checkpoint_in_place(name: str) -> None:
     model.load_state_dict(source.state_dict(), assign=True)
     assert_whole(model)
     assert torch.equal(model(images()), source(images()))
+
+
+@pytest.mark.parametrize('modules', ['attn', 'mlp', 'res', ()])
+def test_a_block_is_built_alone_with_timm_s_defaults(modules: str) -> None:
+    options = HyperbolicOptions(modules, num_centroids=5)
+    block = HyperbolicBlock(12, 3, options, qk_norm=True)
+    plain = Block(12, 3, qk_norm=True)
+    x = torch.randn(2, 7, 12)
+    block(x).square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in block.parameters())
+    assert (block.attn.qkv.bias is None) == (plain.attn.qkv.bias is None)
+    assert (block.attn.proj.bias is None) == (plain.attn.proj.bias is None)
+    assert type(block.attn.q_norm) is type(plain.attn.q_norm) is LayerNorm
+    if modules == 'attn':
+        assert block.attn.centroids.weight.shape == (3, 5, 4)
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 
 from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas
 from .gates import named_gates
-from .margin import margin_shares
+from .margin import margin_shares, row_lengths
 from .norms import OriginDistances, origin_distances
 from .tracking import track
 
@@ -19,5 +19,6 @@ __all__ = [
     'origin_distances',
     'relative_delta',
     'relative_deltas',
+    'row_lengths',
     'track',
 ]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..layers import HyperbolicLinear, HyperbolicModule
 from .entering import look_at_entering
 
-__all__ = ['margin_shares']
+__all__ = ['margin_shares', 'row_lengths']
 
 
 def _share(module: HyperbolicModule, vectors: Iterable[Tensor]) -> Tensor:
@@ -42,5 +42,34 @@ def margin_shares(model: nn.Module, images: Tensor) -> dict[str, float]:
             shares[name] = _share(module, vectors.values())
 
     look_at_entering(model, images, look)
-    values = torch.stack(list(shares.values())).tolist() if shares else []
-    return dict(zip(shares, values, strict=True))
+    return _numbers(shares)
+
+
+def row_lengths(model: nn.Module, images: Tensor, share: float = 0.95) -> dict[str, float]:
+    """Return the length that this share of the rows in every hyperbolic module of `model` does not exceed, by its name.
+
+    The length of a row is that of the longest of its vectors before the first clip. At the curvature
+    `(artanh(margin)/length)²`, or with a `max_norm` of that length, a module leaves this share of the rows alone.
+
+    Args:
+        model: as in `margin_shares`.
+        images: one batch, `[B, C, H, W]`.
+        share: in (0, 1).
+    """
+    lengths: dict[str, Tensor] = {}
+
+    def look(name: str, module: HyperbolicModule, vectors: dict[str, Tensor]) -> None:
+        if module.is_clipped:
+            longest = [v.float().square().sum(-1).expand(_shape(vectors)) for v in vectors.values()]
+            lengths[name] = torch.stack(longest).amax(0).flatten().sqrt().quantile(share)
+
+    look_at_entering(model, images, look)
+    return _numbers(lengths)
+
+
+def _shape(vectors: dict[str, Tensor]) -> torch.Size:
+    return torch.broadcast_shapes(*(v.shape[:-1] for v in vectors.values()))
+
+
+def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
+    return dict(zip(values, torch.stack(list(values.values())).tolist() if values else [], strict=True))

@@ -1,16 +1,22 @@
-"""What is no fault, but where a run had better be told of: each kind once."""
+"""What is no fault, but where a run had better be told of."""
 
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..analysis import row_lengths
 from ..layers import Curvature
 from ..optim.groups import CURVATURE
 
 __all__ = ['Advice']
 
 _SHARE = 0.2  # of rows at the margin
+_INSIDE = 0.95  # share of rows that the advice on the margin would leave inside
+_ROOM = 1.25  # how much longer they may become: lengths grow in training, and so do learnt curvatures
 _NEAR = 1e-4  # relative distance from a bound, that of its rounding in the stored number
 
 
@@ -29,24 +35,40 @@ class Advice:
         self.optimizer = optimizer
         self.given: set[str] = set()
 
-    def check(self, row: dict[str, Any]) -> None:
-        """Look at the curvatures, and at the shares `margin/MODULE`, in [0, 1], of a row of `summary.csv`."""
+    def check(
+        self,
+        row: dict[str, Any],
+        model: nn.Module,
+        images: Tensor | None = None,
+        autocast: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> list[str]:
+        """Return what there is to say of an epoch; what is of a kind that no epoch before has had is printed too.
+
+        Args:
+            row: of `summary.csv`, with the shares `margin/MODULE`, in [0, 1].
+            model: that the row speaks of, whole and not compiled.
+            images: a batch to measure the lengths of rows on, `[B, C, H, W]`.
+            autocast: makes the context of a forward pass.
+        """
+        found = {}
         bounded = self.bounded()
         if bounded:
-            self._give(
-                'bound',
+            found['bound'] = (
                 f'curvature at its bound: {_listed(bounded)}. It would go further: widen --curv-bounds, or lower '
-                '--curv-lr-scale if it ran there in a few steps',
+                '--curv-lr-scale if it ran there in a few steps'
             )
         shares = {key.removeprefix('margin/'): value for key, value in row.items() if key.startswith('margin/')}
-        full = {name: f'{share:.0%}' for name, share in shares.items() if share > _SHARE}
-        if full:
-            self._give(
-                'margin',
-                f'more than {_SHARE:.0%} of the rows are at the margin: {_listed(full)}. There the clip shapes the '
-                'result more than the curvature does: start from a smaller curvature, or compare with a larger margin '
-                "(--model-kwargs curvature=0.1, or margin=0.999 or 'none')",
+        full = {name: share for name, share in shares.items() if share > _SHARE}
+        if full and images is not None:
+            named = _listed({name: f'{share:.0%}' for name, share in full.items()})
+            found['margin'] = (
+                f'more than {_SHARE:.0%} of the rows are at the margin: {named}. There the clip shapes the result more '
+                f'than the curvature does: {_remedy(full, model, images, autocast)}'
             )
+        for kind in found.keys() - self.given:
+            print(f'advice: {found[kind]}', flush=True)
+        self.given |= found.keys()
+        return list(found.values())
 
     def bounded(self) -> dict[str, str]:
         """Return the curvatures that sit on a bound, by the name of their module."""
@@ -61,10 +83,36 @@ class Advice:
                         found[self.names[id(p)]] = f'{c:.4g}'
         return found
 
-    def _give(self, kind: str, text: str) -> None:
-        if kind not in self.given:
-            self.given.add(kind)
-            print(f'advice: {text}', flush=True)
+
+def _remedy(
+    full: dict[str, float], model: nn.Module, images: Tensor, autocast: Callable[[], AbstractContextManager]
+) -> str:
+    """What would leave most rows of these modules inside, by their lengths as they are now."""
+    training = model.training
+    model.eval()
+    with autocast():
+        lengths = row_lengths(model, images, _INSIDE)
+    model.train(training)
+    limits = {name: model.get_submodule(name).limits for name in full}
+    reason = f'by the lengths measured now, {_INSIDE:.0%} of the rows of each module would be inside, with room to grow'
+    if all(limit.max_norm is not None for limit in limits.values()):
+        norm = _rounded(_ROOM * max(lengths[name] for name in full), math.ceil)
+        return f'compare with --model-kwargs max_norm={norm} ({reason})'
+    curvatures = [
+        (limit.max_rapidity / 2 / (_ROOM * lengths[name])) ** 2
+        for name, limit in limits.items()
+        if limit.margin is not None
+    ]
+    return (
+        f'start from --model-kwargs curvature={_rounded(min(curvatures), math.floor)} ({reason}), or compare with '
+        'margin=none'
+    )
+
+
+def _rounded(value: float, towards: Callable[[float], int]) -> str:
+    """A positive number in two digits."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f'{towards(value / unit) * unit:.2g}'
 
 
 def _listed(values: dict[str, str], limit: int = 4) -> str:

@@ -254,9 +254,8 @@ def _run(
             **track(result.saved, loop.sample, loop.autocast),
         }
         result.add(row, last)
-        provenance.write(loop.state, result.so_far)
-        if loop.processes.first:
-            advice.check(row)
+        told = advice.check(row, result.saved, loop.sample, loop.autocast) if loop.processes.first else ()
+        provenance.write(loop.state, result.so_far, told)
         for tracker in trackers:
             tracker.log(row, epoch)
         print(
@@ -277,6 +276,8 @@ def _run(
     speed = (state.run_images + state.images) / (state.run_seconds + state.seconds)
     print(f'\n{args.model} on {args.dataset or args.data_dir}, split {metrics["split"]}, after {loop.step} steps')
     print(final_table(result.saved, metrics, speed))
+    for text in provenance.advice:
+        print(f'advice: {text}')
     print(f'saved: {result}')
 
 

@@ -51,18 +51,33 @@ class Provenance:
             'train_images': len(splits.train),
             'hardware': _hardware(processes),
             'versions': _versions(),
+            'advice': [],
         }
         if folder.rows:  # a run that goes on: it is still the one that was begun
             with suppress(OSError, ValueError):
                 before = json.loads((folder.path / ABOUT).read_text(encoding='utf-8'))
-                self.about |= {key: before[key] for key in ('command', 'recipe', 'started') if key in before}
+                self.about |= {key: before[key] for key in ('command', 'recipe', 'started', 'advice') if key in before}
 
-    def write(self, state: State, result: Mapping[str, Any], last: bool = False) -> None:
+    @property
+    def advice(self) -> list[str]:
+        """What there is to say of the model that is the result so far."""
+        return self.about['advice']
+
+    def write(self, state: State, result: Mapping[str, Any], advice: Sequence[str] | None = None, last: bool = False):
         """Write how far the run has come, and its result so far. The next call tries again where that fails.
+
+        Args:
+            state: of the run.
+            result: so far.
+            advice: on the model of the last epoch; it is kept where that model is the result. None where there is no
+                new one.
+            last: whether this is the last call.
 
         Raises:
             TrainingError: it cannot be written, and this is the `last` call.
         """
+        if advice is not None and result['epoch'] == self.folder.rows[-1]['epoch']:
+            self.about['advice'] = list(advice)
         images, seconds = state.run_images + state.images, state.run_seconds + state.seconds
         numbers = {
             'epochs': len(self.folder.rows),

@@ -49,6 +49,8 @@ def compile_once(f: Callable) -> Callable:
     still needs, and the gradients are silently wrong; otherwise the plain function is compiled. Exporters, which keep
     no such regions, see the plain function too.
     """
+    if not hasattr(torch.compiler, 'nested_compile_region'):  # before torch 2.8
+        return f
     region = torch.compiler.nested_compile_region(lambda *args: f(*args))
 
     @functools.wraps(f)

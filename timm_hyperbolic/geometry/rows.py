@@ -47,6 +47,9 @@ __all__ = [
 # A point this near to the margin, relatively, counts as outside, as in `Limits.point`.
 INSIDE = 1 - 1e-9
 
+# torch 2.6 does not tell an export from a compilation: with it the definition is compiled too.
+_is_exporting = getattr(torch.compiler, 'is_exporting', torch.compiler.is_compiling)
+
 
 def computes_rows(x: Tensor, limits: Limits) -> bool:
     """Whether rows of plain numbers are used for vectors like `x`.
@@ -54,7 +57,7 @@ def computes_rows(x: Tensor, limits: Limits) -> bool:
     Without a margin they lose their digits, flat controls have a clip of their own, not every device has float64, and
     what is exported is to be the definition.
     """
-    if torch.compiler.is_exporting():
+    if _is_exporting():
         return False
     return is_fused() and limits.margin is not None and limits.max_norm is None and x.device.type != 'mps'
 

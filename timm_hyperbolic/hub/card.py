@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
@@ -15,12 +16,13 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from timm.models import get_pretrained_cfg_value, is_model
 
 from ..models import MODULES
-from ..models.options import chosen_modules
-from ..models.vit_hyp import PRESETS
+from ..models.convert.model import ENTRY_POINT
+from ..models.options import HyperbolicOptions, chosen_modules
+from ..models.vit_hyp import PRESETS, VARIANTS
 from ..version import __version__
 from .run import Run
 
-__all__ = ['model_card']
+__all__ = ['differences', 'model_card']
 
 _TEMPLATE = Path(__file__).with_name('template.md')
 
@@ -55,56 +57,95 @@ def model_card(source: Run | str, repo_id: str | None = None, against: Sequence[
         ValueError: a control was measured on something else, or no model has this name.
     """
     run = source if isinstance(source, Run) else None
-    model = source if run is None else source.model
-    if run is None and not is_model(model):
-        raise ValueError(f'{model} is no model')
+    if run is None and (not is_model(source) or source == ENTRY_POINT):
+        raise ValueError(f'{source} is no model')
+    model = _Model.of(source, {}) if run is None else _Model.of_run(run)
     _check_controls(run, against)
-    modules, flat = _modules(model, {} if run is None else run.config.get('model_args', {}))
+    recipe = _recipe(model) if run is None else None
     return ModelCard.from_template(
         _metadata(run, model, repo_id),
         template_path=str(_TEMPLATE),
         run=run,
-        model=model,
-        title=repo_id.partition('/')[2] if repo_id else model,
+        model=model.name,
+        is_registered=model.is_ours or model.converted,
+        title=repo_id.partition('/')[2] if repo_id else str(model),
         repo_id=repo_id or 'OWNER/NAME',
-        summary=_summary(run, model, modules, flat),
-        description=_description(model, modules, flat),
+        summary=_summary(run, model),
+        description=_description(model),
         chosen=None if run is None else _chosen(run),
         top5=run is not None and run.config['num_classes'] > 5,
         controls=_controls(run, against),
+        unequal=[] if run is None else [(str(_Model.of_run(other)), differences(run, other)) for other in against],
         training=() if run is None else _training(run),
         command=None if run is None else _command(run.about.get('command')),
-        recipe=_recipe(model) if run is None else run.about.get('recipe'),
-        control=flat,
+        recipe=recipe if run is None else run.about.get('recipe'),
+        of_another=recipe is not None and model.name != f'vit_tiny_patch4_{Path(recipe).stem}',
         curvatures=None if run is None else _curvature_table(run.curvatures),
-        limits=_limits(run, modules, flat),
-        from_trained='attn' in modules,
-        license=get_pretrained_cfg_value(model, 'license') if run is None else run.license,
+        limits=_limits(run, model),
+        from_trained='attn' in model.modules,
+        license=get_pretrained_cfg_value(model.name, 'license') if run is None else run.license,
         dataset=None if run is None else _pretty(run.dataset),
         citation=_CITATION,
     )
 
 
-def _modules(model: str, model_args: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
-    """Which modules of a model are hyperbolic, and whether they are flat controls."""
-    kind, _, preset = model.rpartition('patch4_')[2].partition('_')
-    names = PRESETS.get(preset, ()) if kind in ('hyp', 'flat') else ()
-    modules = chosen_modules(model_args.get('hyperbolic', names))
-    curvature = model_args.get('curvature', 0.0 if kind == 'flat' else 1.0)
-    return modules, bool(modules) and curvature == 0 and not model_args.get('learn_curvature')
+@dataclass(frozen=True)
+class _Model:
+    """What a model is.
+
+    Args:
+        name: timm's name of it; of a converted model, that of the model that it was made of.
+        converted: Whether `hyperbolize` made it.
+        keywords: That it is made with.
+        modules: Which of its modules are hyperbolic.
+        flat: Whether they are flat controls.
+    """
+
+    name: str
+    converted: bool
+    keywords: Mapping[str, Any]
+    modules: tuple[str, ...]
+    flat: bool
+
+    @classmethod
+    def of(cls, architecture: str, args: Mapping[str, Any]) -> _Model:
+        """The model of this name in timm's registry, made with these keywords."""
+        converted = architecture == ENTRY_POINT
+        name = args['base'] if converted else architecture
+        keywords = {**VARIANTS.get(name, {}), **args}
+        swaps = [{'modules': keywords.get('hyperbolic', ()), **keywords}, *keywords.get('conversions', ())]
+        swaps = [swap for swap in swaps if chosen_modules(swap['modules'])]
+        named = {module for swap in swaps for module in chosen_modules(swap['modules'])}
+        flat = all(swap.get('curvature', 1.0) == 0 and not swap.get('learn_curvature') for swap in swaps)
+        modules = tuple(module for module in MODULES if module in named)
+        return cls(name, converted, keywords, modules, bool(swaps) and flat)
+
+    @classmethod
+    def of_run(cls, run: Run) -> _Model:
+        """The model that a run has trained."""
+        return cls.of(run.model, run.config.get('model_args', {}))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is one of our Vision Transformers."""
+        return self.name in VARIANTS
+
+    def __str__(self) -> str:
+        return f'{self.name}, hyperbolized' if self.converted else self.name
 
 
-def _metadata(run: Run | None, model: str, repo_id: str | None) -> ModelCardData:
-    own = ['timm', 'timm_hyperbolic', 'hyperbolic-geometry', 'vision-transformer']
+def _metadata(run: Run | None, model: _Model, repo_id: str | None) -> ModelCardData:
+    own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_ours or model.converted else [])]
+    own += ['vision-transformer'] if model.is_ours else []
     data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': 'image-classification', 'tags': own}
     if run is None:
-        return ModelCardData(license=get_pretrained_cfg_value(model, 'license'), **data)
+        return ModelCardData(license=get_pretrained_cfg_value(model.name, 'license'), **data)
     if run.hub_dataset:
         data['datasets'] = [run.hub_dataset]
     return ModelCardData(
         license=run.license,
         metrics=['accuracy'],
-        model_name=repo_id.partition('/')[2] if repo_id else model,
+        model_name=repo_id.partition('/')[2] if repo_id else str(model),
         eval_results=[
             EvalResult(
                 task_type='image-classification',
@@ -127,11 +168,15 @@ def _pretty(dataset: str) -> str:
     return _DATASETS.get(dataset.rpartition('/')[2], dataset)
 
 
-def _summary(run: Run | None, model: str, modules: tuple[str, ...], flat: bool) -> str:
-    kind = 'A Vision Transformer'
-    if modules:
-        kind = f'A {"flat control of a " if flat else ""}hyperbolic Vision Transformer'
-    text = f'{kind} for [timm](https://github.com/huggingface/pytorch-image-models), `{model}` of timm_hyperbolic'
+def _summary(run: Run | None, model: _Model) -> str:
+    home = '[timm](https://github.com/huggingface/pytorch-image-models)'
+    kind = f'{"flat control of a " if model.flat else ""}hyperbolic' if model.modules else ''
+    if model.is_ours and not model.converted:
+        text = f'A {kind} Vision Transformer'.replace('  ', ' ') + f' for {home}, `{model.name}` of timm_hyperbolic'
+    elif model.modules:
+        text = f'A {kind} model for {home}, `{model.name}` converted by timm_hyperbolic'
+    else:
+        text = f'`{model.name}` of {home}'
     if run is None:
         return f'{text}.'
     size = run.config['pretrained_cfg']['input_size']
@@ -142,33 +187,34 @@ def _summary(run: Run | None, model: str, modules: tuple[str, ...], flat: bool) 
     )
 
 
-def _description(model: str, modules: tuple[str, ...], flat: bool) -> str:
-    if not modules:
+def _description(model: _Model) -> str:
+    if not model.modules:
         return (
             "timm's Vision Transformer as it is, with nothing hyperbolic: the baseline of the variants."
-            if model.endswith('_euclid')
-            else f"timm's `{model}`."
+            if model.is_ours
+            else f"timm's `{model.name}`."
         )
-    *others, last = (_MODULES[name] for name in MODULES if name in modules)
+    *others, last = (_MODULES[name] for name in model.modules)
     what = f'{", ".join(others)}{"," if others[1:] else ""} and {last}' if others else last
-    if flat:
+    if model.flat:
         return (
             f'The same modules as in the hyperbolic variant, at curvature zero and not learnt. In the variant, {what}. '
             'What this control reaches was not bought by the geometry.'
         )
-    text = f'A pre-norm Vision Transformer in which {what}. Each module learns a curvature of its own'
+    kind = 'A pre-norm Vision Transformer' if model.is_ours and not model.converted else f"timm's `{model.name}`"
+    text = f'{kind} in which {what}. Each module learns a curvature of its own'
     return f'{text}; everything else is as in timm.'
 
 
-def _limits(run: Run | None, modules: tuple[str, ...], flat: bool) -> list[str]:
+def _limits(run: Run | None, model: _Model) -> list[str]:
     limits = []
-    if modules and not flat:
+    if model.modules and not model.flat:
         limits += [
             'It computes more than its Euclidean twin; `docs/speed.md` of the package has figures.',
             'The margin is part of the function: a tangent vector beyond it is shortened. To tell the clip from the '
             "curvature, compare with `margin='none'` and with the flat control.",
         ]
-    if flat:
+    if model.flat:
         limits.append(
             'It has no curvature: it is there to be compared with, and nothing hyperbolic is to be expected of it.'
         )
@@ -176,6 +222,7 @@ def _limits(run: Run | None, modules: tuple[str, ...], flat: bool) -> list[str]:
         return [*limits, 'Nothing is known yet of what it reaches, on any data set.']
     return [
         *limits,
+        *(f'At the epoch that was kept, {text}.' for text in run.about.get('advice', ())),
         'It was measured on images like those that it was trained on, and on no others.',
         'It has not been examined for bias, and is no basis for a decision about people.',
     ]
@@ -210,7 +257,7 @@ def _controls(run: Run | None, against: Sequence[Run]) -> list[dict[str, Any]]:
         difference = round(run.result['top1'], 2) - round(each.result['top1'], 2)
         rows.append(
             {
-                'model': f'**{each.model}**' if each is run else each.model,
+                'model': f'**{_Model.of_run(each)}**' if each is run else str(_Model.of_run(each)),
                 'parameters': each.about['parameters'],
                 'top1': each.result['top1'],
                 'difference': '–' if each is run else f'{difference:+.2f}',
@@ -220,6 +267,48 @@ def _controls(run: Run | None, against: Sequence[Run]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+#: Options that tell how a run was carried out, or that its other numbers tell already.
+_NOT_COMPARED = {
+    *('model', 'model_kwargs', 'hamp', 'seed', 'num_classes', 'in_chans', 'img_size', 'epochs', 'max_steps'),
+    *('val_split', 'test_split', 'dataset', 'data_dir', 'dataset_download', 'data_in_memory', 'eval_metric'),
+    *('experiment', 'output', 'resume', 'device', 'workers', 'log_interval', 'checkpoint_every', 'keep', 'fsdp'),
+    *('push_to_hub', 'push_every', 'private', 'hub_revision', 'log_tensorboard', 'log_wandb', 'wandb_project'),
+    *('wandb_tags', 'allow_missing', 'max_bad_steps', 'validation_batch_size'),
+}
+_HYPERBOLIC = {field.name for field in fields(HyperbolicOptions)} | {'base', 'conversions'}
+
+
+def differences(run: Run, other: Run) -> list[str]:
+    """What two runs differ in besides what is hyperbolic, in words: `epochs 30 (here 3)`."""
+    mine, theirs = (dict(_compared(each)) for each in (run, other))
+    return [
+        f'{name} {_plainly(theirs.get(name))} (here {_plainly(mine.get(name))})'
+        for name in dict.fromkeys([*mine, *theirs])
+        if mine.get(name) != theirs.get(name)
+    ]
+
+
+def _compared(run: Run) -> Iterator[tuple[str, Any]]:
+    for name in ('epochs', 'steps', 'train_images'):
+        yield name, run.about[name]
+    yield 'epochs of the schedule', run.args.get('epochs')
+    yield 'kept epoch', run.result.get('chosen_by') or 'the last'
+    yield 'hardware', run.about['hardware']['device']
+    yield 'input_size', list(run.config['pretrained_cfg']['input_size'])
+    for name, value in _Model.of_run(run).keywords.items():
+        if name not in _HYPERBOLIC | _NOT_COMPARED and not callable(value):
+            yield name, value
+    for name, value in run.args.items():
+        if name not in _NOT_COMPARED:
+            yield name, value
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ' '.join(map(_plainly, value))
+    return f'{value:g}' if isinstance(value, float) else str(value)
 
 
 def _training(run: Run) -> list[tuple[str, str]]:
@@ -264,23 +353,27 @@ def _without_folder(word: str) -> str:
     return f'{flag}{equals}.../{PureWindowsPath(value).name}'
 
 
-def _recipe(model: str) -> str | None:
-    kind, _, preset = model.rpartition('patch4_')[2].partition('_')
-    if kind == 'euclid':
-        return 'euclid.yaml'
-    return f'hyp_{preset}.yaml' if preset in PRESETS else None
+def _recipe(model: _Model) -> str | None:
+    """The recipe of a variant of the study, which is of images of 32 pixels."""
+    if not model.is_ours or model.keywords['img_size'] != 32:
+        return None
+    presets = [name for name, modules in PRESETS.items() if chosen_modules(modules) == model.modules]
+    return f'hyp_{presets[0]}.yaml' if presets else 'euclid.yaml'
 
 
 def _curvature_table(curvatures: Mapping[str, float]) -> dict[str, Any] | None:
-    """Blocks down, modules across: `blocks.3.attn.qkv.0` is the first of the three maps in `attn.qkv` of block 3."""
+    """Blocks down, modules across: `blocks.3.attn.qkv.0` is the first of the three maps in `attn.qkv` of block 3.
+
+    Where blocks stand in stages, as in `layers.1.blocks.3`, they are called by their whole name.
+    """
     if not curvatures:
         return None
     blocks: dict[str, dict[str, str]] = {}
     outside = []
     for name, value in curvatures.items():
-        match = re.fullmatch(r'blocks\.(\d+)\.(.+)', name)
+        match = re.fullmatch(r'((?:.+?\.)?blocks\.\d+)\.(.+)', name)
         if match:
-            blocks.setdefault(match[1], {})[match[2]] = f'{value:.4f}'
+            blocks.setdefault(match[1].removeprefix('blocks.'), {})[match[2]] = f'{value:.4f}'
         else:
             outside.append(f'`{name}` {value:.4f}')
     columns = list(dict.fromkeys(column for row in blocks.values() for column in row))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from timm.models import get_pretrained_cfg_value, is_model
+from timm.models import get_pretrained_cfg
 from timm.models._hub import HF_SAFE_WEIGHTS_NAME as MODEL
 
 __all__ = ['ABOUT', 'ARGS', 'CARD', 'CONFIG', 'MODEL', 'SUMMARY', 'TEST', 'Run']
@@ -83,7 +83,7 @@ class Run:
     def license(self) -> str | None:
         """The licence of the weights."""
         own = self.config.get('pretrained_cfg', {}).get('license')
-        return own or (get_pretrained_cfg_value(self.model, 'license') if is_model(self.model) else None)
+        return own or getattr(get_pretrained_cfg(self.model), 'license', None)
 
     @property
     def dataset(self) -> str:

@@ -16,7 +16,7 @@ from .manifold import rewrap_manifold_parameters
 __all__ = ['HyperbolicModule']
 
 
-@register_notrace_module  # and so each layer: torch.fx cannot follow a choice of number types
+@register_notrace_module  # and so each layer, for timm's tracer: torch.fx cannot follow a choice of number types
 class HyperbolicModule(nn.Module):
     """Base of the hyperbolic layers.
 
@@ -64,6 +64,8 @@ class HyperbolicModule(nn.Module):
                 'by its margin.'
             )
         self.hamp = hamp
+        # Every other tracer of torch.fx takes a module as it is where this name, of the object, begins with torch.nn.
+        self.__module__ = f'torch.nn:{type(self).__module__}'
 
     def reset_parameters(self) -> None:
         """Set the layer's own parameters to their start."""
@@ -107,6 +109,14 @@ class HyperbolicModule(nn.Module):
         """The layers choose their types themselves: a context in which autocast does not."""
         device = x.device.type
         return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+    def _slow_forward(self, *args, **kwargs):  # what torch calls instead of `forward` while TorchScript traces
+        if torch.onnx.is_in_onnx_export():
+            raise RuntimeError(
+                f'torch.onnx.export(dynamo=False) cannot export {type(self).__name__}: use dynamo=True, as it is by '
+                'default since torch 2.9'
+            )
+        return super()._slow_forward(*args, **kwargs)
 
     def _apply(self, fn, recurse=True):
         super()._apply(fn, recurse)

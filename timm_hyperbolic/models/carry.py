@@ -39,14 +39,23 @@ MLP_LINEARS = {
     SwiGLU: {'fc1_g': 1, 'fc1_x': 1, 'fc2': 1},
 }
 
+#: What to do about a linear layer that something else has changed already.
+_UNWRAP = (
+    '; convert the model before adapters, pruning or quantization, or remove those first (PEFT: merge_and_unload())'
+)
+
 
 def linear_obstacle(source: nn.Module) -> str | None:
     """Why this is no linear layer that can be swapped, None where it is one."""
-    if type(source) in (nn.Linear, Linear):
-        return None
+    if isinstance(source, HyperbolicModule):
+        return f'{type(source).__name__} is hyperbolic already'
     if isinstance(source, nn.Conv2d):
         return 'a convolution acts on the channels of a map, and a hyperbolic layer on the last axis'
-    return f'{type(source).__name__} is not nn.Linear'
+    if type(source) not in (nn.Linear, Linear):
+        remedy = _UNWRAP if 'Linear' in type(source).__name__ else ''
+        return f'{torch.typename(source)} is not torch.nn.Linear{remedy}'
+    computed = [name for name in ('weight', 'bias') if name not in source._parameters]
+    return f'its {" and ".join(computed)} is computed, as by pruning{_UNWRAP}' if computed else None
 
 
 def carry_linear(source: nn.Linear, parts: int = 1, **hyperbolic: Any) -> HyperbolicLinear:
@@ -67,7 +76,9 @@ def carry_linear(source: nn.Linear, parts: int = 1, **hyperbolic: Any) -> Hyperb
 def attention_obstacle(source: nn.Module) -> str | None:
     """Why this attention cannot be swapped, None where it can."""
     if type(source) is not Attention:
-        return f'{type(source).__name__} is not timm.layers.Attention; other scores have no swap'
+        if isinstance(source, HyperbolicModule):
+            return f'{type(source).__name__} is hyperbolic already'
+        return f'{torch.typename(source)} is not timm.layers.Attention; other scores have no swap'
     if source.gate is not None:
         return 'its output is gated'
     if not source.attn_dim == source.qkv.in_features == source.proj.out_features:

@@ -9,7 +9,6 @@ adapted after that, by timm.
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,121 +23,24 @@ from timm.models._hub import download_from_hf
 from torch import Tensor, nn
 
 from .checkpoint import checkpoint_filter_fn
+from .config_checks import MODEL_ARGS, PRETRAINED_CFG, Check, one_of, text
 from .fit import listed, misfits, with_tied_names
 
-__all__ = ['build_model']
+__all__ = ['Fetched', 'build_model']
 
 #: Elements of a model that is made by a foreign configuration and no weights vouch for its size: 4 GiB in float32.
 MAX_ELEMENTS = 2**30
 
 _SOURCES = ('hf-hub', 'local-dir')
 
-Check = Callable[[Any], bool]
-
-
-def _whole(low: int, high: int) -> Check:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _real(low: float, high: float) -> Check:
-    return lambda value: (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and low <= value <= high
-        and math.isfinite(float(value))
-    )
-
-
-def _one_of(*values: Any) -> Check:
-    return lambda value: any(type(value) is type(each) and value == each for each in values)
-
-
-def _listing(check: Check, low: int, high: int) -> Check:
-    return lambda value: isinstance(value, (list, tuple)) and low <= len(value) <= high and all(map(check, value))
-
-
-def _mapping(check: Check, high: int) -> Check:
-    return lambda value: isinstance(value, dict) and len(value) <= high and all(map(check, value.values()))
-
-
-def _either(*checks: Check) -> Check:
-    return lambda value: any(check(value) for check in checks)
-
-
-def _text(high: int) -> Check:
-    return lambda value: isinstance(value, str) and len(value) <= high
-
-
-def _nothing(value: Any) -> bool:
-    return value is None
-
-
-_flag = _one_of(True, False)
-_side = _whole(1, 2**16)
-_size = _either(_side, _listing(_side, 2, 2))
-_input = _listing(_side, 3, 3)
-_rate = _real(0, 1)
-_layer = _either(_nothing, lambda value: _text(32)(value) and value.isidentifier())
-_margin = _either(_nothing, _real(0, 1), _one_of('study', 'none'))
-_classes = _whole(0, 10**6)
-_texts = _either(_nothing, _text(10**5), _listing(_text(10**5), 0, 10**6))
-
-# What a configuration may say of a model: keywords of timm's ViT and of ours that are plain data.
-_MODEL_ARGS: dict[str, Check] = {
-    'img_size': _size,
-    'patch_size': _size,
-    'in_chans': _side,
-    'num_classes': _classes,
-    'global_pool': _one_of('', 'avg', 'avgmax', 'max', 'token', 'map', 'prr'),
-    'embed_dim': _side,
-    'depth': _whole(1, 256),
-    'num_heads': _side,
-    'mlp_ratio': _real(2**-10, 2**10),
-    'init_values': _either(_nothing, _real(0, 1e6)),
-    'pos_embed': _one_of('', 'none', 'learn'),
-    'reg_tokens': _whole(0, 2**16),
-    'fc_norm': _either(_nothing, _flag),
-    'weight_init': _one_of('skip', 'reset', 'jax', 'jax_nlhb', 'moco', ''),
-    'hyperbolic': _either(_text(100), _listing(_text(100), 0, 10)),
-    'curvature': _real(0, 1e6),
-    'learn_curvature': _either(_nothing, _flag),
-    'margin': _either(_margin, _mapping(_margin, 10)),
-    'num_centroids': _classes,
-    'max_norm': _either(_nothing, _real(0, 1e6)),
-    'hamp': _flag,
-    **dict.fromkeys(('qkv_bias', 'qk_norm', 'scale_attn_norm', 'scale_mlp_norm', 'proj_bias', 'class_token'), _flag),
-    **dict.fromkeys(('no_embed_class', 'pre_norm', 'final_norm', 'pool_include_prefix', 'fix_init'), _flag),
-    **dict.fromkeys(('dynamic_img_size', 'dynamic_img_pad'), _flag),
-    **dict.fromkeys(('norm_layer', 'act_layer', 'embed_norm_layer'), _layer),
-    **dict.fromkeys(('drop_rate', 'pos_drop_rate', 'patch_drop_rate', 'proj_drop_rate', 'attn_drop_rate'), _rate),
-    'drop_path_rate': _rate,
-}
-
-# What it may say of the input and the classes. Where weights lie is said by the name that they are asked for by alone.
-_PRETRAINED_CFG: dict[str, Check] = {
-    **dict.fromkeys(('url', 'state_dict', 'hf_hub_filename'), _one_of(None, '')),
-    'custom_load': _one_of(False),
-    'label_offset': _one_of(None, 0),
-    'input_size': _input,
-    **dict.fromkeys(('test_input_size', 'min_input_size'), _either(_nothing, _input)),
-    'fixed_input_size': _flag,
-    **dict.fromkeys(('mean', 'std'), _listing(_real(-1e6, 1e6), 1, 2**16)),
-    **dict.fromkeys(('interpolation', 'crop_mode'), _text(32)),
-    'crop_pct': _real(2**-10, 2**10),
-    'test_crop_pct': _either(_nothing, _real(2**-10, 2**10)),
-    'num_classes': _classes,
-    'pool_size': _nothing,
-    'test_pool_size': _nothing,
-    'first_conv': _one_of('patch_embed.proj'),
-    'classifier': _one_of('head'),
-    'label_names': _either(_texts, _mapping(_text(10**5), 10**6)),
-    'label_descriptions': _either(_nothing, _mapping(_text(10**5), 10**6)),
-    **dict.fromkeys(('tag', 'license', 'description', 'origin_url', 'paper_name', 'paper_ids', 'notes'), _texts),
-}
-
 
 def build_model(
-    model_cls: Callable[..., nn.Module], variant: str, pretrained: bool, defaults: Mapping[str, Any], **kwargs: Any
+    model_cls: Callable[..., nn.Module],
+    variant: str,
+    pretrained: bool,
+    defaults: Mapping[str, Any],
+    fetched: type[Fetched] | None = None,
+    **kwargs: Any,
 ) -> nn.Module:
     """timm's `build_model_with_cfg`, which loads what timm has fetched only once it is checked.
 
@@ -147,12 +49,13 @@ def build_model(
         variant: Its name.
         pretrained: Load weights.
         defaults: The variant's keywords.
+        fetched: What checks a configuration and its weights, by default `Fetched`.
         **kwargs: Those that the entry point was given.
 
     Raises:
         ValueError: `config.json` or the weights of a folder or repository are refused; the message says why.
     """
-    weights = _Fetched.of(variant, kwargs)
+    weights = (fetched or Fetched).of(variant, kwargs)
     if weights is None:
         return build_model_with_cfg(
             model_cls, variant, pretrained, pretrained_filter_fn=checkpoint_filter_fn, **{**defaults, **kwargs}
@@ -183,7 +86,7 @@ def build_model(
     return model
 
 
-class _Fetched:
+class Fetched:
     """The configuration of a checkpoint that timm has fetched, checked, and the file with its tensors.
 
     Args:
@@ -204,7 +107,7 @@ class _Fetched:
         self._check()
 
     @classmethod
-    def of(cls, name: str, kwargs: Mapping[str, Any]) -> _Fetched | None:
+    def of(cls, name: str, kwargs: Mapping[str, Any]) -> Fetched | None:
         """What an entry point's keywords say of a folder or a repository; None for those of another source."""
         cfg = kwargs.get('pretrained_cfg')
         cfg = dataclasses.asdict(cfg) if isinstance(cfg, PretrainedCfg) else cfg
@@ -224,13 +127,21 @@ class _Fetched:
             key: self.pretrained_cfg[key] for key in ('source', 'hf_hub_id', 'file') if self.pretrained_cfg.get(key)
         }
 
+    def model_args_checks(self) -> dict[str, Check]:
+        """What the configuration may say of the model, by keyword."""
+        return MODEL_ARGS
+
+    def pretrained_cfg_checks(self) -> dict[str, Check]:
+        """What it may say of the input and the classes, by name."""
+        return PRETRAINED_CFG
+
     def _check(self) -> None:
-        own = {'source': _one_of(*_SOURCES), 'architecture': _one_of(None, self.name)}
+        own = {'source': one_of(*_SOURCES), 'architecture': one_of(None, self.name)}
         # timm itself has written the one of the two that says where it read the configuration.
-        own |= {'hf_hub_id' if self.from_hub else 'file': _text(10**5)}
-        own |= {'file' if self.from_hub else 'hf_hub_id': _one_of(None, '')}
-        self._check_values('pretrained_cfg', self.pretrained_cfg, _PRETRAINED_CFG | own)
-        self._check_values('model_args', self.model_args, _MODEL_ARGS)
+        own |= {'hf_hub_id' if self.from_hub else 'file': text(10**5)}
+        own |= {'file' if self.from_hub else 'hf_hub_id': one_of(None, '')}
+        self._check_values('pretrained_cfg', self.pretrained_cfg, self.pretrained_cfg_checks() | own)
+        self._check_values('model_args', self.model_args, self.model_args_checks())
         classes = self.model_args.get('num_classes', self.pretrained_cfg.get('num_classes'))
         if classes != self.pretrained_cfg.get('num_classes', classes):
             raise self.error(
@@ -266,12 +177,16 @@ class _Fetched:
             with safe_open(path, 'pt') as file:
                 parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
                 shapes = {name: part.get_shape() for name, part in parts.items()}
-                integers = [name for name, part in parts.items() if not part.get_dtype().startswith(('F', 'BF'))]
+                floats = {name for name, part in parts.items() if part.get_dtype().startswith(('F', 'BF'))}
                 tied = file.metadata() or {}
         except (SafetensorError, OSError) as error:
             raise self.error(f'{WEIGHTS} is damaged, or no safetensors file: {_short(str(error))}') from error
         shapes = with_tied_names(shapes, model)
-        own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        tensors = model.state_dict()
+        own = {name: tensor.shape for name, tensor in tensors.items()}
+        integers = [
+            name for name in parts if name not in floats and (name not in own or tensors[name].is_floating_point())
+        ]
         # Of tensors that were one, safetensors keeps one and writes the others' names into its metadata.
         parameters = dict(model.named_parameters())
         self.ties = {
@@ -291,6 +206,10 @@ class _Fetched:
         for name, kept in self.ties.items():
             owner, _, leaf = name.rpartition('.')
             setattr(model.get_submodule(owner), leaf, model.get_parameter(kept))
+        return self.fitted(state_dict, model)
+
+    def fitted(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """The checkpoint in the names and shapes of `model`, which the user's keywords may have made another one."""
         return checkpoint_filter_fn(state_dict, model)
 
     def _find(self, cache_dir: str | Path | None) -> Path:

@@ -6,6 +6,7 @@ nothing is swapped. Every keyword of timm's applies.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,12 @@ __all__ = ['HyperbolicBlock', 'HyperbolicVisionTransformer']
 CIFAR100_MEAN = (0.5071, 0.4865, 0.4409)
 CIFAR100_STD = (0.2673, 0.2564, 0.2762)
 
+#: Keywords of timm's `Block` that are its attention's, and what they are called there.
+_ATTENTION = {
+    **{name: name for name in ('qkv_bias', 'qk_norm', 'proj_bias', 'attn_drop', 'proj_drop', 'norm_layer')},
+    'scale_attn_norm': 'scale_norm',
+}
+
 
 class HyperbolicBlock(Block):
     """timm's pre-norm block with the residuals, the attention or the MLP hyperbolic.
@@ -34,7 +41,7 @@ class HyperbolicBlock(Block):
         dim: Features.
         num_heads: Heads of the attention.
         options: Which modules are hyperbolic, and how.
-        centroids: The model's centroids, where the attention is hyperbolic.
+        centroids: The model's centroids, where the attention is hyperbolic; by default it has its own.
         **kwargs: Every keyword of timm's `Block`.
     """
 
@@ -51,17 +58,13 @@ class HyperbolicBlock(Block):
             kwargs['mlp_layer'] = partial(HyperbolicMlp, **options.layer('mlp'))
         super().__init__(dim, num_heads, **kwargs)
         if 'attn' in options:
+            given = {ours: kwargs[theirs] for theirs, ours in _ATTENTION.items() if theirs in kwargs}
             self.attn = HyperbolicAttention(
                 dim,
                 num_heads=num_heads,
-                qkv_bias=kwargs['qkv_bias'],
-                qk_norm=kwargs['qk_norm'],
-                scale_norm=kwargs['scale_attn_norm'],
-                proj_bias=kwargs['proj_bias'],
-                attn_drop=kwargs['attn_drop'],
-                proj_drop=kwargs['proj_drop'],
-                norm_layer=kwargs['norm_layer'],
                 centroids=centroids,
+                num_centroids=options.num_centroids,
+                **{'norm_layer': LayerNorm, **given},
                 **options.layer('attn'),
                 **dd,
             )
@@ -230,13 +233,16 @@ SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _variants(size: str) -> dict[str, dict[str, Any]]:
-    """Names and hyperbolic keywords of all models of a size."""
-    variants: dict[str, dict[str, Any]] = {f'{size}_euclid': {}}
-    for preset, modules in PRESETS.items():
-        variants[f'{size}_hyp_{preset}'] = {'hyperbolic': modules}
-        variants[f'{size}_flat_{preset}'] = {'hyperbolic': modules, 'curvature': 0.0}
-    return variants
+def _variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for size in SIZES:
+        yield f'{size}_euclid', size, {}
+        for preset, modules in PRESETS.items():
+            yield f'{size}_hyp_{preset}', size, {'hyperbolic': modules}
+            yield f'{size}_flat_{preset}', size, {'hyperbolic': modules, 'curvature': 0.0}
+
+
+#: Names of models, with the keywords of each.
+VARIANTS: dict[str, dict[str, Any]] = {name: {**SIZES[size][0], **modules} for name, size, modules in _variants()}
 
 
 def _cfg(**kwargs: Any) -> dict[str, Any]:
@@ -252,9 +258,7 @@ def _cfg(**kwargs: Any) -> dict[str, Any]:
     }
 
 
-default_cfgs = generate_default_cfgs(
-    {name: _cfg(**cfg) for size, (_, cfg) in SIZES.items() for name in _variants(size)}
-)
+default_cfgs = generate_default_cfgs({name: _cfg(**SIZES[size][1]) for name, size, _ in _variants()})
 
 
 def _register(name: str, defaults: dict[str, Any]) -> None:
@@ -275,6 +279,5 @@ def _register(name: str, defaults: dict[str, Any]) -> None:
     globals()[name] = register_model(create)
 
 
-for _size, (_keywords, _) in SIZES.items():
-    for _name, _modules in _variants(_size).items():
-        _register(_name, {**_keywords, **_modules})
+for _name, _keywords in VARIANTS.items():
+    _register(_name, _keywords)

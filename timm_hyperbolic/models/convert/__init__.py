@@ -1,6 +1,7 @@
 """Euclidean models made hyperbolic, with their weights."""
 
 from .hyperbolize import hyperbolize
+from .hyperbolized import hyperbolized
 from .plan import Obstacle, Plan, Swap
 
-__all__ = ['Obstacle', 'Plan', 'Swap', 'hyperbolize']
+__all__ = ['Obstacle', 'Plan', 'Swap', 'hyperbolize', 'hyperbolized']

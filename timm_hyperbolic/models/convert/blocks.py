@@ -134,7 +134,7 @@ def residual_obstacle(block: nn.Module) -> str | None:
         return None
     if type(block) in RESIDUAL_BLOCKS.values():
         return f'the residuals of this {type(block).__name__} are hyperbolic already'
-    return _WITHOUT.get(type(block), f'how {type(block).__name__} adds is not known here')
+    return _WITHOUT.get(type(block), f'how {torch.typename(block)} adds is not known here')
 
 
 def blocks_of(model: nn.Module) -> dict[str, nn.Module]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from timm.layers import get_device_dtype
 from timm.utils import unwrap_model
 from torch import nn
@@ -16,7 +17,7 @@ from ...layers import Add, Centroids, Gated, HyperbolicPosEmbed
 from ..carry import MLP_LINEARS, attention_obstacle, carry_attention, carry_linear, linear_obstacle, new_residual
 from ..options import RESIDUALS, HyperbolicOptions, chosen_modules
 from .blocks import RESIDUAL_BLOCKS, blocks_of, residual_obstacle
-from .model import StemGroups, classifiers_of, set_classifiers, specialize
+from .model import StemGroups, classifiers_of, record, set_classifiers, specialize
 from .plan import CHANGED, EQUAL, GATED, Obstacle, Plan, Swap
 from .pos_embed import pos_embed_mixin, pos_embed_obstacle
 
@@ -87,13 +88,24 @@ def hyperbolize(
         raise ValueError(f"start={start!r}: unknown; choose 'gated' or 'carried'")
     options = HyperbolicOptions(modules, curvature, learn_curvature, margin, num_centroids, max_norm, hamp)
     if unwrap_model(model) is not model:
-        raise TypeError(f'model is a {type(model).__name__} around another: convert the model before it is wrapped')
+        raise TypeError(f'model is a {torch.typename(model)} around another: convert the model before it is wrapped')
     plan = Plan(_findings(model, options, start), type(model).__name__)
     if dry_run:
         print(plan)  # noqa: T201  that is what it is for
         return plan
     specialize(model)
     plan.apply()
+    record(
+        model,
+        modules=list(modules),
+        curvature=curvature,
+        learn_curvature=learn_curvature,
+        margin=dict(margin) if isinstance(margin, Mapping) else margin,
+        num_centroids=num_centroids,
+        max_norm=max_norm,
+        hamp=hamp,
+        start=start,
+    )
     return model
 
 
@@ -107,7 +119,7 @@ def _findings(model: nn.Module, options: HyperbolicOptions, start: str) -> Itera
     blocks = blocks_of(model)
     for module in options.hyperbolic:
         if not blocks and module not in ('head', 'pos'):
-            yield Obstacle('the model', module, f'{type(model).__name__} has no block that is known here')
+            yield Obstacle('the model', module, f'{torch.typename(model)} has no block that is known here')
     for path, block in blocks.items():
         if options.residual:
             yield from _residuals(path, block, options, start)
@@ -119,7 +131,7 @@ def _findings(model: nn.Module, options: HyperbolicOptions, start: str) -> Itera
 
 def _heads(model: nn.Module, options: HyperbolicOptions) -> Iterator[Swap | Obstacle]:
     if not hasattr(model, 'get_classifier'):
-        yield Obstacle('the model', 'head', f'{type(model).__name__} has no get_classifier()')
+        yield Obstacle('the model', 'head', f'{torch.typename(model)} has no get_classifier()')
         return
     obstacles = {
         name: 'there is no classifier (num_classes=0)' if isinstance(module, nn.Identity) else linear_obstacle(module)
@@ -193,11 +205,11 @@ def _inside(block: nn.Module, pattern: str) -> dict[str, nn.Module]:
 def _mlps(path: str, block: nn.Module, options: HyperbolicOptions) -> Iterator[Swap | Obstacle]:
     mlps = _inside(block, _MLPS)
     if not mlps:
-        yield Obstacle(path, 'mlp', f'{type(block).__name__} has no MLP')
+        yield Obstacle(path, 'mlp', f'{torch.typename(block)} has no MLP')
     for name, mlp in mlps.items():
         linears = MLP_LINEARS.get(type(mlp))
         if linears is None:
-            yield Obstacle(f'{path}.{name}', 'mlp', f'{type(mlp).__name__} is no MLP that is known here')
+            yield Obstacle(f'{path}.{name}', 'mlp', f'{torch.typename(mlp)} is no MLP that is known here')
             continue
         for attribute, parts in linears.items():
             where, source = f'{path}.{name}.{attribute}', getattr(mlp, attribute)
@@ -220,7 +232,7 @@ def _attentions(
     for path, block in blocks.items():
         inside = _inside(block, _ATTENTIONS)
         if not inside:
-            yield Obstacle(path, 'attn', f'{type(block).__name__} has no attention')
+            yield Obstacle(path, 'attn', f'{torch.typename(block)} has no attention')
         found |= {f'{path}.{name}': attention for name, attention in inside.items()}
     reasons = {where: attention_obstacle(attention) for where, attention in found.items()}
     yield from (Obstacle(where, 'attn', reason) for where, reason in reasons.items() if reason)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from timm.models._input import update_model_args
 from torch import nn
 
 from ..carry import carry_head, linear_obstacle
 from ..decay import undecayed
 
-__all__ = ['Hyperbolized', 'StemGroups', 'classifiers_of', 'set_classifiers', 'specialize']
+__all__ = ['ENTRY_POINT', 'Hyperbolized', 'StemGroups', 'classifiers_of', 'record', 'set_classifiers', 'specialize']
+
+#: timm's name of the models that were converted; `hyperbolized.py` makes them again.
+ENTRY_POINT = 'hyperbolized'
 
 
 class Hyperbolized:
@@ -63,6 +67,21 @@ def specialize(model: nn.Module, *mixins: type | None) -> None:
     base, *present = model.parts if isinstance(model, Hyperbolized) else (type(model),)
     present += [mixin for mixin in mixins if mixin is not None and mixin not in present]
     model.__class__ = _class_of(base, *present)
+
+
+def record(model: nn.Module, **conversion: Any) -> None:
+    """Write a conversion into what timm saves of a model, so that what is saved can be loaded.
+
+    Args:
+        model: The converted model; one that timm's factory did not make has nothing that timm could save.
+        **conversion: Keywords of `hyperbolize`.
+    """
+    cfg, args = getattr(model, 'pretrained_cfg', None), getattr(model, '_model_args', None)
+    if not cfg or args is None:
+        return
+    base = args['base'] if cfg['architecture'] == ENTRY_POINT else cfg['architecture']
+    update_model_args(model, base=base, conversions=[*args.get('conversions', ()), conversion])
+    model.pretrained_cfg = model.default_cfg = {**cfg, 'architecture': ENTRY_POINT}
 
 
 def classifiers_of(model: nn.Module) -> dict[str, nn.Module]:

@@ -75,9 +75,9 @@ def pos_embed_obstacle(model: nn.Module) -> str | None:
     if getattr(model, 'pos_join', None) is not None:
         return 'it is hyperbolic already'
     if getattr(model, 'pos_embed', None) is None:
-        return f'{type(model).__name__} has no absolute positional embedding'
+        return f'{torch.typename(model)} has no absolute positional embedding'
     if getattr(type(model), '_pos_embed', None) not in _MIXINS:
-        return f'where {type(model).__name__} adds its embedding is not known here'
+        return f'where {torch.typename(model)} adds its embedding is not known here'
     return None
 
 
