@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from timm_hyperbolic.geometry import Limits, explain, kernels, ops, two_vectors
+from timm_hyperbolic.geometry import Limits, TwoVectorFormula, explain, kernels, ops, two_vectors
+from timm_hyperbolic.geometry.formulas import two_vector_formula
 from timm_hyperbolic.geometry.kernels import library, primitives, shipped
 from timm_hyperbolic.layers import CenteredResidual
 from timm_hyperbolic.layers.residual import OriginResidual
@@ -21,12 +22,8 @@ def test_the_printed_kernels_are_what_would_be_printed_now() -> None:
 
 
 def test_a_changed_formula_makes_its_printed_kernel_stale(monkeypatch) -> None:
-    @two_vectors('gamma')
-    def origin_residual(x, y, gamma):
-        return x + gamma * -y
-
-    monkeypatch.setattr(shipped, '_TWO_VECTORS', (origin_residual,))
-    two_vectors('gamma')(OriginResidual.formula.definition)  # the name is the shipped formula's again
+    changed = TwoVectorFormula('origin_residual', lambda x, y, gamma: x + gamma * -y, ('gamma',))
+    monkeypatch.setattr(shipped, '_TWO_VECTORS', (changed,))
     assert 'origin_residual_cpu.py' in shipped.stale()
 
 
@@ -53,6 +50,15 @@ def test_a_formula_of_one_line_has_a_kernel_with_right_gradients() -> None:
         expected = torch.autograd.grad(layer(x, y).square().sum(), (x, y, *layer.parameters()))
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
+
+
+def test_a_name_that_another_module_has_is_refused() -> None:
+    def origin_residual(x, y, gamma):
+        return x + gamma * -y
+
+    with pytest.raises(ValueError, match=r"geometry\.formulas has a formula 'origin_residual' already"):
+        two_vectors('gamma')(origin_residual)
+    assert two_vector_formula('origin_residual') is OriginResidual.formula
 
 
 def test_a_function_that_no_kernel_has_is_named() -> None:
@@ -129,7 +135,7 @@ def test_a_forked_process_computes_the_same() -> None:
 def test_without_numba_the_definition_runs_and_says_so_once(monkeypatch, recwarn) -> None:
     layer, x, y = CenteredResidual(), torch.randn(3, 8), torch.randn(3, 8)
     expected = layer(x, y)
-    monkeypatch.setattr(library, '_numba', None)
+    monkeypatch.setattr(library, '_importable', {})
     monkeypatch.setitem(sys.modules, 'numba', None)
     for _ in range(3):
         torch.testing.assert_close(layer(x, y), expected)

@@ -59,11 +59,18 @@ def two_vectors(*numbers: str, closed: bool = True) -> Callable[[Callable[..., G
         closed: Sums and multiples are clipped too, so that no step of the formula leaves the margin.
 
     Returns:
-        A decorator. A later formula of the same name takes the place of an earlier one.
+        A decorator. A later formula of the same name and module takes the place of an earlier one. It raises ValueError
+        where another module has a formula of that name, whose kernel would be taken.
     """
 
     def decorate(definition: Callable[..., Gyrovector]) -> TwoVectorFormula:
         formula = TwoVectorFormula(definition.__name__, definition, numbers, closed)
+        known = _two_vectors.get(formula.name)
+        if known is not None and known.definition.__module__ != definition.__module__:
+            raise ValueError(
+                f'{known.definition.__module__} has a formula {formula.name!r} already, and kernels know formulas by '
+                f'name: give the one of {definition.__module__} another name.'
+            )
         _two_vectors[formula.name] = formula
         return formula
 

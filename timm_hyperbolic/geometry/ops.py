@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from .formulas import TwoVectorFormula, two_vector_formula
 from .gyrovector import Frame
-from .kernels import cpu, library
+from .kernels import cpu, gpu, library
+from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
 __all__ = ['explain', 'has_kernel', 'kernels', 'two_vectors']
@@ -42,13 +43,19 @@ def kernels(enable: bool) -> Iterator[None]:
         _enabled = before
 
 
-def has_kernel(x: Tensor) -> bool:
-    """Whether formulas of vectors like `x` are computed by kernels here and now."""
-    return reason_for_definition(x) is None
+def has_kernel(x: Tensor, *names: str) -> bool:
+    """Whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`."""
+    return reason_for_definition(x, *names) is None
 
 
-def reason_for_definition(x: Tensor) -> str | None:
-    """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it."""
+def reason_for_definition(x: Tensor, *names: str) -> str | None:
+    """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it.
+
+    Args:
+        x: Vectors.
+        names: The kernels that are wanted. On a GPU each is tried first, see `kernels.trial`; without names the answer
+            is that for kernels as such.
+    """
     if not _enabled:
         return 'kernels are switched off by geometry.kernels(False)'
     if torch.compiler.is_exporting():
@@ -57,11 +64,27 @@ def reason_for_definition(x: Tensor) -> str | None:
         return 'torch.jit.trace sees the definition'
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return 'torch.func differentiates the definition'
-    if x.device.type != 'cpu':
+    if x.device.type == 'cpu':
+        return None if library.has_numba() else 'Numba, which compiles the kernels for a CPU, is not installed'
+    if x.device.type != 'cuda':
         return f'there are no kernels for devices of type {x.device.type}'
-    if not library.has_numba():
-        return 'Numba, which compiles the kernels for a CPU, is not installed'
+    if not library.has_triton():
+        return 'Triton, which compiles the kernels for a GPU, is not installed'
+    if x.shape[-1] > gpu.WIDEST:
+        return f'kernels on a GPU take vectors of up to {gpu.WIDEST} numbers'
+    # While the compiler traces, a length need not be known.
+    dim = 64 if torch.compiler.is_compiling() or x.dim() < 2 else x.shape[-1]
+    for name in names:
+        reason = _try_on_gpu(name, str(x.device), x.dtype, dim)
+        if reason is not None:
+            return reason
     return None
+
+
+@torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
+def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
+    """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
+    return reason_against(name, device, dtype, functools.partial(_two_vectors_both_ways, name, device, dtype, dim))
 
 
 def explain(module: nn.Module) -> str:
@@ -77,7 +100,7 @@ def explain(module: nn.Module) -> str:
     for name, layer in module.named_modules():
         names = getattr(layer, 'kernel_names', ())
         if names:
-            reason = reason_for_definition(next(itertools.chain(layer.parameters(), layer.buffers())))
+            reason = reason_for_definition(next(itertools.chain(layer.parameters(), layer.buffers())), *names)
             how = f'kernels {", ".join(names)}' if reason is None else f'the definition, because {reason}'
             lines.append(f'{name or "layer"} ({type(layer).__name__}): {how}')
     return '\n'.join(lines) or 'no hyperbolic layer'
@@ -166,7 +189,7 @@ def two_vectors(
         `[..., D]`, in the type of `x`.
     """
     packed = torch.cat([curvature, *(n.to(curvature.dtype) for n in numbers)])
-    if has_kernel(x):
+    if has_kernel(x, formula.name):
         clip = _clip(limits) if torch.compiler.is_compiling() else _cached_clip(limits)
         return _two_vectors(x, y.expand_as(x), packed.double(), formula.name, clip)
     return _two_vectors_definition(x, y, packed, formula, limits)
@@ -191,6 +214,38 @@ def _two_vectors_backward(
     g: Tensor, x: Tensor, y: Tensor, numbers: Tensor, formula: str, clip: list[float]
 ) -> tuple[Tensor, Tensor, Tensor]:
     return cpu.two_vectors_backward(two_vector_formula(formula), g, x, y, numbers, clip)
+
+
+@_two_vectors.register_kernel('cuda')
+def _(x, y, numbers, formula, clip):
+    return gpu.two_vectors(two_vector_formula(formula), x, y, numbers, clip)
+
+
+@_two_vectors_backward.register_kernel('cuda')
+def _(g, x, y, numbers, formula, clip):
+    return gpu.two_vectors_backward(two_vector_formula(formula), g, x, y, numbers, clip)
+
+
+def _two_vectors_both_ways(
+    name: str, device: str, dtype: torch.dtype, dim: int
+) -> Iterable[tuple[str, Tensor, Tensor]]:
+    """What the kernel of a formula gives for a few rows on a GPU, and its definition; see `trial.reason_against`."""
+    formula, clip = two_vector_formula(name), _clip(Limits(0.985))
+    generator = torch.Generator().manual_seed(0)
+    # More rows than a block has; half of them are within the margin.
+    vectors = 2 / dim**0.5 * torch.randn(3, 40, dim, generator=generator, dtype=torch.float64, device='cpu')
+    x, y, g = vectors.to(device, dtype)
+    numbers = torch.linspace(0.9, 0.3, 1 + len(formula.numbers), dtype=torch.float64, device=device)
+    ours = (
+        gpu.two_vectors(formula, x, y, numbers, clip),
+        *gpu.two_vectors_backward(formula, g, x, y, numbers, clip),
+    )
+    leaves = [t.double().requires_grad_() for t in (x, y, numbers)]
+    with torch.enable_grad():
+        out = _two_vectors_definition(*leaves, formula, clip)
+    exact = (out.detach(), *torch.autograd.grad(out, leaves, g.double()))
+    names = ('result', 'gradient of x', 'gradient of y', 'gradient of curvature and numbers')
+    return zip(names, ours, exact, strict=True)
 
 
 @_two_vectors.register_fake

@@ -22,54 +22,61 @@ import torch
 
 from .row_program import RowProgram
 
-__all__ = ['PRINTED', 'has_numba', 'launch', 'load']
+__all__ = ['PRINTED', 'has_numba', 'has_triton', 'launch', 'load']
 
 #: The folder of the kernels that the package ships.
 PRINTED = Path(__file__).parent / 'printed'
 
 _loading = threading.RLock()
-_numba: bool | None = None
+_importable: dict[str, bool] = {}
 _forked = False
 #: Fewer blocks than this are not worth a thread.
 _LEAST_BLOCKS = 8
 
 
+@torch.compiler.assume_constant_result  # the compiler does not trace imports
 def has_numba() -> bool:
-    """Whether Numba can be imported. You are warned once if it cannot."""
-    global _numba
-    if _numba is None:
-        _numba = _import_numba()
-    return _numba
+    """Whether Numba, which compiles the kernels for a CPU, can be imported. You are warned once if it cannot."""
+    return _can_import('numba', 'Run: pip install numba')
 
 
-def _import_numba() -> bool:
-    try:
-        importlib.import_module('numba')
-    except ImportError as error:
-        warnings.warn(
-            'timm_hyperbolic computes hyperbolic layers by their definitions, which is several times slower than by '
-            f'kernels, because Numba cannot be imported ({error}). Run: pip install numba',
-            stacklevel=3,
-        )
-        return False
-    return True
+@torch.compiler.assume_constant_result
+def has_triton() -> bool:
+    """Whether Triton, which compiles the kernels for a GPU, can be imported. You are warned once if it cannot."""
+    return _can_import('triton', 'On Linux it comes with torch.')
+
+
+def _can_import(name: str, remedy: str) -> bool:
+    if name not in _importable:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            warnings.warn(
+                'timm_hyperbolic computes hyperbolic layers by their definitions, which is several times slower than '
+                f'by kernels, because {name.capitalize()} cannot be imported ({error}). {remedy}',
+                stacklevel=4,
+            )
+            _importable[name] = False
+        else:
+            _importable[name] = True
+    return _importable[name]
 
 
 @functools.cache
 def load(row: RowProgram, passes: str) -> ModuleType:
-    """The module with the kernels of a row program for a CPU: the one that the package ships, or one printed now.
+    """The module with the kernels of a row program for a device: the one that the package ships, or one printed now.
 
     Args:
         row: The scalars of a row.
-        passes: The passes over memory around them, as for `printing.cpu_source`.
+        passes: The passes over memory around them, a module of `passes/`, whose name ends in `_cpu` or `_gpu`.
     """
     with _loading:
-        shipped = PRINTED / f'{row.name}_cpu.py'
-        if shipped.exists():
-            return importlib.import_module(f'{__package__}.printed.{shipped.stem}')
-        from .printing import cpu_source
+        name = f'{row.name}_{passes.rpartition("_")[2]}'
+        if (PRINTED / f'{name}.py').exists():
+            return importlib.import_module(f'{__package__}.printed.{name}')
+        from .printing import source
 
-        return _module(row.name, cpu_source(row, passes))
+        return _module(name, source(row, passes))
 
 
 def _module(name: str, source: str) -> ModuleType:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from .program import Program
-from .row_program import RowProgram
+from .row_program import CLIP, RowProgram
 
-__all__ = ['cpu_source']
+__all__ = ['source']
 
 _PASSES = Path(__file__).parent / 'passes'
-#: Rows of a block: two vectors of eight float64 numbers, on the widest processors.
-_ROWS = 16
 _OPERATORS = {
-    'constant': '{}',
     'add': '{} + {}',
     'sub': '{} - {}',
     'mul': '{} * {}',
@@ -22,75 +20,146 @@ _OPERATORS = {
     'neg': '-{}',
     'lt': '{} < {}',
     'le': '{} <= {}',
-}
-_CPU = _OPERATORS | {
     'and': '{} & {}',
     'or': '{} | {}',
-    'not': 'not {}',
-    'sqrt': 'sqrt({})',
-    'exp': 'exp({})',
-    'log': 'log({})',
-    'where': 'where({}, {}, {})',
 }
 
 
-def _cpu_function(
-    row: RowProgram, name: str, program: Program, inputs: tuple[str, ...], results: tuple[str, ...]
+@dataclass(frozen=True)
+class _Language:
+    """How the language of a device writes what is printed.
+
+    Args:
+        primitives: Names that every kernel needs from the module of primitives which its passes import.
+        rows: Rows of a block.
+        constant: A number that all kernels of a module know.
+        header: The first lines of a function of the rows of a block.
+        number: The line that reads a number which all rows share.
+        clip: The line that reads a number of the clip; None where the clip stands among the numbers.
+        loop: The line that begins a loop over the rows; None where a block is one vector.
+        read: A number of a row.
+        write: The line that writes one.
+        operations: The operations of a program, as for `Program.text`.
+    """
+
+    primitives: tuple[str, ...]
+    rows: int
+    constant: str
+    header: str
+    number: str
+    clip: str | None
+    loop: str | None
+    read: str
+    write: str
+    operations: dict[str, str]
+
+
+_NUMBA = _Language(
+    primitives=('exp', 'jit', 'log', 'sqrt', 'where'),
+    rows=16,  # two vectors of eight float64 numbers, on the widest processors
+    constant='{} = {}',
+    header='@jit\ndef {}(S, numbers):\n    """{}"""',
+    number='{} = numbers[{}]',
+    clip=None,
+    loop='for r in range(ROWS):',
+    read='S[{} * ROWS + r]',
+    write='S[{} * ROWS + r] = {{}}',
+    operations=_OPERATORS
+    | {
+        'constant': '{}',
+        'not': 'not {}',
+        'sqrt': 'sqrt({})',
+        'exp': 'exp({})',
+        'log': 'log({})',
+        'where': 'where({}, {}, {})',
+    },
+)
+_TRITON = _Language(
+    primitives=('f64',),
+    rows=32,  # one for each thread of a warp
+    constant='{} = tl.constexpr({})',
+    header='@triton.jit\ndef {}(S, numbers, clip):\n    """{}"""\n    r = tl.arange(0, ROWS)',
+    number='{} = tl.load(numbers + {})',
+    clip='{} = tl.load(clip + {})',
+    loop=None,
+    read='tl.load(S + {} * ROWS + r)',
+    write='tl.store(S + {} * ROWS + r, {{}})',
+    operations=_OPERATORS
+    | {
+        'constant': 'f64({})',
+        'not': '~{}',
+        'sqrt': 'tl.sqrt({})',
+        'exp': 'tl.exp({})',
+        'log': 'tl.log({})',
+        'where': 'tl.where({}, {}, {})',
+    },
+)
+
+
+def _function(
+    language: _Language,
+    row: RowProgram,
+    name: str,
+    program: Program,
+    inputs: tuple[str, ...],
+    results: tuple[str, ...],
 ) -> str:
     """A function that runs a program for every row of a block.
 
     Args:
+        language: Of the device.
         row: Names the numbers and slots.
         name: Of the function.
         program: What it runs.
         inputs: Slots that it reads.
         results: Slots that it writes.
     """
-    slot = {name: f'S[{name.upper()} * ROWS + r]' for name in row.slots}
     own = inputs[: len(row.inputs)]
-    body = program.text([*own, *row.numbers, *inputs[len(own) :]], [slot[name] for name in results], _CPU)
+    names = [*own, *row.numbers, *inputs[len(own) :]]
+    body = program.text(names, [language.write.format(n.upper()) for n in results], language.operations)
     used = set(re.findall(r'\w+', ' '.join(body)))
-    lines = [
-        '@jit',
-        f'def {name}(S, numbers):',
-        f'    """{", ".join(results)} of every row of a block."""',
-        *(f'    {n} = numbers[{i}]' for i, n in enumerate(row.numbers) if n in used),
-        '    for r in range(ROWS):',
-        *(f'        {n} = {slot[n]}' for n in inputs if n in used),
-        *(f'        {line}' for line in body),
-    ]
-    return '\n'.join(lines)
+    apart = CLIP if language.clip else ()
+    shared = [name for name in row.numbers if name not in apart]
+    numbers = [language.number.format(n, i) for i, n in enumerate(shared) if n in used]
+    numbers += [language.clip.format(n, i) for i, n in enumerate(apart) if n in used]
+    of_a_row = [*(f'{n} = {language.read.format(n.upper())}' for n in inputs if n in used), *body]
+    if language.loop:
+        of_a_row = [language.loop, *(f'    {line}' for line in of_a_row)]
+    header = language.header.format(name, f'{", ".join(results)} of every row of a block.')
+    return '\n'.join([header, *(f'    {line}' for line in numbers + of_a_row)])
 
 
-def cpu_source(row: RowProgram, passes: str) -> str:
-    """The module with the kernels of a row program for a CPU.
+def source(row: RowProgram, passes: str) -> str:
+    """The module with the kernels of a row program for a device.
 
     Args:
         row: The scalars of a row.
-        passes: Name of the module in `passes/` that has the passes over memory around them.
+        passes: Name of the module in `passes/` that has the passes over memory around them. It ends in `_cpu` for
+            kernels by Numba, in `_gpu` for kernels by Triton.
 
     Returns:
         The text of the module. It defines a constant for each slot of the scratch (`EE = 0`, ...), `ROWS`, `SLOTS`,
         `forward_scalars`, `backward_scalars`, and what the passes define.
     """
+    language = {'cpu': _NUMBA, 'gpu': _TRITON}[passes.rpartition('_')[2]]
     outputs, gradients = row.outputs, tuple(f'd_{name}' for name in row.wrt)
     cotangents = tuple(f'g_{name}' for name in outputs)
     functions = [
-        _cpu_function(row, 'forward_scalars', row.forward, row.inputs, outputs),
-        _cpu_function(row, 'backward_scalars', row.backward, (*row.inputs, *cotangents), (*outputs, *gradients)),
+        _function(language, row, 'forward_scalars', row.forward, row.inputs, outputs),
+        _function(language, row, 'backward_scalars', row.backward, (*row.inputs, *cotangents), (*outputs, *gradients)),
     ]
     text = (_PASSES / f'{passes}.py').read_text(encoding='utf-8')
     docstring, code = text[3:].split('"""', 1)
     placeholder = re.search(r'^from [\w.]*placeholder import (\([^)]*\)|[^\n]*)\n', code, re.MULTILINE)
     imports, code = code[: placeholder.start()], code[placeholder.end() :]
     primitives, code = code.split('\n', 1)
-    names = {'exp', 'jit', 'log', 'sqrt', 'where'} | set(re.findall(r'\w+', primitives.split(' import ')[1]))
-    slots = [f'{name.upper()} = {i}' for i, name in enumerate(row.slots)]
+    names = {*language.primitives, *re.findall(r'\w+', primitives.split(' import ')[1])}
+    constants = [('ROWS', language.rows), ('SLOTS', len(row.slots)), *((n.upper(), i) for i, n in enumerate(row.slots))]
     parts = [
         f'"""`{row.name}`, printed by `python -m {__package__}`: not to be edited.\n\n{docstring}"""',
         imports.strip('\n'),
         f'{primitives.split(" import ")[0]} import {", ".join(sorted(names))}',
-        '\n'.join([f'ROWS = {_ROWS}', f'SLOTS = {len(row.slots)}', *slots]),
+        '\n'.join(language.constant.format(*constant) for constant in constants),
         *('\n' + f for f in functions),
         '\n' + code.strip('\n'),
     ]

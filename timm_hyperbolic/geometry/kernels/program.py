@@ -232,7 +232,7 @@ class Program:
 
         Args:
             names: An expression for each input.
-            results: A left-hand side for each output.
+            results: How each output is written, with `{}` for its value: `y = {}`.
             forms: How an operation is written, with `{}` for its operands; `'constant'` for a number.
 
         Returns:
@@ -255,8 +255,8 @@ class Program:
             if op == 'input':
                 written[i] = names[args[0]]
             elif op == 'constant':
-                text = forms['constant'].format(repr(args[0]))
-                written[i] = f'({text})' if args[0] < 0 else text
+                text = repr(args[0]) if isinstance(args[0], bool) else forms['constant'].format(repr(args[0]))
+                written[i] = f'({text})' if text.startswith('-') else text
             else:
                 text = forms[op].format(*(written[a] for a in args))
                 # What is used once is written where it is used, as long as the line stays readable.
@@ -265,7 +265,7 @@ class Program:
                 else:
                     lines.append(f't{i} = {text}')
                     written[i] = f't{i}'
-        lines += [f'{result} = {written[o]}' for result, o in zip(results, self.outputs, strict=True)]
+        lines += [result.format(written[o]) for result, o in zip(results, self.outputs, strict=True)]
         return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import formulas
 from .library import PRINTED
-from .printing import cpu_source
+from .printing import source
 from .two_vectors import row_program
 
 __all__ = ['renew', 'sources', 'stale']
@@ -19,7 +19,11 @@ _TWO_VECTORS = (
 
 def sources() -> dict[str, str]:
     """The text of every kernel by the name of its file, printed now."""
-    return {f'{formula.name}_cpu.py': cpu_source(row_program(formula), 'two_vectors_cpu') for formula in _TWO_VECTORS}
+    return {
+        f'{formula.name}_{device}.py': source(row_program(formula), f'two_vectors_{device}')
+        for formula in _TWO_VECTORS
+        for device in ('cpu', 'gpu')
+    }
 
 
 def stale() -> list[str]:

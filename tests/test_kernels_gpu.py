@@ -1,0 +1,208 @@
+"""Kernels for a GPU: right in Triton's interpreter, compiled without a GPU, and not used where they are wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from timm_hyperbolic.geometry import Limits, formulas, ops
+from timm_hyperbolic.geometry.kernels import cpu, gpu, library, trial
+from timm_hyperbolic.layers import CenteredResidual
+
+needs_triton = pytest.mark.skipif(not library.has_triton(), reason='Triton is made for Linux only')
+FORMULAS = (
+    formulas.centered_residual,
+    formulas.origin_residual,
+    formulas.point_residual,
+    formulas.positional_sum,
+)
+
+
+@needs_triton
+@pytest.mark.parametrize(
+    'interpreter',
+    [
+        True,
+        pytest.param(
+            False,
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device'),
+            ],
+        ),
+    ],
+    ids=['interpreted', 'on a GPU'],
+)
+def test_kernels_equal_their_formulas(interpreter: bool) -> None:
+    file = Path(__file__).with_name('gpu_conformance.py')
+    outcome = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', file],
+        cwd=file.parents[1],
+        env={**os.environ, 'TRITON_INTERPRET': str(int(interpreter))},
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 0, outcome.stdout[-5000:] + outcome.stderr[-2000:]
+
+
+# --- compiled without a GPU -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Within a test kernels are compiled and not run; the text of their stages, by the name of the kernel."""
+    triton = pytest.importorskip('triton')
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    types = {torch.float64: 'fp64', torch.float32: 'fp32', torch.bfloat16: 'bf16', torch.float16: 'fp16'}
+    found = {}
+
+    def compile_only(self, *args, grid, warmup, num_warps=4, **kwargs) -> None:
+        values = {**dict(zip(self.arg_names, args, strict=False)), **kwargs}
+        signature, constants, attributes = {}, {}, {}
+        for parameter in self.params:
+            value = values[parameter.name]
+            if parameter.is_constexpr:
+                signature[parameter.name], constants[parameter.name] = 'constexpr', value
+            elif isinstance(value, torch.Tensor):
+                signature[parameter.name] = '*' + types[value.dtype]
+                attributes[parameter.num,] = [['tt.divisibility', 16]]
+            else:
+                signature[parameter.name] = parameter.annotation_type or 'i32'
+        source = ASTSource(self, signature, constants, attributes)
+        kernel = triton.compile(source, target=GPUTarget('cuda', 90, 32), options={'num_warps': num_warps})
+        found[self.__name__] = kernel.asm
+
+    monkeypatch.setattr(triton.runtime.jit.JITFunction, 'run', compile_only)
+    return found
+
+
+@needs_triton
+@pytest.mark.skipif(os.environ.get('TRITON_INTERPRET') == '1', reason='Triton interprets')
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('formula', 'dtype', 'dim'),
+    [
+        (formulas.centered_residual, torch.bfloat16, 192),
+        (formulas.origin_residual, torch.float16, 1),
+        (formulas.point_residual, torch.float32, 4096),
+        (formulas.positional_sum, torch.float64, gpu.WIDEST),
+    ],
+    ids=lambda value: getattr(value, 'name', str(value)),
+)
+def test_kernels_compile_and_compute_in_float64(compiled: dict[str, Any], formula, dtype, dim: int) -> None:
+    x, numbers = torch.zeros(33, dim, dtype=dtype), torch.zeros(1 + len(formula.numbers), dtype=torch.float64)
+    clip = ops._clip(Limits(0.985))
+    gpu.two_vectors(formula, x, x, numbers, clip)
+    gpu.two_vectors_backward(formula, x, x, x, numbers, clip)
+    assert compiled.keys() == {'write16', 'forward', 'backward'}
+    for name, stages in compiled.items():
+        assert '.entry' in stages['ptx']
+        arithmetic = re.findall(r'= ((?:arith\.\w*f|math\.\w+) .*)', stages['ttir'])
+        conversions = ('arith.extf', 'arith.truncf')
+        rest = [line for line in arithmetic if not line.startswith(conversions)]
+        assert len(rest) > 100 or name == 'write16'
+        assert not [line for line in rest if re.search(r'\b(b?f16|f32)\b', line)]
+
+
+# --- not used where they are wrong ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels for a GPU that compute the right thing, on a CPU; none has been tried yet."""
+    monkeypatch.setattr(gpu, 'two_vectors', cpu.two_vectors)
+    monkeypatch.setattr(gpu, 'two_vectors_backward', cpu.two_vectors_backward)
+    monkeypatch.setattr(trial, '_reasons', {})
+    monkeypatch.setattr(trial, '_warned', set())
+
+
+def tried(formula=formulas.origin_residual, dtype: torch.dtype = torch.float32) -> str | None:
+    return ops._try_on_gpu(formula.name, 'cpu', dtype, 24)
+
+
+@pytest.mark.usefixtures('right')
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('formula', FORMULAS, ids=lambda f: f.name)
+def test_a_right_kernel_is_trusted(formula, dtype: torch.dtype) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert tried(formula, dtype) is None
+
+
+@pytest.mark.usefixtures('right')
+@pytest.mark.parametrize('wrong', ['result', 'gradient of x', 'gradient of y', 'gradient of curvature and numbers'])
+def test_a_wrong_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    names = ('gradient of x', 'gradient of y', 'gradient of curvature and numbers')
+
+    def forward(*args):
+        return cpu.two_vectors(*args) * (1.001 if wrong == 'result' else 1)
+
+    def backward(*args):
+        found = cpu.two_vectors_backward(*args)
+        return tuple(g * (1.001 if wrong == name else 1) for name, g in zip(names, found, strict=True))
+
+    monkeypatch.setattr(gpu, 'two_vectors', forward)
+    monkeypatch.setattr(gpu, 'two_vectors_backward', backward)
+    with pytest.warns(UserWarning, match=rf'origin_residual.*another {wrong}: they differ by 1\.0e-03') as seen:
+        reasons = tried(), tried(), tried(dtype=torch.float64)
+    assert all(wrong in reason for reason in reasons)
+    assert len(seen) == 1
+
+
+@pytest.mark.usefixtures('right')
+def test_a_kernel_that_gives_nan_or_does_not_compile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, 'two_vectors', lambda *args: cpu.two_vectors(*args).fill_(torch.nan))
+    with pytest.warns(UserWarning, match='another result: they differ by nan'):
+        assert tried()
+
+    def fails(*args):
+        raise RuntimeError('at 3:4:\n    x = y\nAssertionError: no such type')
+
+    monkeypatch.setattr(gpu, 'two_vectors', fails)
+    with pytest.warns(UserWarning, match='fails with RuntimeError: AssertionError: no such type'):
+        assert tried(formulas.positional_sum)
+
+
+@pytest.mark.usefixtures('right')
+@pytest.mark.parametrize('dynamic', [False, True])
+def test_a_kernel_is_tried_while_a_model_compiles_and_not_traced(dynamic: bool) -> None:
+    def chosen(x):
+        return x + (1 if ops._try_on_gpu('positional_sum', str(x.device), x.dtype, 64) is None else 2)
+
+    torch.compiler.reset()
+    compiled = torch.compile(chosen, fullgraph=True, backend='aot_eager', dynamic=dynamic)
+    assert (compiled(torch.zeros(3, 4)) == 1).all()
+    assert list(trial._reasons) == [('positional_sum', 'cpu', torch.float32)]
+
+
+@pytest.mark.usefixtures('right')
+def test_where_results_cannot_be_looked_at_the_definition_runs() -> None:
+    with FakeTensorMode():
+        x = torch.empty(2, 3, 8, device='cuda')
+        assert 'still to be tried' in ops.reason_for_definition(x, 'centered_residual')
+        assert CenteredResidual(device='cuda')(x, x).device.type == 'cuda'
+        too_wide = torch.empty(2, gpu.WIDEST + 1, device='cuda')
+        assert str(gpu.WIDEST) in ops.reason_for_definition(too_wide)
+    assert not trial._reasons
+
+
+def test_without_triton_the_definition_runs_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, '_importable', {})
+    monkeypatch.setitem(sys.modules, 'triton', None)
+    with FakeTensorMode():
+        x = torch.empty(2, 3, 8, device='cuda')
+        with pytest.warns(UserWarning, match='Triton cannot be imported') as seen:
+            reasons = [ops.reason_for_definition(x) for _ in range(2)]
+    assert all('Triton' in reason for reason in reasons)
+    assert len(seen) == 1
