@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from timm_hyperbolic.geometry import ops
 from timm_hyperbolic.layers import (
     CenteredResidual,
     HyperbolicAttention,
@@ -156,7 +157,8 @@ def types_of(layer: str, mode: Mode, margin: float | None = MARGIN) -> dict[str,
     """The types seen in a forward pass, by kind; besides, of the `parameters`, their `gradients`, the `output`."""
     module = build(layer, margin=margin, hamp=mode.hamp)
     inputs = [t.requires_grad_() for t in draw(layer, 1.0)]
-    with mode.context(), _Watch(IMAGES * TOKENS) as watch:
+    # Kernels are opaque to torch, and have the same types but for row scalars, which are float64 in all of them.
+    with mode.context(), ops.kernels(False), _Watch(IMAGES * TOKENS) as watch:
         out = module(*inputs)
     out.float().sum().backward()
     parameters = {p.dtype for p in module.parameters()}

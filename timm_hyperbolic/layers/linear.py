@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..geometry import mobius_linear
+from ..geometry import ops
 from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
@@ -79,7 +79,7 @@ class HyperbolicLinear(HyperbolicModule):
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             c = self.curvature().to(scalars)
-            out = mobius_linear(x, self.weight, self.bias, self.p_in, self.p_out, c, self.limits, vectors)
+            out = ops.linear(x, self.weight, self.bias, self.p_in, self.p_out, c, self.limits, vectors)
             return out.to(vectors if self.hamp else x.dtype)
 
     def extra_repr(self) -> str:

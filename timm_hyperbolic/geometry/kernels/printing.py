@@ -8,11 +8,11 @@ from pathlib import Path
 from .program import Program
 from .row_program import RowProgram
 
-__all__ = ['cpu_source']
+__all__ = ['ROWS', 'cpu_source']
 
 _PASSES = Path(__file__).parent / 'passes'
 #: Rows of a block: two vectors of eight float64 numbers, on the widest processors.
-_ROWS = 16
+ROWS = 16
 _OPERATORS = {
     'constant': '{}',
     'add': '{} + {}',
@@ -90,7 +90,7 @@ def cpu_source(row: RowProgram, passes: str) -> str:
         f'"""`{row.name}`, printed by `python -m {__package__}`: not to be edited.\n\n{docstring}"""',
         imports.strip('\n'),
         f'{primitives.split(" import ")[0]} import {", ".join(sorted(names))}',
-        '\n'.join([f'ROWS = {_ROWS}', f'SLOTS = {len(row.slots)}', *slots]),
+        '\n'.join([f'ROWS = {ROWS}', f'SLOTS = {len(row.slots)}', *slots]),
         *('\n' + f for f in functions),
         '\n' + code.strip('\n'),
     ]

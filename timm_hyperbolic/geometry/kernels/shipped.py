@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import formulas
+from . import linear
 from .library import PRINTED
 from .printing import cpu_source
 from .two_vectors import row_program
@@ -19,7 +20,9 @@ _TWO_VECTORS = (
 
 def sources() -> dict[str, str]:
     """The text of every kernel by the name of its file, printed now."""
-    return {f'{formula.name}_cpu.py': cpu_source(row_program(formula), 'two_vectors_cpu') for formula in _TWO_VECTORS}
+    programs = [(row_program(formula), 'two_vectors_cpu') for formula in _TWO_VECTORS]
+    programs += [(linear.row_program(), 'linear_cpu')]
+    return {f'{row.name}_cpu.py': cpu_source(row, passes) for row, passes in programs}
 
 
 def stale() -> list[str]:
