@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from timm_hyperbolic.geometry import Limits, arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
+from timm_hyperbolic.geometry import Limits, arsinh2, arsinhc, artanhc, sech2, tanhc
 
 MP = mpmath.mp.clone()
 MP.dps = 60
@@ -158,21 +158,6 @@ def test_artanhc_derivatives() -> None:
     assert max(error_in_eps(first.detach(), [MP.diff(oracle, t) for t in points])) <= 2e3
     assert max(error_in_eps(second, [MP.diff(oracle, t, 2) for t in points])) <= 1e6
     assert torch.autograd.gradgradcheck(artanhc, n[3:8].detach().requires_grad_(), rtol=1e-5)
-
-
-@pytest.mark.parametrize('dtype', DTYPES)
-def test_shrink_shortens_to_the_limit_and_no_further(dtype: torch.dtype) -> None:
-    q = torch.tensor([0, 1e-30, 1, 2.25, 4, 1e30], dtype=dtype)
-    expected = torch.tensor([1, 1, 1, 1, 0.75, 1.5e-15], dtype=dtype)
-    assert torch.allclose(shrink(q, 2.25), expected, rtol=2 * torch.finfo(dtype).eps, atol=0)
-
-
-def test_shrink_derivative_is_that_of_the_branch_taken() -> None:
-    q = torch.tensor([0, 2.0, 2.25, 4.0], dtype=torch.float64, requires_grad=True)
-    (slope,) = torch.autograd.grad(shrink(q, 2.25).sum(), q)
-    # d/dq (q_max/q)^½ = -½·q_max^½·q^(-3/2), from the limit on
-    expected = torch.tensor([0, 0, -0.5 / 2.25, -0.5 * 1.5 / 8], dtype=torch.float64)
-    assert torch.allclose(slope, expected, rtol=1e-15, atol=0)
 
 
 @pytest.mark.parametrize('f', [tanhc, sech2, arsinhc, arsinh2, artanhc])

@@ -8,7 +8,7 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `limits`: the clip of a layer.
 - `plane`, with `rows`: expressions of two vectors, as gyrovectors or as one fused node.
 - `midpoint`, `pairwise`: what attention and head need from matrix products.
-- `linear_map`, with `linear_rows`: the linear layer, as gyrovectors or as one fused node.
+- `formulas`: the formula of every layer; `ops`: what runs it, a kernel or the definition; `kernels`: how they are made.
 - `attend`: softmax attention by distance as one fused node.
 - `fused`: the switch between definitions and fused operations.
 - `ball`: the same operations on plain tensors.
@@ -16,7 +16,7 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 """
 
 from . import ops
-from .analytic import arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
+from .analytic import arsinh2, arsinhc, artanhc, sech2, tanhc
 from .attend import attention_rows, distance_attention
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
 from .formulas import (
@@ -28,9 +28,8 @@ from .formulas import (
     two_vectors,
 )
 from .fused import compile_once, is_fused, set_fused
-from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
+from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
 from .limits import Limits
-from .linear_map import mobius_linear
 from .midpoint import midpoint_log0
 from .ops import explain, kernels
 from .pairwise import pairwise_squared_distance
@@ -50,6 +49,7 @@ __all__ = [
     'Frame',
     'Gyrovector',
     'Limits',
+    'Matrix',
     'Tangent',
     'TwoVectorFormula',
     'arsinh2',
@@ -78,7 +78,6 @@ __all__ = [
     'midpoint',
     'midpoint_log0',
     'mobius_add',
-    'mobius_linear',
     'mobius_matvec',
     'mobius_scale',
     'ops',
@@ -88,7 +87,6 @@ __all__ = [
     'positional_sum',
     'sech2',
     'set_fused',
-    'shrink',
     'tangent_distance',
     'tanhc',
     'two_vectors',

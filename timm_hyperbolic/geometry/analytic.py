@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'shrink', 'squared_distance', 'tanhc']
+__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'squared_distance', 'tanhc']
 
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
@@ -159,21 +159,6 @@ def artanhc(n: Tensor, complement: Tensor | None = None) -> Tensor:
     """
     u = 1 - n if complement is None else complement
     return arsinhc(n / u) * u.rsqrt()
-
-
-def shrink(q: Tensor, q_max: float) -> Tensor:
-    """The factor `min(1, √(q_max/q))` that shortens a vector of squared length `q` to at most `q_max`.
-
-    Args:
-        q: Squared lengths, any shape, `q >= 0`.
-        q_max: Largest squared length that is left alone, `> 0`.
-
-    Returns:
-        Same shape, in `(0, 1]`. The derivative is that of the branch taken; at `q = q_max` that of the shortened one.
-    """
-    inside = q < q_max
-    # torch divides a number by a tensor as number times reciprocal, which need not give one where they are equal
-    return torch.where(inside, 1.0, (q_max / torch.where(inside, q_max, q)).sqrt())
 
 
 def squared_distance(gap2: Tensor, c: Tensor | float) -> Tensor:

@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from .gyrovector import Gyrovector
+from .gyrovector import Frame, Gyrovector, Matrix, Tangent
 
 __all__ = [
     'TwoVectorFormula',
     'centered_residual',
+    'linear',
+    'linear_map',
     'origin_residual',
     'point_residual',
     'positional_sum',
@@ -105,3 +108,34 @@ def point_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
 def positional_sum(x: Gyrovector, y: Gyrovector) -> Gyrovector:
     """A token and its positional embedding."""
     return x + y
+
+
+# A linear map
+
+
+def linear(
+    x: Gyrovector, p_in: Gyrovector, matrix: Matrix, p_out: Gyrovector, bias: Gyrovector | None = None
+) -> Gyrovector:
+    """The linear layer: a Möbius matrix product between two centres."""
+    z = matrix @ (-p_in + x)
+    if bias is not None:
+        z = z + bias
+    return (p_out + z).clip()
+
+
+def linear_map(source: Frame, target: Frame) -> Tangent:
+    """`log0(linear(exp0(x), p_in, W, p_out, exp0(b)))` of the vectors that two frames have.
+
+    Args:
+        source: Of `x` and `p_in`.
+        target: Of `Wx`, `W·p_in`, `p_out` and, with a bias, `b`.
+
+    Returns:
+        The result in `target`.
+    """
+    one = torch.ones_like(target.c)
+    x, p_in = source.tangent(one, None).exp0(), source.point(None, one)
+    p_out, bias = target.point(None, None, one, *(None,) * (len(target.vectors) - 3)), None
+    if len(target.vectors) > 3:
+        bias = target.tangent(None, None, None, one).exp0()
+    return linear(x, p_in, Matrix(target), p_out, bias).log0()

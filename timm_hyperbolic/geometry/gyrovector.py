@@ -29,7 +29,7 @@ from torch import Tensor
 from .analytic import artanhc, safe_sqrt, sech2, squared_distance, tanhc
 from .limits import Bounds, Limits
 
-__all__ = ['Frame', 'Gyrovector', 'Tangent', 'dot', 'widen']
+__all__ = ['Frame', 'Gyrovector', 'Matrix', 'Tangent', 'dot', 'widen']
 
 # A coefficient of None is a zero that is never computed.
 Coefficients = tuple['Tensor | None', ...]
@@ -206,7 +206,7 @@ class Frame:
     def point(self, *coefficients: Tensor | None) -> Gyrovector:
         """The point of the ball with these coefficients, kept inside the ball (see `Limits.given`)."""
         r2 = self.square(coefficients)
-        scale, u = Limits.given(r2, self.c)
+        scale, u = self.bounds.given(r2, self.c)
         return Gyrovector(self, _times(coefficients, scale), r2 * scale**2, u)
 
 
@@ -366,3 +366,21 @@ class Gyrovector(_Scalable):
     def to_tensor(self) -> Tensor:
         """The point, `[..., D]`, in the type of the basis."""
         return self.frame.combine(self.coefficients)
+
+
+class Matrix:
+    """A linear map `W` of tangent vectors at the origin, from one frame to another.
+
+    It is known by what it makes of the first frame's basis: the first vectors of the other one.
+
+    Args:
+        target: The other frame.
+    """
+
+    def __init__(self, target: Frame) -> None:
+        self.target = target
+
+    def __matmul__(self, p: Gyrovector) -> Gyrovector:
+        """The Möbius matrix product `W ⊗ p = exp0(W·log0(p))`, clipped by the bounds of the other frame."""
+        a = p.log0().coefficients
+        return self.target.tangent(*a, *(None,) * (len(self.target.vectors) - len(a))).exp0()

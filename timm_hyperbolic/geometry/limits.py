@@ -14,8 +14,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .analytic import shrink
-
 __all__ = ['Bounds', 'Limits']
 
 
@@ -40,6 +38,7 @@ class Bounds(NamedTuple):
         u_max: Complement `1 - n_max` that clipped points get.
         u_edge: Complement below which a point counts as clipped.
         u_min: Smallest complement of any point.
+        n_given: Largest squared norm `c‖p‖²` of a stored point.
         r2_max: Largest squared Euclidean norm of vectors and points; None for no such limit.
         r2_edge: Squared Euclidean norm from which on a vector or point counts as clipped.
     """
@@ -51,6 +50,7 @@ class Bounds(NamedTuple):
     u_max: float
     u_edge: float
     u_min: float
+    n_given: float
     r2_max: float | None = None
     r2_edge: float | None = None
 
@@ -73,6 +73,12 @@ class Bounds(NamedTuple):
         if self.r2_max is not None:
             scale = scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
         return scale, torch.where(outside, self.u_max, torch.where(u > self.u_min, u, self.u_min))
+
+    def given(self, r2: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The factor that keeps a stored point inside the ball, and its complement there; see `Limits.given`."""
+        n = c * r2
+        outside = n >= self.n_given
+        return _to_limit(n, self.n_given, outside), 1 - torch.where(outside, self.n_given, n)
 
 
 @dataclass(frozen=True)
@@ -124,18 +130,19 @@ class Limits:
         The slack of a limit is what rounding does to a squared length: of the vector's type in one step, and of the
         scalars' type in a formula.
         """
-        rounding = 64 * torch.finfo(dtype).eps
-        slack = rounding + 4 * torch.finfo(self.rounding or self.dtype or dtype).eps
+        rounding, vectors = 64 * torch.finfo(dtype).eps, self.rounding or self.dtype or dtype
+        slack = rounding + 4 * torch.finfo(vectors).eps
+        n_given = 1 - 8 * max(torch.finfo(t).eps for t in (dtype, torch.promote_types(vectors, torch.float32)))
         u_min, never = self._u_min(dtype), torch.finfo(dtype).max
         if self.margin is None:
             # Complements are such that products of two are normal numbers of the type.
             z2_max = math.acosh(u_min**-0.5) ** 2
-            bounds = Bounds(z2_max, z2_max * (1 - slack), 1.0, never, u_min, 0.0, u_min)
+            bounds = Bounds(z2_max, z2_max * (1 - slack), 1.0, never, u_min, 0.0, u_min, n_given)
         else:
             n_max, z2_max = self.margin**2, math.atanh(self.margin) ** 2
             # Whichever of norm and complement is smaller has the digits that tell a point from the limit.
             n_edge, u_edge = (n_max * (1 - rounding), 0.0) if n_max < 0.5 else (never, (1 - n_max) * (1 + rounding))
-            bounds = Bounds(z2_max, z2_max * (1 - slack), n_max, n_edge, 1 - n_max, u_edge, u_min)
+            bounds = Bounds(z2_max, z2_max * (1 - slack), n_max, n_edge, 1 - n_max, u_edge, u_min, n_given)
         if self.max_norm is None:
             return bounds
         return bounds._replace(r2_max=self.max_norm**2, r2_edge=self.max_norm**2 * (1 - slack))
@@ -177,23 +184,20 @@ class Limits:
         """
         return self.bounds(r2.dtype).point(r2, u, c)
 
-    @staticmethod
-    def given(r2: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def given(self, r2: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that keeps a stored point inside the ball, whatever the curvature has become since.
 
         A learnt curvature may leave a parameter outside the ball that it was drawn from. It is brought back to where
-        `1 - n` is still told from zero.
+        the type that it was rounded to, float32 for half types, still tells `1 - n` from zero.
 
         Args:
             r2: Squared Euclidean norms of the points.
             c: Curvature, broadcastable to `r2`.
 
         Returns:
-            A factor in `(0, 1]` and the complement after it, shape of `r2`.
+            A factor, at most 1 up to rounding, and the complement after it, shape of `r2`.
         """
-        n_max = 1 - 8 * torch.finfo(r2.dtype).eps
-        scale = shrink(c * r2, n_max)
-        return scale, 1 - (c * r2).clamp_max(n_max)
+        return self.bounds(r2.dtype).given(r2, c)
 
     def klein_complement(self, dtype: torch.dtype) -> float:
         """Lower bound of `1 - c‖k‖²` for Klein points `k` whose ball points are inside."""

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import register_flop_formula
 
-from .formulas import TwoVectorFormula, two_vector_formula
-from .gyrovector import Frame
+from .formulas import TwoVectorFormula, linear_map, two_vector_formula
+from .gyrovector import Frame, dot, widen
 from .kernels import cpu, gpu, library
 from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
-__all__ = ['explain', 'has_kernel', 'kernels', 'two_vectors']
+__all__ = ['explain', 'has_kernel', 'kernels', 'linear', 'two_vectors']
 
 _enabled = True
 
@@ -121,27 +124,42 @@ def _bounds(clip: Limits | list[float]) -> Limits | Bounds:
     return clip if isinstance(clip, Limits) else Bounds(*clip)
 
 
+def _operation(name: str, schema: str) -> Callable[[Callable], Any]:
+    """Decorate what computes an operation of torch on a CPU.
+
+    Args:
+        name: Of the operation, within `timm_hyperbolic::`.
+        schema: Its types, which torch before 2.7 cannot read from annotations such as `list[float]`.
+    """
+    name = f'timm_hyperbolic::{name}'
+    return torch.library.custom_op(name, mutates_args=(), device_types='cpu', schema=schema)
+
+
 def _with_double_backward(operation: Any, definition: Callable[..., Tensor], backward: Any, tensors: int) -> None:
     """Give an operation its gradients: by a kernel, and by the definition where second derivatives are wanted.
 
     Args:
-        operation: Made by `torch.library.custom_op`. It takes tensors first, then other arguments.
-        definition: Takes the same arguments.
-        backward: An operation that takes the gradient of the output and then the same arguments, and returns the
-            gradients of the tensors.
+        operation: Made by `torch.library.custom_op`. It takes tensors first, then other arguments. Where it returns a
+            tuple, that is the output and what is kept besides for the way back, which has no gradient.
+        definition: Takes the same arguments, and returns the output.
+        backward: An operation that takes the gradient of the output, the same tensors, the tuple if there is one, and
+            the other arguments; it returns the gradients of the tensors.
         tensors: How many tensors the operation takes.
     """
 
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:tensors])
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
+        kept = output if isinstance(output, tuple) else ()
+        ctx.save_for_backward(*inputs[:tensors], *kept)
+        ctx.mark_non_differentiable(*kept[1:])
         ctx.others = inputs[tensors:]
 
-    def gradients(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        inputs = ctx.saved_tensors
+    def gradients(ctx: Any, g: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        saved = ctx.saved_tensors
+        inputs = saved[:tensors]
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # `create_graph=True`
             found = _differentiated(definition, inputs, ctx.others, ctx.needs_input_grad[:tensors], g)
         else:
-            found = backward(g, *inputs, *ctx.others)
+            found = backward(g, *saved, *ctx.others)
         return (*found, *(None for _ in ctx.others))
 
     operation.register_autograd(gradients, setup_context=setup_context)
@@ -157,10 +175,10 @@ def _differentiated(
     """Gradients that have a graph of their own, by autograd of the definition."""
     # One input may be made of another: as views of their own, each has the gradient that reaches it directly.
     inputs = [t.view_as(t) if needed else t for t, needed in zip(inputs, wanted, strict=True)]
+    some = [t for t, needed in zip(inputs, wanted, strict=True) if needed]
     with torch.autocast(g.device.type, enabled=False):
         out = definition(*inputs, *others)
-    some = [t for t, needed in zip(inputs, wanted, strict=True) if needed]
-    found = iter(torch.autograd.grad(out, some, g, create_graph=True, allow_unused=True))
+        found = iter(torch.autograd.grad(out, some, g, create_graph=True, allow_unused=True))
     return [next(found) if needed else None for needed in wanted]
 
 
@@ -204,12 +222,15 @@ def _two_vectors_definition(
     return formula(tx.exp0(), ty.exp0(), *rest).log0().to_tensor()
 
 
-@torch.library.custom_op('timm_hyperbolic::two_vectors', mutates_args=(), device_types='cpu')
+@_operation('two_vectors', '(Tensor x, Tensor y, Tensor numbers, str formula, float[] clip) -> Tensor')
 def _two_vectors(x: Tensor, y: Tensor, numbers: Tensor, formula: str, clip: list[float]) -> Tensor:
     return cpu.two_vectors(two_vector_formula(formula), x, y, numbers, clip)
 
 
-@torch.library.custom_op('timm_hyperbolic::two_vectors_backward', mutates_args=(), device_types='cpu')
+@_operation(
+    'two_vectors_backward',
+    '(Tensor g, Tensor x, Tensor y, Tensor numbers, str formula, float[] clip) -> (Tensor, Tensor, Tensor)',
+)
 def _two_vectors_backward(
     g: Tensor, x: Tensor, y: Tensor, numbers: Tensor, formula: str, clip: list[float]
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -259,3 +280,137 @@ def _(g, x, y, numbers, formula, clip):
 
 
 _with_double_backward(_two_vectors, _two_vectors_definition, _two_vectors_backward, tensors=3)
+
+
+# A linear map
+
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    p_in: Tensor,
+    p_out: Tensor,
+    curvature: Tensor,
+    limits: Limits,
+    vectors: torch.dtype,
+) -> Tensor:
+    """P linear layers on tangent vectors at the origin, their results joined; see `formulas.linear`.
+
+    Args:
+        x: `[..., D]`.
+        weight: `[P·E, D]`.
+        bias: `[P·E]`, or None.
+        p_in: Centres of the inputs, `[P, D]`.
+        p_out: Centres of the results, `[P, E]`.
+        curvature: `c >= 0`, `[P]`, float32 or float64; the definition computes scalars in its type.
+        limits: The clip.
+        vectors: The type of vectors.
+
+    Returns:
+        `[..., P·E]`, in the type `vectors`.
+    """
+    if vectors.itemsize < 4:
+        # A half type cannot hold a long vector's products, and `exp0` would shorten it anyway: to the longest that
+        # any part allows it is shortened here, before the cast.
+        x = x * limits.tangent(dot(x, x, curvature.dtype), curvature.amin()).to(x.dtype)
+    x = x.to(vectors)
+    if not has_kernel(x, 'linear_map'):
+        return _linear_definition(x, weight, bias, p_in, p_out, curvature, limits)
+    bias = weight.new_zeros(len(weight)) if bias is None else bias
+    return _linear(x, weight, bias, p_in, p_out, curvature.double(), _clip(limits))[0]
+
+
+def _linear_definition(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    p_in: Tensor,
+    p_out: Tensor,
+    c: Tensor,
+    clip: Limits | list[float],
+) -> Tensor:
+    vectors, scalars, parts = x.dtype, c.dtype, len(p_in)
+    weight, p_in, p_out = (t.to(vectors) for t in (weight, p_in, p_out))
+    w, c, bounds = weight.unflatten(0, (parts, -1)), c.unsqueeze(-1), _bounds(clip)  # [P, E, D], [P, 1]
+    fixed = [(w @ p_in.unsqueeze(-1)).squeeze(-1), p_out, *([] if bias is None else [bias.to(vectors).view_as(p_out)])]
+    # The inner products of `x` with the centres, and those of `Wx` with the fixed vectors, `⟨Wx, v⟩ = ⟨x, Wᵀv⟩`, are
+    # one skinny product.
+    columns = torch.stack([p_in, *((v.unsqueeze(-2) @ w).squeeze(-2) for v in fixed)])
+    rows = x.flatten(0, -2) if x.dim() > 1 else x.unsqueeze(0)
+    inner = widen(F.linear(rows, columns.flatten(0, 1)), scalars).unflatten(-1, columns.shape[:2])
+    xp, *y_fixed = inner.unsqueeze(-1).unbind(-3)  # each [R, P, 1]
+    y = F.linear(rows, weight).unflatten(-1, (parts, -1))  # [R, P, E]
+
+    xx, pp = dot(rows, rows, scalars).unsqueeze(-2), dot(p_in, p_in, scalars)
+    upper = [[dot(u, v, scalars) for v in fixed[i:]] for i, u in enumerate(fixed)]
+    source = Frame((rows.unsqueeze(-2), p_in), ((xx, xp), (pp,)), c, bounds)
+    target = Frame((y, *fixed), ((dot(y, y, scalars), *y_fixed), *upper), c, bounds)
+    # The combination, as one product with the fixed vectors of all parts
+    of_y, *of_fixed = (t.to(vectors) for t in linear_map(source, target).coefficients)
+    of_fixed = torch.cat(of_fixed, dim=-1).reshape(-1, parts * len(fixed))
+    out = torch.addmm((of_y * y).flatten(-2), of_fixed, torch.block_diag(*torch.stack(fixed, 1)))
+    return out.view(*x.shape[:-1], len(weight))
+
+
+@_operation(
+    'linear',
+    '(Tensor x, Tensor weight, Tensor bias, Tensor p_in, Tensor p_out, Tensor c, float[] clip) -> (Tensor, Tensor)',
+)
+def _linear(
+    x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: list[float]
+) -> tuple[Tensor, Tensor]:
+    return cpu.linear(x, weight, bias, p_in, p_out, c, clip)
+
+
+@_operation(
+    'linear_backward',
+    '(Tensor g, Tensor x, Tensor weight, Tensor bias, Tensor p_in, Tensor p_out, Tensor c, Tensor out, Tensor kept, '
+    'float[] clip) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)',
+)
+def _linear_backward(
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    p_in: Tensor,
+    p_out: Tensor,
+    c: Tensor,
+    out: Tensor,
+    kept: Tensor,
+    clip: list[float],
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return cpu.linear_backward(g, x, weight, bias, p_in, p_out, c, out, kept, clip)
+
+
+@_linear.register_fake
+def _(x, weight, bias, p_in, p_out, c, clip):
+    return x.new_empty(*x.shape[:-1], len(weight)), c.new_empty(cpu.linear_kept(x, p_in))
+
+
+@_linear_backward.register_fake
+def _(g, x, weight, bias, p_in, p_out, c, out, kept, clip):
+    return tuple(t.new_empty(t.shape) for t in (x, weight, bias, p_in, p_out, c))
+
+
+def _linear_for_second_derivatives(x: Tensor, *others: Any) -> Tensor:
+    """The definition in float32 or better, as the kernel computes all but its matrix products."""
+    return _linear_definition(x.to(torch.promote_types(x.dtype, torch.float32)), *others).to(x.dtype)
+
+
+_with_double_backward(_linear, _linear_for_second_derivatives, _linear_backward, tensors=6)
+
+
+# Matrix products as torch's counter of FLOPs counts them, which does not see into an operation.
+
+
+@register_flop_formula(torch.ops.timm_hyperbolic.linear)
+def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: Any, out_val: Any = None, **__: Any) -> int:
+    return 2 * math.prod(x) * weight[0]
+
+
+@register_flop_formula(torch.ops.timm_hyperbolic.linear_backward)
+def _linear_backward_flops(
+    g: Sequence[int], x: Sequence[int], weight: Sequence[int], *_: Any, out_val: Any = None, **__: Any
+) -> int:
+    return 4 * math.prod(x) * weight[0]

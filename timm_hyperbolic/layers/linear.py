@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..geometry import mobius_linear
+from ..geometry import ops
 from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
@@ -37,6 +37,7 @@ class HyperbolicLinear(HyperbolicModule):
     """
 
     manifold_names = ('p_in', 'p_out')
+    kernel_names = ('linear_map',)
 
     def __init__(
         self,
@@ -78,8 +79,8 @@ class HyperbolicLinear(HyperbolicModule):
         """`[..., D]` to `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type)."""
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            c = self.curvature().to(scalars)
-            out = mobius_linear(x, self.weight, self.bias, self.p_in, self.p_out, c, self.limits, vectors)
+            c, limits = self.curvature(scalars).to(scalars), self.limits_for(x)
+            out = ops.linear(x, self.weight, self.bias, self.p_in, self.p_out, c, limits, vectors)
             return out.to(vectors if self.hamp else x.dtype)
 
     def extra_repr(self) -> str:

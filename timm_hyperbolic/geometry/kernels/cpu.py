@@ -6,8 +6,10 @@ A kernel takes contiguous float32 or float64 vectors; others are converted here,
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,15 +17,17 @@ from torch import Tensor
 
 from ..formulas import TwoVectorFormula
 from ..gyrovector import largest_gradient
+from . import linear as linear_map
 from . import two_vectors as plane
 from .library import launch, load
+from .printing import ROWS
 
-__all__ = ['two_vectors', 'two_vectors_backward']
+__all__ = ['linear', 'linear_backward', 'two_vectors', 'two_vectors_backward']
 
 
 def _rows(x: Tensor, dtype: torch.dtype) -> Tensor:
     """`[..., D]` as contiguous rows, `[R, D]`."""
-    return x.detach().to(dtype).reshape(-1, x.shape[-1]).contiguous()
+    return x.detach().to(dtype).reshape(math.prod(x.shape[:-1]), x.shape[-1]).contiguous()
 
 
 def _kernel_dtype(x: Tensor) -> torch.dtype:
@@ -76,3 +80,157 @@ def two_vectors_backward(
     arrays = (*vectors, _numbers(numbers, clip), largest_gradient(dtype), dx.numpy(), dy.numpy(), sums)
     launch(module.backward, blocks, arrays)
     return dx.to(x.dtype).view(x.shape), dy.to(x.dtype).view(x.shape), torch.from_numpy(sums.sum(0))
+
+
+# A linear map
+
+
+def _without_autocast(f: Callable) -> Callable:
+    """Decorate a function of products of matrices: called within autocast too, it computes in the types that it got."""
+
+    @functools.wraps(f)
+    def call(*args: Any) -> Any:
+        with torch.autocast('cpu', enabled=False):
+            return f(*args)
+
+    return call
+
+
+# How many numbers of a gradient are made at a time.
+_CHUNK = 2**20
+
+
+@functools.cache
+def _linear_module() -> ModuleType:
+    return load(linear_map.row_program(), 'linear_cpu')
+
+
+class _Shared(NamedTuple):
+    """What all rows of a linear map share.
+
+    Args:
+        weight: `[P, E, D]`, in the type of `x`.
+        p_in: `[P, D]`.
+        fixed: `W·p_in`, `p_out` and the bias, `[P, 3, E]`.
+        numbers: What the row program shares, `[P, n]`.
+    """
+
+    weight: Tensor
+    p_in: Tensor
+    fixed: Tensor
+    numbers: Tensor
+
+
+def _shared(
+    x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
+) -> _Shared:
+    weight, bias, p_in, p_out = (t.detach().to(_kernel_dtype(x)) for t in (weight, bias, p_in, p_out))
+    w = weight.view(len(p_in), -1, weight.shape[-1])
+    fixed = torch.stack([(w @ p_in.unsqueeze(-1)).squeeze(-1), p_out, bias.view_as(p_out)], 1)
+    exact = fixed.double()
+    gram, pp = (exact @ exact.mT).flatten(1), p_in.double().square().sum(-1, keepdim=True)
+    clips = torch.tensor(clip, dtype=torch.float64).expand(len(c), -1)
+    return _Shared(w.to(x.dtype), p_in.contiguous(), fixed, torch.cat([c.detach().unsqueeze(-1), clips, gram, pp], 1))
+
+
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [t.numpy() for t in tensors]
+
+
+def linear_kept(x: Tensor, p_in: Tensor) -> tuple[int, int, int]:
+    """The shape of the numbers that the way back needs: for every block and part, the inputs of the row program."""
+    rows = math.prod(x.shape[:-1])
+    return -(-rows // ROWS), len(p_in), len(linear_map.row_program().inputs) * ROWS
+
+
+@_without_autocast
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """The result of `ops.linear`, and the inner products of every row, which `linear_backward` takes.
+
+    Args:
+        x: `[..., D]`.
+        weight: `[P·E, D]`.
+        bias: `[P·E]`.
+        p_in: `[P, D]`.
+        p_out: `[P, E]`.
+        c: `[P]`, float64.
+        clip: The numbers of the clip.
+    """
+    module, dtype = _linear_module(), _kernel_dtype(x)
+    shared = _shared(x, weight, bias, p_in, p_out, c, clip)
+    rows = _rows(x, x.dtype)
+    out = (rows @ shared.weight.flatten(0, 1).T).to(dtype)
+    kept = c.new_empty(linear_kept(x, p_in))
+    parts = out.view(len(out), len(c), len(weight) // len(c))
+    arrays = _arrays(_rows(x, dtype), shared.p_in, shared.fixed, shared.numbers, parts, kept)
+    launch(module.forward, len(kept), arrays)
+    return out.to(x.dtype).view(*x.shape[:-1], len(weight)), kept
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor, dtype: torch.dtype) -> None:
+    """Add the product of two matrices, taken in a type, in place."""
+    if total.dtype == dtype:
+        torch.addmm(total, a, b, out=total)
+    else:
+        total += a.to(dtype) @ b.to(dtype)
+
+
+@_without_autocast
+def linear_backward(
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    p_in: Tensor,
+    p_out: Tensor,
+    c: Tensor,
+    out: Tensor,
+    kept: Tensor,
+    clip: Sequence[float],
+) -> tuple[Tensor, ...]:
+    """Gradients of all tensors that `linear` takes, from the gradient `g` of its result."""
+    module, dtype = _linear_module(), _kernel_dtype(x)
+    shared = _shared(x, weight, bias, p_in, p_out, c, clip)
+    parts, width, dim = shared.weight.shape
+    w = shared.weight.view(-1, dim)
+    size = math.prod(x.shape[:-1])
+    rows, (g_rows, out_rows) = x.reshape(size, dim), (t.reshape(size, parts, width) for t in (g, out))
+    dx, dw = torch.empty(rows.shape, dtype=dtype), torch.zeros(w.shape, dtype=dtype)
+    pieces = -(-len(kept) // module.BLOCKS)
+    along_g = torch.empty(pieces, parts, 3, width, dtype=dtype)
+    of_numbers = torch.empty(pieces, parts, module.SLOTS - module.D_C, dtype=torch.float64)
+    sums_x = torch.zeros(parts * 4, dim, dtype=dtype)
+
+    # A few rows at a time, so that gradients stay in the cache, and that of y takes no new memory
+    at_once = max(1, _CHUNK // (sum(w.shape) * module.BLOCKS * module.ROWS))
+    size = min(size, at_once * module.BLOCKS * module.ROWS)
+    buffers = torch.empty(size, parts, width, dtype=dtype), torch.empty(size, parts, 4, dtype=dtype)
+    for first in range(0, pieces, at_once):
+        some, blocks = slice(first, first + at_once), slice(first * module.BLOCKS, (first + at_once) * module.BLOCKS)
+        chunk = slice(blocks.start * module.ROWS, blocks.stop * module.ROWS)
+        xs, gs, outs = (t[chunk].detach().to(dtype).contiguous() for t in (rows, g_rows, out_rows))
+        dxs, (dys, along_x) = dx[chunk], (t[: len(xs)] for t in buffers)
+        sums = along_g[some], of_numbers[some]
+        fixed = shared.p_in, shared.fixed, shared.numbers
+        arrays = _arrays(gs, xs, *fixed, outs, kept[blocks], dxs, dys, along_x, *sums)
+        launch(module.backward, len(sums[0]), arrays, least=1)
+        _add_product(dxs, dys.flatten(1), w, x.dtype)
+        _add_product(dw, dys.flatten(1).T, xs, x.dtype)
+        _add_product(sums_x, along_x.flatten(1).T, xs, dtype)
+
+    # The fixed vectors: by the sums, by their inner products, and by y = Wx
+    dc, of_gram, of_pp = of_numbers.sum(0).split([1, 9, 1], -1)
+    of_gram = of_gram.view(-1, 3, 3)
+    along_p, *along_y = sums_x.view(parts, 4, dim).unbind(1)
+    w, dw = shared.weight.to(dtype), dw.view(shared.weight.shape)
+    of_fixed = (
+        along_g.sum(0) + ((of_gram + of_gram.mT) @ shared.fixed.double()).to(dtype) + torch.stack(along_y, 1) @ w.mT
+    )
+    dq, dp_out, dbias = of_fixed.unbind(1)
+    dp_in = along_p + 2 * of_pp.to(dtype) * shared.p_in + (dq.unsqueeze(1) @ w).squeeze(1)
+    dw.addcmul_(dq.unsqueeze(-1), shared.p_in.unsqueeze(1))
+    small = ((dbias, bias), (dp_in, p_in), (dp_out, p_out), (dc, c))
+    found = (t.to(like.dtype, copy=True).view(like.shape) for t, like in small)  # Copies, as they share memory.
+    return dx.to(x.dtype).view(x.shape), dw.to(weight.dtype).view_as(weight), *found

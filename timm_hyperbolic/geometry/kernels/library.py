@@ -30,8 +30,6 @@ PRINTED = Path(__file__).parent / 'printed'
 _loading = threading.RLock()
 _importable: dict[str, bool] = {}
 _forked = False
-#: Fewer blocks than this are not worth a thread.
-_LEAST_BLOCKS = 8
 
 
 @torch.compiler.assume_constant_result  # the compiler does not trace imports
@@ -100,7 +98,12 @@ def _module(name: str, source: str) -> ModuleType:
     return module
 
 
-def launch(kernel: Callable[..., None], blocks: int, arguments: Sequence[np.ndarray | int | float]) -> None:
+def launch(
+    kernel: Callable[..., None],
+    blocks: int,
+    arguments: Sequence[np.ndarray | int | float],
+    least: int = 8,
+) -> None:
     """Run a kernel with as many threads as torch would use.
 
     The threads are those of torch's own OpenMP, which is called directly: other threads than torch's would share the
@@ -113,8 +116,9 @@ def launch(kernel: Callable[..., None], blocks: int, arguments: Sequence[np.ndar
             what it computes for a block does not depend on the others.
         blocks: How many blocks there are.
         arguments: C-contiguous arrays and numbers.
+        least: How many blocks are worth a thread.
     """
-    threads = min(torch.get_num_threads(), blocks // _LEAST_BLOCKS)
+    threads = min(torch.get_num_threads(), blocks // least)
     run = _openmp() if threads > 1 and not _forked else None
     if run is None:
         kernel(0, blocks, *arguments)

@@ -9,9 +9,11 @@ from pathlib import Path
 from .program import Program
 from .row_program import CLIP, RowProgram
 
-__all__ = ['source']
+__all__ = ['ROWS', 'source']
 
 _PASSES = Path(__file__).parent / 'passes'
+#: Rows of a block on a CPU: two vectors of eight float64 numbers, on the widest processors.
+ROWS = 16
 _OPERATORS = {
     'add': '{} + {}',
     'sub': '{} - {}',

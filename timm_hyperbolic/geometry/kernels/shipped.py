@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import formulas
+from . import linear
 from .library import PRINTED
 from .printing import source
 from .two_vectors import row_program
@@ -19,11 +20,10 @@ _TWO_VECTORS = (
 
 def sources() -> dict[str, str]:
     """The text of every kernel by the name of its file, printed now."""
-    return {
-        f'{formula.name}_{device}.py': source(row_program(formula), f'two_vectors_{device}')
-        for formula in _TWO_VECTORS
-        for device in ('cpu', 'gpu')
-    }
+    devices = ('cpu', 'gpu')
+    programs = [(row_program(formula), f'two_vectors_{device}') for formula in _TWO_VECTORS for device in devices]
+    programs += [(linear.row_program(), 'linear_cpu')]
+    return {f'{row.name}_{passes.rpartition("_")[2]}.py': source(row, passes) for row, passes in programs}
 
 
 def stale() -> list[str]:
