@@ -44,7 +44,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Any], bool]], ...] = (
     (('mixup_switch_prob',), '--mixup and --cutmix', lambda args: args.mixup and args.cutmix),
     (('kd_distill_type', 'kd_temperature'), '--kd-model-name', lambda args: args.kd_model_name),
     (
-        ('dataset_download', 'class_map', 'input_key', 'target_key'),
+        ('dataset_download', 'class_map'),
         '--dataset or --data-dir, since the digits are as they are',
         lambda args: args.dataset != 'digits',
     ),
