@@ -25,6 +25,10 @@ WITHOUT = [
     (['--clip-mode', 'agc'], '--clip-mode agc: has no effect without --clip-grad or --man-clip-grad;'),
     (['--decay-milestones', '3', '6'], '--decay-milestones 3 6: has no effect without --sched multistep;'),
     (['--decay-rate', '0.2'], '--decay-rate 0.2: has no effect without --sched step, multistep or poly;'),
+    (
+        ['--class-map', 'x.txt'],
+        '--class-map x.txt: has no effect without --dataset or --data-dir, since the digits are',
+    ),
     (['--opt', 'adamw', '--curv-bounds', '1', '2'], '--curv-bounds 1.0 2.0: has no effect without --opt hypadamw or'),
 ]
 TOGETHER = [
@@ -33,6 +37,7 @@ TOGETHER = [
     ['--aa', 'rand-m9', '--color-jitter', '0'],
     ['--pretrained', '--initial-checkpoint', 'x.pt', '--allow-missing', 'head.*'],
     ['--cutmix', '1', '--mixup', '0.2', '--mixup-switch-prob', '0.1', '--mixup-off-epoch', '3'],
+    ['--data-dir', 'images', '--class-map', 'x.txt'],
     ['--opt', 'lookahead_hypsgd', '--man-lr-scale', '0.5', '--sched', 'poly', '--decay-rate', '0.2'],
 ]
 

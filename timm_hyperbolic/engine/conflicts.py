@@ -43,6 +43,11 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Any], bool]], ...] = (
     (('mixup_prob', 'mixup_mode', 'mixup_off_epoch'), '--mixup or --cutmix', lambda args: args.mixup or args.cutmix),
     (('mixup_switch_prob',), '--mixup and --cutmix', lambda args: args.mixup and args.cutmix),
     (('kd_distill_type', 'kd_temperature'), '--kd-model-name', lambda args: args.kd_model_name),
+    (
+        ('dataset_download', 'class_map'),
+        '--dataset or --data-dir, since the digits are as they are',
+        lambda args: args.dataset != 'digits',
+    ),
     (('man_clip_norm',), '--man-clip-grad', lambda args: args.man_clip_grad),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda args: args.clip_grad or args.man_clip_grad),
     (('decay_milestones',), '--sched multistep', lambda args: args.sched == 'multistep'),

@@ -222,7 +222,10 @@ def load_initial_checkpoint(
     try:
         state = load_state_dict(str(file), use_ema=use_ema)
     except Exception as error:  # safetensors, pickle and zip each have errors of their own
-        raise UserError(f'{flag} {path}: not a checkpoint: {" ".join(str(error).split())}') from error
+        said = ' '.join(str(error).split())
+        if 'weights_only' in said:  # timm's advice, to load it all the same, is for files that are known to be one
+            said = 'it holds more than tensors, which could run code (weights_only)'
+        raise UserError(f'{flag} {path}: not a checkpoint: {said}') from error
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model, start=False)

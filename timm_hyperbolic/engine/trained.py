@@ -94,9 +94,9 @@ def with_defaults(parser: argparse.ArgumentParser, given: dict[str, Any]) -> arg
     """
     defaults = {action.dest: action.default for source in (create_parser(), parser) for action in source._actions}
     args = argparse.Namespace(**{**defaults, **given})
+    args.dataset = given.get('dataset', 'digits' if args.data_dir is None else '')
     check_conflicts(given)
     check_needs(given, args)
-    args.dataset = given.get('dataset', 'digits' if args.data_dir is None else '')
     return args
 
 
