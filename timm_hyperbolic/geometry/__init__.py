@@ -9,14 +9,13 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `plane`, with `rows`: expressions of two vectors, as gyrovectors or as one fused node.
 - `midpoint`, `pairwise`: what attention and head need from matrix products.
 - `linear_map`, with `linear_rows`: the linear layer, as gyrovectors or as one fused node.
-- `attend`: softmax attention by distance as one fused node.
+- `attention`: softmax attention by distance.
 - `fused`: the switch between definitions and fused operations.
 - `ball`: the same operations on plain tensors.
 - `spaces`: conversions and distances in the Lorentz and Klein models.
 """
 
 from .analytic import arsinh2, arsinhc, artanhc, sech2, shrink, tanhc
-from .attend import attention_rows, distance_attention
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
 from .fused import compile_once, is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Tangent, dot, widen
@@ -51,12 +50,10 @@ __all__ = [
     'arsinh2',
     'arsinhc',
     'artanhc',
-    'attention_rows',
     'ball_to_klein',
     'ball_to_lorentz',
     'compile_once',
     'distance',
-    'distance_attention',
     'dot',
     'exp0',
     'is_fused',

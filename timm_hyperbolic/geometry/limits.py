@@ -74,6 +74,11 @@ class Bounds(NamedTuple):
             scale = scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
         return scale, torch.where(outside, self.u_max, torch.where(u > self.u_min, u, self.u_min))
 
+    @property
+    def klein_complement(self) -> float:
+        """Lower bound of `1 - c‖k‖²` for Klein points `k` whose ball points are inside."""
+        return (self.u_max / (1 + self.n_max)) ** 2
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -194,9 +199,3 @@ class Limits:
         n_max = 1 - 8 * torch.finfo(r2.dtype).eps
         scale = shrink(c * r2, n_max)
         return scale, 1 - (c * r2).clamp_max(n_max)
-
-    def klein_complement(self, dtype: torch.dtype) -> float:
-        """Lower bound of `1 - c‖k‖²` for Klein points `k` whose ball points are inside."""
-        if self.margin is None:
-            return torch.finfo(dtype).eps
-        return ((1 - self.margin**2) / (1 + self.margin**2)) ** 2

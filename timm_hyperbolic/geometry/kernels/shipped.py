@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from .. import formulas
+from .attention import distance_program, midpoint_program, point_program
 from .library import PRINTED
 from .printing import cpu_source
 from .two_vectors import row_program
@@ -19,7 +22,10 @@ _TWO_VECTORS = (
 
 def sources() -> dict[str, str]:
     """The text of every kernel by the name of its file, printed now."""
-    return {f'{formula.name}_cpu.py': cpu_source(row_program(formula), 'two_vectors_cpu') for formula in _TWO_VECTORS}
+    programs = [(row_program(formula), 'two_vectors_cpu') for formula in _TWO_VECTORS]
+    programs += [(point_program(), 'attended_point_cpu'), (midpoint_program(), 'midpoint_cpu')]
+    programs += [(distance_program(dtype), 'squared_distance_cpu') for dtype in (torch.float32, torch.float64)]
+    return {f'{row.name}_cpu.py': cpu_source(row, passes) for row, passes in programs}
 
 
 def stale() -> list[str]:
