@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch._inductor.config
 from layer_cases import relative
 from timm.optim import create_optimizer_v2
 from tiny_hyp import images, moved
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from train_helpers import run, summary
 
 import timm_hyperbolic
-from timm_hyperbolic.geometry.fused import set_fused
+from timm_hyperbolic.geometry import kernels
 
 pytestmark = [
     pytest.mark.gpu,
@@ -46,15 +45,14 @@ def differences(one: tuple[Tensor, list[Tensor]], other: tuple[Tensor, list[Tens
     return relative(one[0], other[0]), relative(*flat)
 
 
-@pytest.fixture(params=[True, False], ids=['fused', 'definition'])
-def fused(request: pytest.FixtureRequest) -> Any:
-    set_fused(request.param)
-    yield request.param
-    set_fused(True)
+@pytest.fixture(params=[True, False], ids=['kernels', 'definition'])
+def with_kernels(request: pytest.FixtureRequest) -> Any:
+    with kernels(request.param):
+        yield request.param
 
 
 @pytest.mark.parametrize('variant', MODELS)
-def test_float32_on_the_gpu_is_float64_on_the_cpu(variant: str, fused: bool) -> None:
+def test_float32_on_the_gpu_is_float64_on_the_cpu(variant: str, with_kernels: bool) -> None:
     model = model_of(variant)
     expected = outcome(model, images(4).double())
     logits, gradients = differences(outcome(model.float().to(CUDA), images(4).to(CUDA)), expected)
@@ -85,14 +83,12 @@ def test_autocast_is_near_float64(variant: str, hamp: bool, dtype: torch.dtype) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('reuse', [True, False])
 @pytest.mark.parametrize('variant', ['res', 'res0', 'mlp', 'attn'])
-def test_gradients_compiled_by_inductor_are_those_of_eager_mode(variant: str, reuse: bool) -> None:
+def test_gradients_compiled_by_inductor_are_those_of_eager_mode(variant: str) -> None:
     torch.compiler.reset()
     model, x = model_of(variant).float().to(CUDA), images(4).to(CUDA)
-    with torch._inductor.config.patch(allow_buffer_reuse=reuse):
-        compiled = torch.compile(model, fullgraph=True)
-        logits, gradients = differences(outcome(model, x, compiled), outcome(model, x))
+    compiled = torch.compile(model, fullgraph=True)
+    logits, gradients = differences(outcome(model, x, compiled), outcome(model, x))
     assert logits < 1e-5
     assert gradients < 1e-4
 
@@ -101,14 +97,13 @@ def test_gradients_compiled_by_inductor_are_those_of_eager_mode(variant: str, re
 def test_cuda_graphs_replay_the_same_steps() -> None:
     torch.compiler.reset()
     model = model_of('res').float().to(CUDA)
-    with torch._inductor.config.patch(allow_buffer_reuse=False):
-        compiled = torch.compile(model, fullgraph=True, mode='reduce-overhead')
-        for step in range(4):  # the first warms up, the second records, the others replay
-            x = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(step)).to(CUDA)
-            torch.compiler.cudagraph_mark_step_begin()
-            logits, gradients = differences(outcome(model, x, compiled), outcome(model, x))
-            assert logits < 1e-5
-            assert gradients < 1e-4
+    compiled = torch.compile(model, fullgraph=True, mode='reduce-overhead')
+    for step in range(4):  # the first warms up, the second records, the others replay
+        x = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(step)).to(CUDA)
+        torch.compiler.cudagraph_mark_step_begin()
+        logits, gradients = differences(outcome(model, x, compiled), outcome(model, x))
+        assert logits < 1e-5
+        assert gradients < 1e-4
 
 
 @pytest.mark.parametrize('name', ['hypadamw', 'hypsgd'])

@@ -5,16 +5,19 @@ Here are some variants; `benchmarks/graphs.py` makes every check with every vari
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from layer_cases import relative
+from layer_cases import CASES, relative
 from tiny_hyp import FLAT, HYPERBOLIC, images, moved
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.func import functional_call, jvp
 
-from timm_hyperbolic.geometry import is_fused, set_fused
+from timm_hyperbolic.geometry import kernels, ops
+from timm_hyperbolic.layers import OriginResidual
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / 'benchmarks'))
 
@@ -88,7 +91,7 @@ def test_definitions_are_used_within_torch_func_alone() -> None:
     seen = []
 
     def f(x):
-        seen.append(is_fused())
+        seen.append(ops.has_kernel(torch.ones(2)))
         return x.sum()
 
     f(torch.ones(2))
@@ -96,7 +99,42 @@ def test_definitions_are_used_within_torch_func_alone() -> None:
     torch.func.vmap(f)(torch.ones(2, 2))
     f(torch.ones(2))
     assert seen == [True, False, False, True]
-    set_fused(False)
-    f(torch.ones(2))
-    set_fused()
+    with kernels(False):
+        f(torch.ones(2))
     assert seen[-1] is False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which('g++') is None, reason='inductor needs a C++ compiler')
+def test_gradients_compiled_by_inductor_are_those_of_eager_mode() -> None:
+    torch.compiler.reset()
+    torch.manual_seed(0)
+    first, branch, second = OriginResidual(), torch.nn.Linear(24, 24), OriginResidual()
+    for residual in (first, second):
+        residual.set_gate(0.4)
+
+    def model(x):
+        x = first(x, branch(x))
+        return second(x, branch(x))
+
+    x, weight = torch.randn(4, 5, 24, requires_grad=True), torch.randn(4, 5, 24)
+    inputs = [x, *first.parameters(), *branch.parameters(), *second.parameters()]
+    eager, compiled = (
+        torch.autograd.grad((f(x) * weight).sum(), inputs) for f in (model, torch.compile(model, fullgraph=True))
+    )
+    for a, b in zip(eager, compiled, strict=True):
+        assert torch.linalg.vector_norm(a - b) < 1e-5 * torch.linalg.vector_norm(a) + 1e-6
+    torch.compiler.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['pos', 'linear-nobias'])
+def test_the_second_graph_is_for_every_batch_in_training_too(name: str) -> None:
+    torch.compiler.reset()
+    (case,) = (case for case in CASES if case.name == name)
+    x, *others = (t.detach() for t in case.inputs(torch.Generator().manual_seed(0), dtype=torch.float32))
+    graphs = CompileCounterWithBackend('aot_eager')
+    layer = torch.compile(case.build(torch.float32), fullgraph=True, backend=graphs)
+    for batch in (4, 6, 3, 5):
+        layer(x[:1].repeat(batch, 1, 1).requires_grad_(), *others).sum().backward()
+    assert graphs.frame_count == 2

@@ -6,18 +6,15 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `analytic`: the hyperbolic functions of a squared argument, by which everything else is written.
 - `gyrovector`: `Frame`, `Tangent`, `Gyrovector`, on which the layers read like their formulas.
 - `limits`: the clip of a layer.
-- `plane`, with `rows`: expressions of two vectors, as gyrovectors or as one fused node.
 - `midpoint`, `pairwise`: what attention and head need from matrix products.
 - `formulas`: the formula of every layer; `ops`: what runs it, a kernel or the definition; `kernels`: how they are made.
-- `attend`: softmax attention by distance as one fused node.
-- `fused`: the switch between definitions and fused operations.
+- `attention`: softmax attention by distance.
 - `ball`: the same operations on plain tensors.
 - `spaces`: conversions and distances in the Lorentz and Klein models.
 """
 
 from . import ops
 from .analytic import arsinh2, arsinhc, artanhc, sech2, tanhc
-from .attend import attention_rows, distance_attention
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
 from .formulas import (
     TwoVectorFormula,
@@ -27,7 +24,6 @@ from .formulas import (
     positional_sum,
     two_vectors,
 )
-from .fused import compile_once, is_fused, set_fused
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
 from .limits import Limits
 from .midpoint import midpoint_log0
@@ -55,17 +51,13 @@ __all__ = [
     'arsinh2',
     'arsinhc',
     'artanhc',
-    'attention_rows',
     'ball_to_klein',
     'ball_to_lorentz',
     'centered_residual',
-    'compile_once',
     'distance',
-    'distance_attention',
     'dot',
     'exp0',
     'explain',
-    'is_fused',
     'kernels',
     'klein_distance',
     'klein_to_ball',
@@ -86,7 +78,6 @@ __all__ = [
     'point_residual',
     'positional_sum',
     'sech2',
-    'set_fused',
     'tangent_distance',
     'tanhc',
     'two_vectors',

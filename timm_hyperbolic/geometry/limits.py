@@ -80,6 +80,11 @@ class Bounds(NamedTuple):
         outside = n >= self.n_given
         return _to_limit(n, self.n_given, outside), 1 - torch.where(outside, self.n_given, n)
 
+    @property
+    def klein_complement(self) -> float:
+        """Lower bound of `1 - c‖k‖²` for Klein points `k` whose ball points are inside."""
+        return (self.u_max / (1 + self.n_max)) ** 2
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -198,9 +203,3 @@ class Limits:
             A factor, at most 1 up to rounding, and the complement after it, shape of `r2`.
         """
         return self.bounds(r2.dtype).given(r2, c)
-
-    def klein_complement(self, dtype: torch.dtype) -> float:
-        """Lower bound of `1 - c‖k‖²` for Klein points `k` whose ball points are inside."""
-        if self.margin is None:
-            return torch.finfo(dtype).eps
-        return ((1 - self.margin**2) / (1 + self.margin**2)) ** 2

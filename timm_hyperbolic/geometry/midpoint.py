@@ -7,18 +7,18 @@ from torch import Tensor
 
 from .analytic import arsinhc
 from .gyrovector import dot
-from .limits import Limits
+from .limits import Bounds, Limits
 
-__all__ = ['midpoint_log0']
+__all__ = ['midpoint_factor', 'midpoint_log0']
 
 
-def midpoint_log0(weighted: Tensor, mass: Tensor, curvature: Tensor, limits: Limits | None = None) -> Tensor:
+def midpoint_log0(weighted: Tensor, mass: Tensor, curvature: Tensor, limits: Limits | Bounds | None = None) -> Tensor:
     """`log0` of the weighted gyro-midpoint `½ ⊗ (Σ wλv / Σ w(λ - 1))`.
 
     On the hyperboloid `λv` and `λ - 1` are the space and time parts of a point, so that their weighted sums `H`, `T`
     are the Lorentz centroid before normalisation, `H/T` is its Klein point, and `½⊗` the map from Klein to Poincaré.
     Since `log0(½ ⊗ k) = ½·log0(k)`, the result is `½·H·arsinh(√(c‖H‖²/m))/√(c‖H‖²)` with `m = T² - c‖H‖²`. At `c = 0`
-    it is the mean `Σ wv / Σ w`.
+    it is the mean `Σ wv / Σ w`. It does not depend on the scale of the weights.
 
     Args:
         weighted: `Σ w_i λ_i v_i`, `[..., D]`.
@@ -32,10 +32,15 @@ def midpoint_log0(weighted: Tensor, mass: Tensor, curvature: Tensor, limits: Lim
     Source: Ungar, "A Gyrovector Space Approach to Hyperbolic Geometry" (2009), (3.134), in the form of Shimizu, Mukuta,
     Harada, "Hyperbolic Neural Networks++" (2021), (13).
     """
-    limits = limits or Limits()
-    hh = curvature * dot(weighted, weighted, mass.dtype)
-    t2 = mass**2
-    # T² - c‖H‖² >= (Σ w)² in exact arithmetic; after rounding it is held to what points inside the limits allow.
-    m = torch.maximum(t2 - hh, t2 * limits.klein_complement(mass.dtype)).clamp_min(torch.finfo(mass.dtype).tiny ** 0.5)
-    scale = 0.5 * arsinhc(hh / m) * m.rsqrt()
-    return scale.to(weighted.dtype) * weighted
+    bounds = limits if isinstance(limits, Bounds) else (limits or Limits()).bounds(mass.dtype)
+    return midpoint_factor(dot(weighted, weighted, mass.dtype), mass, curvature, bounds).to(weighted.dtype) * weighted
+
+
+def midpoint_factor(hh: Tensor, mass: Tensor, curvature: Tensor, bounds: Bounds) -> Tensor:
+    """The factor of `H` in `midpoint_log0` from `‖H‖²` and `T`."""
+    n, t2, finfo = curvature * hh, mass**2, torch.finfo(mass.dtype)
+    # T² - c‖H‖² >= (Σ w)² in exact arithmetic; after rounding it is held to what points inside the bounds allow.
+    m = t2 - n
+    for least in (bounds.klein_complement * t2, finfo.eps * t2, torch.full_like(t2, finfo.tiny**0.5)):
+        m = torch.where(m > least, m, least)
+    return torch.where(mass > 0, 0.5 * arsinhc(n / m) * m.rsqrt(), 0)

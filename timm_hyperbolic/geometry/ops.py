@@ -20,15 +20,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
+from .attention import attention as _attention_definition
 from .formulas import TwoVectorFormula, linear_map, two_vector_formula
 from .gyrovector import Frame, dot, widen
-from .kernels import cpu, gpu, library
+from .kernels import attention_cpu, cpu, gpu, library
 from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
-__all__ = ['explain', 'has_kernel', 'kernels', 'linear', 'two_vectors']
+__all__ = ['attention', 'explain', 'has_kernel', 'kernels', 'linear', 'two_vectors']
 
 _enabled = True
+# torch 2.6 does not tell an export from a compilation: with it the definition is compiled too.
+_is_exporting = getattr(torch.compiler, 'is_exporting', torch.compiler.is_compiling)
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def reason_for_definition(x: Tensor, *names: str) -> str | None:
     """
     if not _enabled:
         return 'kernels are switched off by geometry.kernels(False)'
-    if torch.compiler.is_exporting():
+    if _is_exporting():
         return 'torch.export and ONNX see the definition'
     if torch.jit.is_tracing():
         return 'torch.jit.trace sees the definition'
@@ -87,6 +90,8 @@ def reason_for_definition(x: Tensor, *names: str) -> str | None:
 @torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
 def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
     """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
+    if name in ('linear_map', 'attention'):
+        return f'{name} has no kernel for a GPU yet'
     return reason_against(name, device, dtype, functools.partial(_two_vectors_both_ways, name, device, dtype, dim))
 
 
@@ -414,3 +419,133 @@ def _linear_backward_flops(
     g: Sequence[int], x: Sequence[int], weight: Sequence[int], *_: Any, out_val: Any = None, **__: Any
 ) -> int:
     return 4 * math.prod(x) * weight[0]
+
+
+# Attention by distance
+
+
+def attention(
+    qkv: Tensor,
+    centroids: Tensor,
+    temperature: Tensor,
+    curvature: Tensor,
+    limits: Limits,
+    vectors: torch.dtype,
+    mask: Tensor | None = None,
+    drop: nn.Dropout | None = None,
+    explicit: bool = False,
+) -> Tensor:
+    """Softmax of squared distances between queries and keys, and the gyro-midpoint of the values; see `attention`.
+
+    Args:
+        qkv: Tangent vectors of queries, keys and values, `[B, N, 3, H, D]`.
+        centroids: Those that join the keys and values of every sample, `[H, M, D]`.
+        temperature: `σ`, `[H]`.
+        curvature: `c >= 0`, `[1]`, float32 or float64; the definition computes scalars in its type.
+        limits: The clip.
+        vectors: The type of matrix products in the definition.
+        mask: Added to the scores between tokens, broadcastable to `[B, H, N, N]`.
+        drop: Dropout of the weights.
+        explicit: Make the weights a tensor that goes through `drop`, so that they can be seen there.
+
+    Returns:
+        Tangent vectors at the origin, `[B, N, H·D]`; of the type of `qkv`, half types as float32, or by the definition
+        of the type `vectors`.
+    """
+    slope = -0.5 / temperature.to(curvature.dtype) ** 2
+    if explicit or mask is not None or not has_kernel(qkv, 'attention'):
+        return _attention_definition(qkv, centroids, slope, curvature, limits, vectors, mask, drop)
+    # Without a margin, the numbers of points near the boundary differ too much for float32.
+    qkv = qkv.to(torch.float64 if limits.margin is None else torch.promote_types(qkv.dtype, torch.float32))
+    numbers = torch.cat([curvature, slope]).double()
+    return _attention(qkv, centroids.to(qkv.dtype), numbers, _kept(qkv, centroids, drop), _clip(limits))[0]
+
+
+def _kept(qkv: Tensor, centroids: Tensor, drop: nn.Dropout | None) -> Tensor | None:
+    """The weights that dropout leaves, `[B, H, N, M + N]`, None for all."""
+    if drop is None or not drop.training or drop.p == 0:
+        return None
+    batch, tokens, _, heads, _ = qkv.shape
+    keep = torch.empty(batch, heads, tokens, centroids.shape[1] + tokens, dtype=torch.bool, device=qkv.device)
+    return keep.bernoulli_(1 - drop.p)
+
+
+def _attention_of_numbers(
+    qkv: Tensor, centroids: Tensor, numbers: Tensor, keep: Tensor | None, clip: list[float]
+) -> Tensor:
+    curvature, slope = numbers[:1], numbers[1:]
+    drop = None if keep is None else lambda weights: weights * keep  # of any scale: it is a weighted mean
+    return _attention_definition(qkv, centroids, slope, curvature, _bounds(clip), qkv.dtype, drop=drop)
+
+
+@_operation(
+    'attention',
+    '(Tensor qkv, Tensor centroids, Tensor numbers, Tensor? keep, float[] clip) -> (Tensor, Tensor)',
+)
+def _attention(
+    qkv: Tensor, centroids: Tensor, numbers: Tensor, keep: Tensor | None, clip: list[float]
+) -> tuple[Tensor, Tensor]:
+    return attention_cpu.attention(qkv, centroids, numbers, keep, clip)
+
+
+@_operation(
+    'attention_backward',
+    '(Tensor g, Tensor qkv, Tensor centroids, Tensor numbers, Tensor? keep, Tensor out, Tensor known, float[] clip) '
+    '-> (Tensor, Tensor, Tensor)',
+)
+def _attention_backward(
+    g: Tensor,
+    qkv: Tensor,
+    centroids: Tensor,
+    numbers: Tensor,
+    keep: Tensor | None,
+    out: Tensor,
+    known: Tensor,
+    clip: list[float],
+) -> tuple[Tensor, Tensor, Tensor]:
+    return attention_cpu.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
+
+
+@_attention.register_fake
+def _(qkv, centroids, numbers, keep, clip):
+    batch, tokens, _, heads, size = qkv.shape
+    return qkv.new_empty(batch, tokens, heads * size), numbers.new_empty(attention_cpu.shape_of_known(qkv))
+
+
+@_attention_backward.register_fake
+def _(g, qkv, centroids, numbers, keep, out, known, clip):
+    return qkv.new_empty(qkv.shape), centroids.new_empty(centroids.shape), torch.empty_like(numbers)
+
+
+def _attention_setup(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.clip = inputs
+    ctx.save_for_backward(*tensors, *output)
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _attention_gradients(ctx: Any, g: Tensor | None, _: Any) -> tuple[Tensor | None, ...]:
+    qkv, centroids, numbers, keep, out, known = ctx.saved_tensors
+    if g is None:
+        return (None,) * 5
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # `create_graph=True`
+        inputs, wanted = (qkv, centroids, numbers), ctx.needs_input_grad[:3]
+        found = _differentiated(_attention_of_numbers, inputs, (keep, ctx.clip), wanted, g)
+    else:
+        found = _attention_backward(g, qkv, centroids, numbers, keep, out, known, ctx.clip)
+    return (*found, None, None)
+
+
+_attention.register_autograd(_attention_gradients, setup_context=_attention_setup)
+
+
+@register_flop_formula(torch.ops.timm_hyperbolic.attention)
+def _attention_flops(qkv, centroids, *args, out_shape=None, products: int = 2, **kwargs) -> int:
+    """Those of the matrix products, which counters count."""
+    batch, tokens, _, heads, size = qkv
+    return products * 2 * batch * heads * tokens * (tokens + centroids[1]) * size
+
+
+@register_flop_formula(torch.ops.timm_hyperbolic.attention_backward)
+def _attention_backward_flops(g, qkv, centroids, *args, out_shape=None, **kwargs) -> int:
+    return _attention_flops(qkv, centroids, products=7)

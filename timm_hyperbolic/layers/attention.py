@@ -9,20 +9,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers import maybe_add_mask, resolve_self_attn_mask
+from timm.layers import resolve_self_attn_mask, use_fused_attn
 from torch import Tensor, nn
 
-from ..geometry import (
-    Frame,
-    Gyrovector,
-    Limits,
-    attention_rows,
-    compile_once,
-    distance_attention,
-    is_fused,
-    midpoint_log0,
-    pairwise_squared_distance,
-)
+from ..geometry import ops
 from .curvature import inverse_softplus
 from .linear import HyperbolicLinear
 from .module import HyperbolicModule
@@ -130,6 +120,7 @@ class HyperbolicAttention(HyperbolicModule):
         if (qk_norm or scale_norm) and norm_layer is None:
             raise ValueError('qk_norm and scale_norm need a norm_layer')
         self.num_heads, self.head_dim = num_heads, dim // num_heads
+        self.fused_attn = use_fused_attn()
 
         self.qkv = HyperbolicLinear(dim, 3 * dim, qkv_bias, parts=3, **hyperbolic)
         self.q_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
@@ -157,7 +148,8 @@ class HyperbolicAttention(HyperbolicModule):
         # Asked for here and not in `forward`: torch.fx, which sees no further than the call of a layer, then finds them
         # among its arguments, and what is extracted from a model has its centroids.
         if 'centroids' not in kwargs:
-            kwargs['centroids'] = self._shared[0]()
+            # Not called as a module: torchinfo would count its parameters once for each block.
+            kwargs['centroids'] = self._shared[0].forward()
         return super().__call__(*args, **kwargs)
 
     def forward(
@@ -176,80 +168,28 @@ class HyperbolicAttention(HyperbolicModule):
             `[B, N, dim]`, in the type of `x` (with `hamp` under autocast, in the autocast type).
         """
         N = x.shape[1]
-        # [B, N, 3·H·D] -> [3, B, H, N, D]
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))
         out_dtype = qkv.dtype
         if not isinstance(self.q_norm, nn.Identity):
-            q, k, v = qkv.unbind(0)
-            qkv = torch.stack([self.q_norm(q), self.k_norm(k), v])
+            q, k, v = qkv.unbind(2)
+            qkv = torch.stack([self.q_norm(q), self.k_norm(k), v], 2)
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            c = self.curvature().to(scalars)
-            mask = resolve_self_attn_mask(N, qkv[0], attn_mask, is_causal)
-
-            # In a half type, and without a margin, the entries of points near the boundary differ too much for one
-            # product.
-            if is_fused() and mask is None and vectors.itemsize >= 4 and self.is_clipped:
-                keep, keep_probability = self._drawn(N, centroids.shape[-2], qkv)
-                inputs = qkv.to(vectors), centroids.to(vectors), self.sigma(), c, self.limits
-                out = _fused(*inputs, keep, keep_probability)
-            else:
-                out = _midpoint(self._sums(qkv, centroids, c, mask, vectors), c, self.limits)
-        out = self.norm(out.transpose(1, 2).flatten(2).to(out_dtype))
+            mask = resolve_self_attn_mask(N, qkv, attn_mask, is_causal)
+            numbers = self.sigma(), self.curvature().to(scalars), self.limits
+            out = ops.attention(qkv, centroids, *numbers, vectors, mask, self.attn_drop, self.shows_weights())
+        out = self.norm(out.to(out_dtype))
         return self.proj_drop(self.proj(out))
 
-    def _sums(self, qkv, shared, c, mask, vectors) -> Tensor:
-        """`[Σ wλv, Σ w(λ - 1)]`, `[B, H, N, D + 1]`: the definition."""
-        scalars, N = c.dtype, qkv.shape[-2]
-        query, key, value = (self._exp0(t, c, vectors, scalars) for t in qkv.unbind(0))
-        centroid = self._exp0(shared, c, vectors, scalars)  # as keys and as values, once for the whole batch
-        to_tokens = maybe_add_mask(self._scores(query, key, c), mask)
-        scores = torch.cat([self._scores(query, centroid, c), to_tokens], dim=-1)
-        weights = self.attn_drop(scores.softmax(dim=-1)).to(vectors)
-        to_centroids, to_tokens = weights.split([shared.shape[-2], N], dim=-1)
-        return to_centroids @ self._lorentz(centroid) + to_tokens @ self._lorentz(value)
+    def shows_weights(self) -> bool:
+        """Whether the weights are a tensor that goes through `attn_drop`, `[B, H, N, M + N]`, centroids first.
 
-    def _drawn(self, N: int, M: int, qkv: Tensor) -> tuple[Tensor | None, float]:
-        """The weights that dropout leaves, None for all, and the probability that they were drawn with."""
-        rate = self.attn_drop.p
-        if not self.training or rate == 0:
-            return None, 1.0
-        keep = torch.empty(*qkv.shape[1:3], N, M + N, dtype=torch.bool, device=qkv.device)
-        return keep.bernoulli_(1 - rate), (1 - rate) or 1.0
-
-    def _exp0(self, v: Tensor, c: Tensor, vectors: torch.dtype, scalars: torch.dtype) -> tuple[Tensor, Gyrovector]:
-        """Points as vectors, `[..., N, D]`, and as gyrovectors with their scalars."""
-        frame = Frame.of((v,), c, scalars, self.limits)
-        p = frame.tangent(torch.ones((), dtype=scalars, device=v.device)).exp0()
-        at_least = torch.promote_types(v.dtype, vectors)
-        return (p.coefficients[0].to(at_least) * v).to(vectors), p
-
-    def _scores(self, query: tuple[Tensor, Gyrovector], key: tuple[Tensor, Gyrovector], c: Tensor) -> Tensor:
-        (q, p), (k, r) = query, key
-        inner = (q @ k.mT).to(c.dtype)
-        d2 = pairwise_squared_distance(inner, p.r2, p.u, r.r2.mT, r.u.mT, c)
-        return d2 * (-0.5 / self.sigma().to(c.dtype) ** 2).view(-1, 1, 1)
-
-    @staticmethod
-    def _lorentz(value: tuple[Tensor, Gyrovector]) -> Tensor:
-        """Space and time part of a value on the hyperboloid: `[λv, λ - 1]`, `[..., N, D + 1]`."""
-        v, p = value
-        factor = p.conformal_factor()
-        return torch.cat([factor.to(v.dtype) * v, (factor - 1).to(v.dtype)], dim=-1)
+        They are where `fused_attn` is false, as with timm's attention, and also where `attn_drop` has hooks or has been
+        replaced by another module than `nn.Dropout`.
+        """
+        drop = self.attn_drop
+        hooks = drop._forward_pre_hooks or drop._forward_hooks
+        return not self.fused_attn or bool(hooks) or type(drop) is not nn.Dropout
 
     def extra_repr(self) -> str:
         return f'num_heads={self.num_heads}, {super().extra_repr()}'
-
-
-def _midpoint(sums: Tensor, c: Tensor, limits: Limits) -> Tensor:
-    """`log0` of the gyro-midpoints from `[Σ wλv, Σ w(λ - 1)]`: `[B, H, N, D + 1]` to `[B, H, N, D]`."""
-    return midpoint_log0(sums[..., :-1], sums[..., -1:].to(c.dtype), c, limits)
-
-
-@compile_once
-def _fused(qkv, shared, sigma, c, limits, keep, keep_probability) -> Tensor:
-    """The midpoints' tangent vectors, `[B, H, N, D]`, with the sums by one node."""
-    rows = attention_rows(qkv, 'qkv', c, limits)
-    shared = attention_rows(torch.stack([shared, shared]), 'kv', c, limits)
-    sums = distance_attention(rows, shared, sigma, c, keep, keep_probability)
-    return _midpoint(sums[..., :-1], c, limits)

@@ -8,14 +8,16 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import itertools
 import os
 import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +103,7 @@ def _module(name: str, source: str) -> ModuleType:
 def launch(
     kernel: Callable[..., None],
     blocks: int,
-    arguments: Sequence[np.ndarray | int | float],
+    arguments: Sequence[Any],
     least: int = 8,
 ) -> None:
     """Run a kernel with as many threads as torch would use.
@@ -115,7 +117,7 @@ def launch(
         kernel: A function of a module from `load`. It takes the first block, the one behind the last, and `arguments`;
             what it computes for a block does not depend on the others.
         blocks: How many blocks there are.
-        arguments: C-contiguous arrays and numbers.
+        arguments: Arrays, numbers, and tuples of such.
         least: How many blocks are worth a thread.
     """
     threads = min(torch.get_num_threads(), blocks // least)
@@ -123,19 +125,47 @@ def launch(
     if run is None:
         kernel(0, blocks, *arguments)
         return
-    job, kinds = [blocks], []
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            job += [argument.ctypes.data, *argument.shape]
-            kinds.append((argument.dtype.name, argument.ndim))
-        elif isinstance(argument, float):
-            job.append(int(np.float64(argument).view(np.int64)))
-            kinds.append(('float', 0))
-        else:
-            job.append(argument)
-            kinds.append(('int', 0))
+    job = [blocks]
+    kinds = tuple(_packed(argument, job) for argument in arguments)
     packed = np.array(job, dtype=np.int64)
-    run(_entry(kernel, tuple(kinds)), packed.ctypes.data, threads, 0)
+    run(_entry(kernel, kinds), packed.ctypes.data, threads, 0)
+
+
+def _packed(argument: Any, job: list[int]) -> Any:
+    """Add the numbers of an argument to a job; returns what `_unpacked` needs to know of it.
+
+    That is a tuple for a tuple, the kind of a number, or an array's type, its dimensions and whether it has gaps.
+    """
+    if isinstance(argument, tuple):
+        return tuple(_packed(a, job) for a in argument)
+    if isinstance(argument, np.ndarray):
+        gaps = not argument.flags.c_contiguous
+        job += [argument.ctypes.data, *argument.shape, *(argument.strides if gaps else ())]
+        return f'{argument.dtype.name} {argument.ndim} {gaps}'
+    job.append(int(np.float64(argument).view(np.int64)) if isinstance(argument, float) else argument)
+    return 'float' if isinstance(argument, float) else 'int'
+
+
+def _unpacked(kind: Any, places: Iterator[int], used: set[str]) -> str:
+    """The text that makes an argument of the numbers of a job.
+
+    Args:
+        kind: As `_packed` returned it.
+        places: Of the numbers that are not read yet.
+        used: Gets the names of the functions that the text calls.
+    """
+    if isinstance(kind, tuple):
+        return f'({"".join(f"{_unpacked(k, places, used)}, " for k in kind)})'
+    if kind in ('int', 'float'):
+        place = next(places)
+        return f'from_bits(job[{place}])' if kind == 'float' else f'job[{place}]'
+    name, dimensions, gaps = kind.split()
+    used.add(f'{name}_at')
+    start = f'{name}_at(job[{next(places)}])'
+    shape, strides = (
+        ''.join(f'job[{next(places)}], ' for _ in range(int(dimensions) * wanted)) for wanted in (1, gaps == 'True')
+    )
+    return f'as_strided(carray({start}, (1,)), ({shape}), ({strides}))' if strides else f'carray({start}, ({shape}))'
 
 
 @functools.cache
@@ -160,36 +190,29 @@ if hasattr(os, 'register_at_fork'):
 
 
 @functools.cache
-def _entry(kernel: Callable[..., None], kinds: tuple[tuple[str, int], ...]) -> int:
+def _entry(kernel: Callable[..., None], kinds: tuple) -> int:
     """The address of a function by which OpenMP's threads call a kernel, each for its part of the blocks.
 
     Args:
         kernel: The kernel.
-        kinds: The type and number of dimensions of each argument.
+        kinds: What `_packed` says of each argument.
     """
-    arguments, place = [], 1
-    for kind, dimensions in kinds:
-        if kind == 'float':
-            arguments.append(f'from_bits(job[{place}])')
-        elif kind == 'int':
-            arguments.append(f'job[{place}]')
-        else:
-            shape = ''.join(f'job[{place + 1 + i}], ' for i in range(dimensions))
-            arguments.append(f'carray({kind}_at(job[{place}]), ({shape}))')
-        place += 1 + dimensions
+    used: set[str] = {'compiled_entry', 'from_bits', 'thread_count', 'thread_number'}
+    places = itertools.count(1)
+    arguments = ', '.join(_unpacked(kind, places, used) for kind in kinds)
     module = sys.modules[kernel.__module__]
-    pointers = ''.join(f', {kind}_at' for kind in sorted({kind for kind, dimensions in kinds if dimensions}))
     source = (
         f'# {hashlib.sha256(inspect.getsource(module).encode()).hexdigest()}\n'
-        'from numba import carray, cfunc\n\n'
-        f'from {__package__}.primitives import compiled_entry, from_bits, thread_count, thread_number{pointers}\n'
+        'from numba import carray\n'
+        'from numpy.lib.stride_tricks import as_strided\n\n'
+        f'from {__package__}.primitives import {", ".join(sorted(used))}\n'
         f'from {module.__name__} import {kernel.__name__}\n\n\n'
         '@compiled_entry\n'
         'def entry(address):\n'
-        f'    job = carray(address, ({place},))\n'
+        f'    job = carray(address, ({next(places)},))\n'
         '    blocks, threads, thread = job[0], thread_count(), thread_number()\n'
         '    first, last = blocks * thread // threads, blocks * (thread + 1) // threads\n'
-        f'    {kernel.__name__}(first, last, {", ".join(arguments)})\n'
+        f'    {kernel.__name__}(first, last, {arguments})\n'
     )
     with _loading:
         return _module(f'{module.__name__.rpartition(".")[2]}_{kernel.__name__}', source).entry.address

@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ['compiled_entry', 'exp', 'from_bits', 'jit', 'log', 'sqrt', 'thread_count', 'thread_number', 'where']
+__all__ = [
+    'compiled_entry',
+    'exp',
+    'exp32',
+    'from_bits',
+    'index',
+    'jit',
+    'log',
+    'log32',
+    'sqrt',
+    'thread_count',
+    'thread_number',
+    'where',
+]
 
 # Sums may be taken in any order, as vector instructions do; NaN and infinity keep their meaning.
 ANY_ORDER = {'reassoc', 'contract', 'nsz', 'arcp'}
@@ -21,12 +35,13 @@ ANY_ORDER = {'reassoc', 'contract', 'nsz', 'arcp'}
 CONTRACT = {'contract', 'nsz'}
 
 
-def jit(function=None, *, any_order: bool = False):
+def jit(function=None, *, any_order: bool = False, inline: bool = False):
     """Compile a function of a kernel, and keep the machine code on disk where there is a place for it.
 
     Args:
         function: The function.
         any_order: Let sums be taken in any order.
+        inline: Put the code where the function is called, however long it is.
     """
 
     def compiled(f):
@@ -34,6 +49,7 @@ def jit(function=None, *, any_order: bool = False):
             'fastmath': ANY_ORDER if any_order else CONTRACT,
             'error_model': 'numpy',
             'nogil': True,
+            'forceinline': inline,
         }
         try:
             return njit(cache=True, **options)(f)
@@ -72,7 +88,7 @@ def _pointer(element):
     return pointer
 
 
-float32_at, float64_at, int64_at, bool_at = map(_pointer, (types.float32, types.float64, types.int64, types.boolean))
+float32_at, float64_at, int64_at, uint8_at = map(_pointer, (types.float32, types.float64, types.int64, types.uint8))
 thread_number = types.ExternalFunction('omp_get_thread_num', types.intc())
 thread_count = types.ExternalFunction('omp_get_num_threads', types.intc())
 
@@ -88,25 +104,35 @@ def compiled_entry(function):
 
 @intrinsic
 def where(typing_context, condition, a, b):
-    """`a` where the condition holds, else `b`; both are computed."""
+    """`a` where the condition holds, else `b`, in the type of `a`; both are computed."""
 
     def generate(context, builder, signature, args):
         return builder.select(args[0], args[1], args[2])
 
-    return types.float64(types.boolean, types.float64, types.float64), generate
+    return a(types.boolean, a, a), generate
 
 
 @intrinsic
 def sqrt(typing_context, x):
-    """The square root."""
+    """The square root, in the type of `x`."""
 
     def generate(context, builder, signature, args):
-        double = ir.DoubleType()
-        function_type = ir.FunctionType(double, [double])
-        function = cgutils.get_or_insert_function(builder.module, function_type, 'llvm.sqrt.f64')
+        number = context.get_value_type(x)
+        function_type = ir.FunctionType(number, [number])
+        function = cgutils.get_or_insert_function(builder.module, function_type, f'llvm.sqrt.f{x.bitwidth}')
         return builder.call(function, args)
 
-    return types.float64(types.float64), generate
+    return x(x), generate
+
+
+@intrinsic
+def index(typing_context, i):
+    """`i`, known not to be negative: otherwise it might count from the end, and LLVM loads number by number."""
+
+    def generate(context, builder, signature, args):
+        return args[0]
+
+    return types.uint64(types.int64), generate
 
 
 # A number that, added to one below 2^51, leaves the integer nearest to it in the last bits.
@@ -162,3 +188,75 @@ def log(x):
     p = p * z + 1.0
     n = float(exponent)
     return n * _LN2_HIGH + (2.0 * s * p + n * _LN2_LOW)
+
+
+# The same in float32.
+
+_SHIFT, _ONE = ir.IntType(32)(23), ir.IntType(32)(0x3F800000)
+_SQRT_HALF = ir.IntType(32)(0x3F3504F3)
+
+
+def _exponent_of(builder, bits):
+    """The exponent relative to √½, so that the mantissa lies between √½ and √2."""
+    return builder.ashr(builder.sub(bits, _SQRT_HALF), _SHIFT)
+
+
+def _intrinsic32(generate):
+    """A function of a float32 number from the code that makes its result of the number and its bits."""
+
+    @intrinsic
+    def function(typing_context, x):
+        def code(context, builder, signature, args):
+            return generate(builder, builder.bitcast(args[0], ir.IntType(32)))
+
+        return types.float32(types.float32), code
+
+    return function
+
+
+_exponent32 = _intrinsic32(lambda builder, bits: builder.sitofp(_exponent_of(builder, bits), ir.FloatType()))
+_mantissa32 = _intrinsic32(
+    lambda builder, bits: builder.bitcast(
+        builder.sub(bits, builder.shl(_exponent_of(builder, bits), _SHIFT)), ir.FloatType()
+    )
+)
+# 2^n of `n + 1.5·2^23`
+_power32 = _intrinsic32(
+    lambda builder, bits: builder.bitcast(builder.add(builder.shl(bits, _SHIFT), _ONE), ir.FloatType())
+)
+
+_f32 = np.float32
+_ROUND_32 = _f32(1.5 * 2.0**23)
+_LOG2_E_32 = _f32(1 / math.log(2))
+_LN2_HIGH_32 = _f32(355 / 512)
+_LN2_LOW_32 = _f32(math.log(2) - 355 / 512)
+
+
+@jit
+def exp32(x):
+    """`e^x` to an ulp or two, held to the normal numbers: `x` below -87 counts as -87, above 88 as 88."""
+    x = where(x > _f32(-87.0), x, _f32(-87.0))
+    x = where(x < _f32(88.0), x, _f32(88.0))
+    shifted = x * _LOG2_E_32 + _ROUND_32
+    n = shifted - _ROUND_32
+    r = (x - n * _LN2_HIGH_32) - n * _LN2_LOW_32
+    p = _f32(_C7) * r + _f32(_C6)
+    p = p * r + _f32(_C5)
+    p = p * r + _f32(_C4)
+    p = p * r + _f32(_C3)
+    p = p * r + _f32(_C2)
+    p = (p * r + _f32(1.0)) * r + _f32(1.0)
+    return p * _power32(shifted)
+
+
+@jit
+def log32(x):
+    """`ln x` to an ulp or two, for a positive normal number."""
+    n, f = _exponent32(x), _mantissa32(x) - _f32(1.0)
+    s = f / (_f32(2.0) + f)
+    z = s * s
+    p = z * _f32(1 / 9) + _f32(1 / 7)
+    p = p * z + _f32(1 / 5)
+    p = p * z + _f32(1 / 3)
+    p = p * z + _f32(1.0)
+    return n * _LN2_HIGH_32 + (_f32(2.0) * s * p + n * _LN2_LOW_32)

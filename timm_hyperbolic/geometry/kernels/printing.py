@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from .program import Program
 from .row_program import CLIP, RowProgram
@@ -58,7 +61,7 @@ class _Language:
 
 _NUMBA = _Language(
     primitives=('exp', 'jit', 'log', 'sqrt', 'where'),
-    rows=16,  # two vectors of eight float64 numbers, on the widest processors
+    rows=ROWS,
     constant='{} = {}',
     header='@jit\ndef {}(S, numbers):\n    """{}"""',
     number='{} = numbers[{}]',
@@ -131,6 +134,26 @@ def _function(
     return '\n'.join([header, *(f'    {line}' for line in numbers + of_a_row)])
 
 
+def _pair_function(
+    row: RowProgram, name: str, program: Program, inputs: tuple[str, ...], results: tuple[str, ...]
+) -> str:
+    """A function on a CPU that runs a program for one pair of rows, whose numbers it takes and returns.
+
+    Args: as `_function`, but for names of arguments in place of slots.
+    """
+    own = inputs[: len(row.inputs)]
+    arguments = [*own, *row.numbers, *inputs[len(own) :]]
+    body = program.text(arguments, results, _NUMBA.operations | {'constant': 'T({})'})
+    lines = [
+        '@jit(inline=True)',
+        f'def {name}({", ".join(arguments)}):',
+        f'    """{", ".join(results)} of a pair."""',
+        *(f'    {line}' for line in body),
+        f'    return {", ".join(results)}',
+    ]
+    return '\n'.join(lines)
+
+
 def source(row: RowProgram, passes: str) -> str:
     """The module with the kernels of a row program for a device.
 
@@ -140,28 +163,38 @@ def source(row: RowProgram, passes: str) -> str:
             kernels by Numba, in `_gpu` for kernels by Triton.
 
     Returns:
-        The text of the module. It defines a constant for each slot of the scratch (`EE = 0`, ...), `ROWS`, `SLOTS`,
-        `forward_scalars`, `backward_scalars`, and what the passes define.
+        The text of the module. For passes over rows it defines a constant for each slot of the scratch (`EE = 0`, ...),
+        `ROWS`, `SLOTS`, `forward_scalars` and `backward_scalars`; for passes over pairs of rows `T`, the type of their
+        numbers, `forward_pair` and `backward_pair`, and `exp` and `log` of that type; and what the passes define.
     """
     language = {'cpu': _NUMBA, 'gpu': _TRITON}[passes.rpartition('_')[2]]
     outputs, gradients = row.outputs, tuple(f'd_{name}' for name in row.wrt)
     cotangents = tuple(f'g_{name}' for name in outputs)
-    functions = [
-        _function(language, row, 'forward_scalars', row.forward, row.inputs, outputs),
-        _function(language, row, 'backward_scalars', row.backward, (*row.inputs, *cotangents), (*outputs, *gradients)),
-    ]
     text = (_PASSES / f'{passes}.py').read_text(encoding='utf-8')
     docstring, code = text[3:].split('"""', 1)
     placeholder = re.search(r'^from [\w.]*placeholder import (\([^)]*\)|[^\n]*)\n', code, re.MULTILINE)
     imports, code = code[: placeholder.start()], code[placeholder.end() :]
     primitives, code = code.split('\n', 1)
     names = {*language.primitives, *re.findall(r'\w+', primitives.split(' import ')[1])}
-    constants = [('ROWS', language.rows), ('SLOTS', len(row.slots)), *((n.upper(), i) for i, n in enumerate(row.slots))]
+    if 'forward_pair' in placeholder.group():
+        constants = [f'T = np.{str(row.dtype).removeprefix("torch.")}']
+        if row.dtype == torch.float32:
+            names = names - {'exp', 'log'} | {'exp32 as exp', 'log32 as log'}
+        kind, function = 'pair', functools.partial(_pair_function, row)
+    else:
+        slots = ((n.upper(), i) for i, n in enumerate(row.slots))
+        constants = [('ROWS', language.rows), ('SLOTS', len(row.slots)), *slots]
+        constants = [language.constant.format(*constant) for constant in constants]
+        kind, function = 'scalars', functools.partial(_function, language, row)
+    functions = [
+        function(f'forward_{kind}', row.forward, row.inputs, outputs),
+        function(f'backward_{kind}', row.backward, (*row.inputs, *cotangents), (*outputs, *gradients)),
+    ]
     parts = [
         f'"""`{row.name}`, printed by `python -m {__package__}`: not to be edited.\n\n{docstring}"""',
         imports.strip('\n'),
         f'{primitives.split(" import ")[0]} import {", ".join(sorted(names))}',
-        '\n'.join(language.constant.format(*constant) for constant in constants),
+        '\n'.join(constants),
         *('\n' + f for f in functions),
         '\n' + code.strip('\n'),
     ]

@@ -116,6 +116,11 @@ class Program:
                 return e('mul', args[0], self.constant(1 / numbers[1]))
             if numbers[0] != 1:
                 return e('mul', args[0], e('div', self.constant(1), args[1]))
+            if ops[1][0] == 'mul':  # 1/(2x) is ½·(1/x), which there may be already
+                for this, other in (ops[1][1:], ops[1][:0:-1]):
+                    number = self._number(this)
+                    if number is not None:
+                        return e('mul', e('div', args[0], other), self.constant(1 / number))
         elif op == 'neg' and ops[0][0] == 'neg':
             return ops[0][1]
         elif op == 'where':
@@ -164,6 +169,11 @@ class Program:
             return e('mul', y, self.constant(alpha))
 
         same = {'mul', 'div', 'neg', 'sqrt', 'exp', 'log', 'lt', 'le', 'where'}
+
+        def clamp(x: int, low: int | None = None, high: int | None = None) -> int:
+            x = x if low is None else e('where', e('lt', x, low), low, x)
+            return x if high is None else e('where', e('lt', high, x), high, x)
+
         rules: dict[str, Callable[..., int]] = {
             **{op: (lambda *args, _op=op: e(_op, *args)) for op in same},
             'add': lambda x, y, alpha=1: e('add', x, scaled(y, alpha)),
@@ -179,6 +189,7 @@ class Program:
             'abs': lambda x: e('where', e('lt', x, self.constant(0)), e('neg', x), x),
             'maximum': lambda x, y: e('where', e('lt', x, y), y, x),
             'minimum': lambda x, y: e('where', e('lt', y, x), y, x),
+            'clamp': clamp,
             'reciprocal': lambda x: e('div', one, x),
             'rsqrt': lambda x: e('div', one, e('sqrt', x)),
             'tanh': self._tanh,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from ..limits import Bounds
@@ -24,11 +25,13 @@ class RowProgram:
 
     Args:
         name: Of the module that has its kernels.
-        function: Takes the inputs and then the numbers, as float64 tensors of one shape; returns the outputs.
+        function: Takes the inputs and then the numbers, as tensors of one shape and type; returns the outputs.
         inputs: Names of what each row has of its own.
         numbers: Names of what all rows share.
         outputs: Names of the results.
         wrt: Inputs and numbers whose gradients are wanted, inputs first.
+        dtype: The type of all numbers, float64 for the scalars of a row; what is computed for every pair of rows has
+            the type of the vectors.
     """
 
     name: str
@@ -37,6 +40,7 @@ class RowProgram:
     numbers: tuple[str, ...]
     outputs: tuple[str, ...]
     wrt: tuple[str, ...]
+    dtype: torch.dtype = torch.float64
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -51,10 +55,10 @@ class RowProgram:
     @cached_property
     def forward(self) -> Program:
         """From inputs and numbers to outputs."""
-        return Program(trace(self.function, len(self.inputs) + len(self.numbers)))
+        return Program(trace(self.function, len(self.inputs) + len(self.numbers), dtype=self.dtype))
 
     @cached_property
     def backward(self) -> Program:
         """From inputs, numbers and the outputs' gradients to outputs and the gradients of `wrt`."""
         every = (*self.inputs, *self.numbers)
-        return Program(trace(self.function, len(every), [every.index(name) for name in self.wrt]))
+        return Program(trace(self.function, len(every), [every.index(name) for name in self.wrt], self.dtype))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+
 from .. import formulas
 from . import linear
+from .attention import distance_program, midpoint_program, point_program
 from .library import PRINTED
 from .printing import source
 from .two_vectors import row_program
@@ -23,6 +26,8 @@ def sources() -> dict[str, str]:
     devices = ('cpu', 'gpu')
     programs = [(row_program(formula), f'two_vectors_{device}') for formula in _TWO_VECTORS for device in devices]
     programs += [(linear.row_program(), 'linear_cpu')]
+    programs += [(point_program(), 'attended_point_cpu'), (midpoint_program(), 'midpoint_cpu')]
+    programs += [(distance_program(dtype), 'squared_distance_cpu') for dtype in (torch.float32, torch.float64)]
     return {f'{row.name}_{passes.rpartition("_")[2]}.py': source(row, passes) for row, passes in programs}
 
 

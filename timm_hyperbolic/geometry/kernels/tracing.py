@@ -13,20 +13,26 @@ from torch.fx.experimental.proxy_tensor import make_fx
 __all__ = ['trace']
 
 
-def trace(function: Callable[..., tuple[Tensor, ...]], inputs: int, wrt: Sequence[int] | None = None) -> Graph:
-    """The graph of a pointwise function of float64 tensors.
+def trace(
+    function: Callable[..., tuple[Tensor, ...]],
+    inputs: int,
+    wrt: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> Graph:
+    """The graph of a pointwise function of tensors.
 
     Args:
         function: Takes tensors of one shape and returns a tuple of such tensors.
         inputs: How many tensors it takes.
         wrt: Positions of the inputs with respect to which to differentiate; None for the function itself.
+        dtype: The type of the tensors, float32 or float64.
 
     Returns:
         A graph of ATen operations. Without `wrt` its outputs are those of the function. With `wrt` its inputs are those
         of the function and then a cotangent for each output; its outputs are those of the function and then the
         gradients of the inputs in `wrt`.
     """
-    examples = [torch.rand(2, dtype=torch.float64) for _ in range(inputs)]
+    examples = [torch.rand(2, dtype=dtype) for _ in range(inputs)]
     traced = function
     if wrt is not None:
         examples += [torch.rand_like(t) for t in function(*examples)]
