@@ -143,7 +143,9 @@ def _pair_function(
     """
     own = inputs[: len(row.inputs)]
     arguments = [*own, *row.numbers, *inputs[len(own) :]]
-    body = program.text(arguments, results, _NUMBA.operations | {'constant': 'T({})'})
+    body = program.text(
+        arguments, [f'{result} = {{}}' for result in results], _NUMBA.operations | {'constant': 'T({})'}
+    )
     lines = [
         '@jit(inline=True)',
         f'def {name}({", ".join(arguments)}):',
