@@ -1,7 +1,5 @@
 """Pairwise squared distances against 80-digit Möbius arithmetic, pair by pair."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given
@@ -10,15 +8,7 @@ from oracle import MP, Ball, to_mp
 from strategies import MARGIN, curvatures, place, seeds, unit
 from torch import Tensor
 
-from timm_hyperbolic.geometry import dot, pairwise_squared_distance, set_fused
-
-
-@pytest.fixture(autouse=True, params=[True, False], ids=['fused', 'definition'], scope='module')
-def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Everything here holds of the one node with derivatives by hand and of the definition."""
-    set_fused(request.param)
-    yield
-    set_fused(True)
+from timm_hyperbolic.geometry import dot, pairwise_squared_distance
 
 
 def pairwise(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
