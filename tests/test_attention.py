@@ -7,11 +7,14 @@ import inspect
 import math
 
 import pytest
+import timm
 import torch
 from dense_oracle import attention as dense_attention
 from layer_cases import gradients, relative, scramble
-from timm.layers import Attention
+from timm.layers import Attention, set_fused_attn
+from timm.utils import AttentionExtract
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from timm_hyperbolic.layers import Centroids, HyperbolicAttention
 
@@ -232,3 +235,80 @@ def test_long_sequence_in_half_precision_is_a_mean(generator: torch.Generator) -
 def test_prints_heads_and_space() -> None:
     assert HyperbolicAttention(DIM, HEADS).extra_repr() == 'num_heads=2, curvature=1, margin=0.985, hamp=False'
     assert math.isclose(HyperbolicAttention(DIM, HEADS, curvature=0.5).curvature().item(), 0.5, rel_tol=1e-6)
+
+
+# --- what is seen from outside ----------------------------------------------------------------------------------------
+
+
+def explicit(layer: HyperbolicAttention) -> None:
+    layer.fused_attn = False
+
+
+def hooked(layer: HyperbolicAttention) -> None:
+    layer.attn_drop.register_forward_hook(lambda *_: None)
+
+
+class Seen(nn.Module):
+    def forward(self, weights: Tensor) -> Tensor:
+        self.weights = weights
+        return weights
+
+
+@pytest.mark.parametrize('ask', [explicit, hooked, lambda layer: setattr(layer, 'attn_drop', Seen())])
+def test_weights_pass_through_the_dropout_where_they_are_asked_for(ask, generator: torch.Generator) -> None:
+    layer, x = layer_and_input(generator)
+    before, seen = layer(x), []
+    ask(layer)
+    with torch.nn.modules.module.register_module_forward_hook(
+        lambda module, _, out: seen.append(out) if module is layer.attn_drop else None
+    ):
+        after = layer(x)
+    (weights,) = seen
+    assert weights.shape == (BATCH, HEADS, TOKENS, 3 + TOKENS)
+    assert torch.allclose(weights.sum(-1), torch.ones(BATCH, HEADS, TOKENS, dtype=x.dtype))
+    assert relative(after, before) < 1e-12
+
+
+@pytest.mark.parametrize('fused', [True, False])
+def test_attention_maps_come_out_of_a_model_as_of_timm_s(fused: bool) -> None:
+    model = timm.create_model('vit_tiny_patch4_hyp_attn', depth=2, embed_dim=12).eval()
+    for block in model.blocks:
+        block.attn.fused_attn = fused
+    maps = AttentionExtract(model, method='hook')(torch.randn(1, 3, 32, 32))
+    assert {name: m.shape for name, m in maps.items()} == {
+        f'blocks.{i}.attn.attn_drop': (1, 3, 65, 165) for i in range(2)
+    }
+
+
+def test_weights_are_explicit_where_timm_s_are() -> None:
+    set_fused_attn(False)
+    try:
+        assert not HyperbolicAttention(DIM, HEADS).fused_attn
+    finally:
+        set_fused_attn(True)
+    assert HyperbolicAttention(DIM, HEADS).fused_attn
+
+
+@pytest.mark.parametrize('variant', ['attn', 'all'])
+def test_model_of_an_empty_batch(variant: str) -> None:
+    model = timm.create_model(f'vit_tiny_patch4_hyp_{variant}', depth=1, embed_dim=12)
+    out = model(torch.randn(0, 3, 32, 32))
+    assert out.shape == (0, 100)
+    out.sum().backward()
+    assert all(p.grad is not None and not p.grad.any() for p in model.parameters())
+
+
+def test_counters_count_it() -> None:
+    model = timm.create_model('vit_tiny_patch4_hyp_attn', depth=2, embed_dim=12).eval()
+    x = torch.randn(1, 3, 32, 32)
+    products = 2 * 2 * 3 * 65 * 165 * 4  # layers, products, heads, queries, keys, features
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    attention = counter.get_flop_counts()['Global'][torch.ops.timm_hyperbolic.attention]
+    assert attention == 2 * products
+    fvcore = pytest.importorskip('fvcore.nn')
+    found = fvcore.FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    assert found.by_operator()['matmul'] >= products
+    torchinfo = pytest.importorskip('torchinfo')
+    summary = torchinfo.summary(model, input_data=x, verbose=0)
+    assert summary.total_params == sum(p.numel() for p in model.parameters())

@@ -119,11 +119,11 @@ def test_a_vector_reaches_the_limit_where_shortening_it_there_leaves_it(
 @given(margin=margins)
 def test_klein_complement_is_that_of_a_point_at_the_margin(margin: float) -> None:
     klein = 2 * margin / (1 + margin**2)
-    assert Limits(margin).klein_complement(torch.float64) == pytest.approx(1 - klein**2, rel=1e-9, abs=1e-15)
+    assert Limits(margin).bounds(torch.float64).klein_complement == pytest.approx(1 - klein**2, rel=1e-9, abs=1e-15)
 
 
 def test_klein_complement_without_margin_is_what_one_minus_n_can_resolve() -> None:
-    assert 0 < Limits(None).klein_complement(torch.float32) <= torch.finfo(torch.float32).eps
+    assert 0 < Limits(None).bounds(torch.float32).klein_complement <= torch.finfo(torch.float32).eps
 
 
 def test_gradients_are_those_of_the_formula_on_either_side_and_finite_at_zero() -> None:

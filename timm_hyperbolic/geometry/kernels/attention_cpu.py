@@ -1,6 +1,6 @@
 """Attention by distance on a CPU, called on tensors: kernels between matrix products.
 
-One head at a time, and a few samples of it, whose pairs of queries and keys stay in the processor's cache.
+A few samples at a time, and of them one head, so that what is made of them stays in the processor's cache.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .library import launch, load
 
 __all__ = ['attention', 'attention_backward', 'shape_of_known']
 
-# Pairs of a query and a key that are computed at a time.
-_CHUNK = 2**19
+# Pairs of a query and a key, in all heads, that are computed at a time.
+_CHUNK = 2**20
 # Places among the numbers that attention takes of a point.
 _FACTOR, _R2, _INVERSE, _STRETCH, _MASS = range(5)
 
@@ -69,15 +69,15 @@ class _Attention:
         curvature, *self.slopes = numbers.tolist()
         self.curvature = torch.tensor([curvature, *clip], dtype=torch.float64)
         self.scores = [torch.tensor([curvature, slope], dtype=torch.float64) for slope in self.slopes]
-        self.keep = torch.empty(0, 0, dtype=torch.uint8) if keep is None else keep.flatten(0, 2).view(torch.uint8)
+        self.keep = keep
         # The centroids twice, as keys and as values, as the layout of the vectors is
         self.twice = self.centroids.transpose(0, 1).repeat(1, 2, 1)
         self.points, self.shared_points = self._points(self.vectors), self._points(self.twice)
         # Queries of a piece of work, and how many pieces a sample has
         self.pairs = _pairs_module(qkv.dtype)
         self.pieces = -(-self.tokens // self.pairs.QUERIES)
-        # Rows of a chunk: as many for each
-        chunks = min(self.batch, -(-self.rows * (self.tokens + self.shared) // _CHUNK))
+        # Rows that are computed at a time, as many each time
+        chunks = min(self.batch, -(-self.heads * self.rows * (self.tokens + self.shared) // _CHUNK))
         self.step = -(-self.batch // chunks) * self.tokens
 
     def _points(self, vectors: Tensor) -> Tensor:
@@ -86,11 +86,10 @@ class _Attention:
         _launch(_points_module(), 'forward', _blocks(len(vectors)), vectors, self.curvature, points)
         return points
 
-    def chunks(self) -> Iterator[tuple[int, slice]]:
-        """A head and some rows of queries, those of a few samples, again and again until all are there."""
-        for head in range(self.heads):
-            for first in range(0, self.rows, self.step):
-                yield head, slice(first, min(first + self.step, self.rows))
+    def chunks(self) -> Iterator[slice]:
+        """The rows of a few samples, again and again until all are there."""
+        for first in range(0, self.rows, self.step):
+            yield slice(first, min(first + self.step, self.rows))
 
     def buffers(self, count: int) -> list[Tensor]:
         """Memory for the pairs of a chunk: with the shared keys and with those of a sample, in turns."""
@@ -123,10 +122,12 @@ class _Attention:
         """Run a kernel of `passes/squared_distance_cpu.py`."""
         own = (self.points[role * self.heads + head] for role in range(3))
         shared = (self.shared_points[role * self.heads + head] for role in range(2))
-        sample = rows.start // self.tokens
-        keep = self.keep, ((sample * self.heads + head) * self.tokens, self.heads * self.tokens)
+        keep = self.vectors.new_empty(0, self.shared + self.tokens)
+        if self.keep is not None:
+            samples = slice(rows.start // self.tokens, rows.stop // self.tokens)
+            keep = self.keep[samples, head].to(keep.dtype).flatten(0, 1)
         pieces = (rows.stop - rows.start) // self.tokens * self.pieces
-        arguments = rows.start, pairs, (*own, *shared), *keep, self.scores[head], *others
+        arguments = rows.start, pairs, (*own, *shared), keep, self.scores[head], *others
         _launch(self.pairs, kernel, pieces, *arguments)
 
 
@@ -155,15 +156,16 @@ def attention(
     if out.numel() == 0:
         return out, known
     a = _Attention(qkv, centroids, numbers, keep, clip)
-    sums, buffers = a.vectors.new_empty(a.step, size), a.buffers(1)
-    for head, rows in a.chunks():
-        query, key, value, shared = a.of_chunk(head, rows)
-        pairs = a.products(query, key, shared, buffers)
-        a.launch_pairs('forward', head, rows, pairs, known[head])
-        some = sums[: len(query)]
-        a.sums(*pairs, shared, value, some)
-        arguments = some, rows.start, head, known[head], a.curvature, out.flatten(0, 1)
-        _launch(_midpoint_module(), 'forward', _blocks(len(some)), *arguments)
+    sums, buffers = a.vectors.new_empty(heads, a.step, size), a.buffers(1)
+    for rows in a.chunks():
+        some = sums[:, : rows.stop - rows.start].contiguous()
+        for head in range(heads):
+            query, key, value, shared = a.of_chunk(head, rows)
+            pairs = a.products(query, key, shared, buffers)
+            a.launch_pairs('forward', head, rows, pairs, known[head])
+            a.sums(*pairs, shared, value, some[head])
+        arguments = some, rows.start, known, a.curvature, out.flatten(0, 1)
+        _launch(_midpoint_module(), 'forward', _blocks(some.shape[1]), *arguments)
     return out, known
 
 
@@ -187,43 +189,47 @@ def attention_backward(
     d_numbers, d_qkv, d_points = torch.zeros_like(numbers), torch.empty_like(a.vectors), torch.zeros_like(a.points)
     d_shared, d_shared_points = a.twice.new_zeros(2 * heads, a.shared, size), torch.zeros_like(a.shared_points)
 
-    g_sums, moved = a.vectors.new_empty(step, size), a.vectors.new_empty(3, step, size)
-    of_rows, buffers = known.new_empty(2, a.rows), a.buffers(2)
-    of_own = a.vectors.new_empty(a.pieces, 3, a.rows)
-    of_shared = a.vectors.new_empty(step // a.tokens * a.pieces, 3, a.shared)
-    of_numbers, of_c = known.new_empty(len(of_shared), 2), known.new_empty(2, _blocks(step))
-    for head, rows in a.chunks():
-        query, key, value, shared = a.of_chunk(head, rows)
-        count, pieces, blocks = len(query), len(query) // a.tokens * a.pieces, _blocks(len(query))
-        of_sums, of_vectors, c_sums = g_sums[:count], moved[:, :count], of_c[:, :blocks]
-        arguments = g_rows, out_rows, rows.start, head, known[head], a.curvature, of_sums, of_rows, c_sums[0]
+    g_sums, moved = a.vectors.new_empty(heads, step, size), a.vectors.new_empty(3 * heads, step, size)
+    of_mass, buffers = known.new_empty(heads, a.rows), a.buffers(2)
+    of_own = a.vectors.new_empty(heads, a.pieces, 3, a.rows)
+    of_shared = a.vectors.new_empty(heads, step // a.tokens * a.pieces, 3, a.shared)
+    of_numbers = known.new_empty(heads, of_shared.shape[1], 2)
+    which = torch.tensor([_FACTOR] * (2 * heads) + [_STRETCH] * heads)
+    for rows in a.chunks():
+        count = rows.stop - rows.start
+        pieces, blocks = count // a.tokens * a.pieces, _blocks(count)
+        of_sums, of_vectors, of_c = (
+            g_sums[:, :count].contiguous(),
+            moved[:, :count].contiguous(),
+            known.new_empty(2, blocks),
+        )
+        arguments = g_rows, out_rows, rows.start, known, a.curvature, of_sums, of_mass, of_c[0]
         _launch(_midpoint_module(), 'backward', blocks, *arguments)
-
-        pairs = a.products(query, key, shared, buffers[:2])
-        of_pairs = a.products(of_sums, value, shared, buffers[2:])
-        gradients = d_points[head], of_own, of_shared[:pieces], of_numbers[:pieces]
-        a.launch_pairs('backward', head, rows, (*pairs, *of_pairs), known[head], of_rows, gradients)
-
-        a.sums(*of_pairs, shared, key, of_vectors[0])
-        for pair, vector, role in ((of_pairs, query, 0), (pairs, of_sums, 1)):
-            torch.bmm(a.samples(pair[1]).mT, a.samples(vector), out=a.samples(of_vectors[1 + role]))
-            of_centroids = d_shared[role * heads + head]
-            torch.addmm(of_centroids, pair[0].T, vector, out=of_centroids)
-        sums = of_own[:, :, rows].sum(0)
-        d_points[heads + head, [_R2, _INVERSE], rows] = sums[:2]
-        d_points[2 * heads + head, _MASS, rows] = sums[2]
-        sums = of_shared[:pieces].sum(0)
-        d_shared_points[head, [_R2, _INVERSE]] += sums[:2]
-        d_shared_points[heads + head, _MASS] += sums[2]
-        groups = torch.arange(head, 3 * heads, heads), torch.tensor([_FACTOR, _FACTOR, _STRETCH])
-        arguments = *groups, rows.start, of_vectors, a.points, d_points, a.curvature, d_qkv, c_sums[1]
+        for head in range(heads):
+            query, key, value, shared = a.of_chunk(head, rows)
+            pairs = a.products(query, key, shared, buffers[:2])
+            of_pairs = a.products(of_sums[head], value, shared, buffers[2:])
+            gradients = d_points[head], of_own[head], of_shared[head, :pieces], of_numbers[head, :pieces]
+            a.launch_pairs('backward', head, rows, (*pairs, *of_pairs), known[head], of_mass[head], gradients)
+            a.sums(*of_pairs, shared, key, of_vectors[head])
+            for pair, vector, role in ((of_pairs, query, 0), (pairs, of_sums[head], 1)):
+                to = role * heads + head
+                torch.bmm(a.samples(pair[1]).mT, a.samples(vector), out=a.samples(of_vectors[heads + to]))
+                torch.addmm(d_shared[to], pair[0].T, vector, out=d_shared[to])
+        sums = of_own[..., rows].sum(1)
+        d_points[heads : 2 * heads, _R2 : _INVERSE + 1, rows] = sums[:, :2]
+        d_points[2 * heads :, _MASS, rows] = sums[:, 2]
+        sums = of_shared[:, :pieces].sum(1)
+        d_shared_points[:heads, _R2 : _INVERSE + 1] += sums[:, :2]
+        d_shared_points[heads:, _MASS] += sums[:, 2]
+        arguments = rows.start, of_vectors, which, a.points, d_points, a.curvature, d_qkv, of_c[1]
         _launch(_points_module(), 'backward', blocks, a.vectors, *arguments)
-        d_numbers[[0, 1 + head]] += of_numbers[:pieces].sum(0)
-        d_numbers[0] += c_sums.sum()
+        sums = of_numbers[:, :pieces].sum(1)
+        d_numbers[0] += sums[:, 0].sum() + of_c.sum()
+        d_numbers[1:] += sums[:, 1]
 
     d_twice, of_c = torch.empty_like(a.twice), known.new_zeros(_blocks(a.shared))
-    groups = torch.arange(2 * heads), torch.tensor([_FACTOR] * heads + [_STRETCH] * heads)
-    arguments = *groups, 0, d_shared, a.shared_points, d_shared_points, a.curvature, d_twice, of_c
+    arguments = 0, d_shared, which[heads:], a.shared_points, d_shared_points, a.curvature, d_twice, of_c
     _launch(_points_module(), 'backward', len(of_c), a.twice, *arguments)
     d_numbers[0] += of_c.sum()
     d_centroids = d_twice.unflatten(1, (2, heads)).sum(1).transpose(0, 1)

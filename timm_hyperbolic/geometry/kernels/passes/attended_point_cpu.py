@@ -59,32 +59,30 @@ def forward_block(block, v, numbers, points):
 
 
 @jit
-def backward_block(block, v, groups, which, first, moved, points, gradients, numbers, out, sums):
+def backward_block(block, v, first, moved, which, points, gradients, numbers, out, sums):
     """The gradients of one block of rows; that of the curvature is summed over the block."""
-    rows = min(ROWS, moved.shape[1] - block * ROWS)
-    S = np.zeros((len(groups), SLOTS * ROWS))
+    kinds, rows = v.shape[1], min(ROWS, moved.shape[1] - block * ROWS)
+    S = np.zeros((kinds, SLOTS * ROWS))
     for r in range(rows):
         i = first + block * ROWS + r
-        for k in range(len(groups)):
-            g = groups[k]
+        for g in range(kinds):
             vector = v[i, g]
-            S[k, VV * ROWS + r] = inner_product(vector, vector)
+            S[g, VV * ROWS + r] = inner_product(vector, vector)
             for j in range(NUMBERS):
-                S[k, (G_FACTOR + j) * ROWS + r] = gradients[g, j, i]
+                S[g, (G_FACTOR + j) * ROWS + r] = gradients[g, j, i]
             # `moved` is the vector's gradient where its factor is constant, and so a multiple of the factor
-            along = inner_product(vector, moved[k, block * ROWS + r])
-            S[k, (G_FACTOR + which[k]) * ROWS + r] = along / points[g, which[k], i]
+            along = inner_product(vector, moved[g, block * ROWS + r])
+            S[g, (G_FACTOR + which[g]) * ROWS + r] = along / points[g, which[g], i]
     total = 0.0
-    for k in range(len(groups)):
-        backward_scalars(S[k], numbers)
+    for g in range(kinds):
+        backward_scalars(S[g], numbers)
         for r in range(rows):
-            total += S[k, D_C * ROWS + r]
+            total += S[g, D_C * ROWS + r]
     sums[block] = total
     for r in range(rows):
         i = first + block * ROWS + r
-        for k in range(len(groups)):
-            g = groups[k]
-            combine(moved[k, block * ROWS + r], v[i, g], 2.0 * S[k, D_VV * ROWS + r], out[i, g])
+        for g in range(kinds):
+            combine(moved[g, block * ROWS + r], v[i, g], 2.0 * S[g, D_VV * ROWS + r], out[i, g])
 
 
 @jit
@@ -95,15 +93,14 @@ def forward(begin, end, v, numbers, points):
 
 
 @jit
-def backward(begin, end, v, groups, which, first, moved, points, gradients, numbers, out, sums):
-    """The gradients of some of the vectors, and that of the curvature summed over each block, in some of the blocks.
+def backward(begin, end, v, first, moved, which, points, gradients, numbers, out, sums):
+    """The gradients of some rows, and that of the curvature summed over each block, in some of the blocks.
 
     Args:
         v: `[R, G, D]`.
-        groups: Some places in G.
-        which: For each the factor that multiplies its vectors, a place in `points`.
         first: The first of r rows.
-        moved: The gradients where factors are constant, `[len(groups), r, D]`.
+        moved: The gradients where factors are constant, `[G, r, D]`.
+        which: For each of G the factor that multiplies its vectors, a place in `points`.
         points: As `forward` gave it.
         gradients: Those of `points`, but for the factors, `[G, 5, R]`.
         numbers: The curvature and the clip.
@@ -111,4 +108,4 @@ def backward(begin, end, v, groups, which, first, moved, points, gradients, numb
         sums: One number for each block.
     """
     for block in range(begin, end):
-        backward_block(block, v, groups, which, first, moved, points, gradients, numbers, out, sums)
+        backward_block(block, v, first, moved, which, points, gradients, numbers, out, sums)

@@ -39,7 +39,7 @@ def forward_pair(inner, p_r2, p_inverse, q_r2, q_inverse, c):
     t50 = log((t23 + sqrt((T(1.0) + (t23 * t23)))))
     t53 = where(t21, (T(1.0) + (t24 * t43)), (t50 * (T(1.0) / t23)))
     t55 = (t16 * T(4.0)) * (t53 * t53)
-    d2
+    d2 = t55
     return d2
 
 
@@ -88,13 +88,13 @@ def backward_pair(inner, p_r2, p_inverse, q_r2, q_inverse, c, g_d2):
     t103 = t15 * t102
     t104 = p_inverse * t102
     t107 = -(T(2.0) * t104)
-    d2
-    d_inner
-    d_p_r2
-    d_p_inverse
-    d_q_r2
-    d_q_inverse
-    d_c
+    d2 = t56
+    d_inner = t107
+    d_p_r2 = t104
+    d_p_inverse = t103
+    d_q_r2 = t104
+    d_q_inverse = t101
+    d_c = t98
     return d2, d_inner, d_p_r2, d_p_inverse, d_q_r2, d_q_inverse, d_c
 
 
@@ -109,106 +109,111 @@ NEVER = T(-1e30)
 
 # The numbers of a point
 FACTOR, R2, INVERSE, STRETCH, MASS = 0, 1, 2, 3, 4
-# Slots: a key's and its value's, a pair's, the gradients of a key's
+# Slots: a key's and its value's; the gradients of these and of the numbers, summed over queries; a pair's
 KEY_FACTOR, KEY_R2, KEY_INVERSE, VALUE_FACTOR, VALUE_MASS, BIAS, KEEP = 0, 1, 2, 3, 4, 5, 6
-SCORE, D_KEY_R2, D_KEY_INVERSE, D_VALUE_MASS, D_C, D_SLOPE = 7, 8, 9, 10, 11, 12
-SLOTS = 13
+D_KEY_R2, D_KEY_INVERSE, D_VALUE_MASS, D_C, D_SLOPE = 7, 8, 9, 10, 11
+SCORE, WEIGHT, OF_WEIGHT, D2, BY_INNER, BY_R2, BY_INVERSE, BY_KEY_R2, BY_KEY_INVERSE, BY_C = range(12, 22)
+SLOTS = 22
 SIZE = SLOTS * LANES
 
 
 @jit
-def place(S, slot, first, values, start, stop):
-    """Numbers of keys into a slot, one after the other from the place `first` on."""
-    for j in range(start, stop):
-        at = first + j - start
-        S[index(at // LANES * SIZE + slot * LANES + at % LANES)] = values[j]
+def place_of_shared(j, M, N):
+    """The place of a shared key: in full blocks, or behind those of both kinds."""
+    return j if j < M // LANES * LANES else N // LANES * LANES + j
 
 
 @jit
-def take(S, slot, first, values, start, stop):
-    """The inverse of `place`."""
-    for j in range(start, stop):
-        at = first + j - start
-        values[j] = S[index(at // LANES * SIZE + slot * LANES + at % LANES)]
+def place_of_own(j, M, N):
+    """The place of a key of the sample: behind full blocks of shared ones, or at the end."""
+    return M // LANES * LANES + j if j < N // LANES * LANES else M + j
+
+
+@jit
+def at(place, slot):
+    """Where the scratch has a number of a pair."""
+    return index(place // LANES * SIZE + slot * LANES + place % LANES)
+
+
+@jit
+def place_keys(S, slot, of_shared, of_own):
+    """Numbers of all keys into a slot."""
+    M, N = len(of_shared), len(of_own)
+    for j in range(M):
+        S[at(place_of_shared(j, M, N), slot)] = of_shared[j]
+    for j in range(N):
+        S[at(place_of_own(j, M, N), slot)] = of_own[j]
+
+
+@jit
+def take_keys(S, slot, of_shared, of_own):
+    """Numbers of all keys from a slot."""
+    M, N = len(of_shared), len(of_own)
+    for j in range(M):
+        of_shared[j] = S[at(place_of_shared(j, M, N), slot)]
+    for j in range(N):
+        of_own[j] = S[at(place_of_own(j, M, N), slot)]
 
 
 @jit
 def place_rest(rest, of_shared, of_own):
     """What does not fill blocks, side by side."""
     full_shared, full_own = len(of_shared) // LANES * LANES, len(of_own) // LANES * LANES
-    at = len(of_shared) - full_shared
-    for j in range(at):
+    for j in range(len(of_shared) - full_shared):
         rest[j] = of_shared[full_shared + j]
     for j in range(len(of_own) - full_own):
-        rest[at + j] = of_own[full_own + j]
+        rest[len(of_shared) - full_shared + j] = of_own[full_own + j]
 
 
 @jit
 def take_rest(rest, of_shared, of_own):
     """The inverse of `place_rest`."""
     full_shared, full_own = len(of_shared) // LANES * LANES, len(of_own) // LANES * LANES
-    at = len(of_shared) - full_shared
-    for j in range(at):
+    for j in range(len(of_shared) - full_shared):
         of_shared[full_shared + j] = rest[j]
     for j in range(len(of_own) - full_own):
-        of_own[full_own + j] = rest[at + j]
+        of_own[full_own + j] = rest[len(of_shared) - full_shared + j]
 
 
 @jit
-def place_keys(S, slot, of_shared, of_own):
-    """Numbers of all keys into a slot, in the order of the pairs."""
-    full_shared, full_own = len(of_shared) // LANES * LANES, len(of_own) // LANES * LANES
-    place(S, slot, 0, of_shared, 0, full_shared)
-    place(S, slot, full_shared, of_own, 0, full_own)
-    rest = full_shared + full_own
-    place(S, slot, rest, of_shared, full_shared, len(of_shared))
-    place(S, slot, rest + len(of_shared) - full_shared, of_own, full_own, len(of_own))
+def blocks_of(M, N):
+    """How many blocks there are."""
+    return M // LANES + N // LANES + (M % LANES + N % LANES + LANES - 1) // LANES
 
 
 @jit
-def take_keys(S, slot, of_shared, of_own):
-    """The inverse of `place_keys`."""
-    full_shared, full_own = len(of_shared) // LANES * LANES, len(of_own) // LANES * LANES
-    take(S, slot, 0, of_shared, 0, full_shared)
-    take(S, slot, full_shared, of_own, 0, full_own)
-    rest = full_shared + full_own
-    take(S, slot, rest, of_shared, full_shared, len(of_shared))
-    take(S, slot, rest + len(of_shared) - full_shared, of_own, full_own, len(of_own))
+def part(k, of_shared, of_own, rest):
+    """Numbers of pairs, their first block and how many there are: full of shared keys, of own keys, and the rest."""
+    shared, own = len(of_shared) // LANES, len(of_own) // LANES
+    if k == 0:
+        return of_shared, 0, shared
+    if k == 1:
+        return of_own, shared, own
+    return rest, shared + own, blocks_of(len(of_shared), len(of_own)) - shared - own
 
 
 @jit
-def blocks_of(shared, own):
-    """How many blocks there are full of shared keys, full of own keys, and in all."""
-    full_shared, full_own = shared // LANES, own // LANES
-    rest = shared + own - (full_shared + full_own) * LANES
-    return full_shared, full_own, full_shared + full_own + (rest + LANES - 1) // LANES
-
-
-@jit
-def scratch(shared, shared_value, key, value):
-    """The scratch of a piece, with what is known of its keys."""
-    _, _, blocks = blocks_of(shared.shape[1], key.shape[1])
-    S = np.zeros(blocks * SIZE, shared.dtype)
-    for block in range(blocks):
-        for j in range(LANES):
-            S[index(block * SIZE + BIAS * LANES + j)] = NEVER
-            S[index(block * SIZE + KEEP * LANES + j)] = T(1.0)
-    place_keys(S, KEY_FACTOR, shared[FACTOR], key[FACTOR])
-    place_keys(S, KEY_R2, shared[R2], key[R2])
-    place_keys(S, KEY_INVERSE, shared[INVERSE], key[INVERSE])
-    place_keys(S, VALUE_FACTOR, shared_value[STRETCH], value[STRETCH])
-    place_keys(S, VALUE_MASS, shared_value[MASS], value[MASS])
-    place_keys(S, BIAS, np.zeros(shared.shape[1], shared.dtype), np.zeros(key.shape[1], shared.dtype))
+def scratch(shared, shared_value, key, value, own):
+    """The scratch of a piece, with what is known of its keys: shared ones, and the rows `own`."""
+    M, N = shared.shape[1], own.stop - own.start
+    places = blocks_of(M, N) * LANES
+    S = np.zeros(places * SLOTS, shared.dtype)
+    for place in range(places):
+        S[at(place, BIAS)] = T(0.0) if place < M + N else NEVER
+        S[at(place, KEEP)] = T(1.0)
+    for i in range(3):
+        place_keys(S, KEY_FACTOR + i, shared[FACTOR + i], key[FACTOR + i, own])
+    for i in range(2):
+        place_keys(S, VALUE_FACTOR + i, shared_value[STRETCH + i], value[STRETCH + i, own])
     return S
 
 
 @jit
-def total(S, slot, blocks):
+def total(S, slot):
     """The sum over a slot of all blocks."""
     found = 0.0
-    for block in range(blocks):
-        for j in range(LANES):
-            found += S[index(block * SIZE + slot * LANES + j)]
+    for place in range(len(S) // SLOTS):
+        found += S[at(place, slot)]
     return found
 
 
@@ -228,9 +233,9 @@ def scores(x, S, block, blocks, lanes, query, slope, c):
     """
     factor, r2, inverse = query
     for k in range(blocks):
-        at, s = k * LANES, (block + k) * SIZE
+        first, s = k * LANES, (block + k) * SIZE
         for j in range(LANES):
-            inner = x[index(at + j)] * (factor * S[index(s + KEY_FACTOR * LANES + j)])
+            inner = x[index(first + j)] * (factor * S[index(s + KEY_FACTOR * LANES + j)])
             key_r2, key_inverse = S[index(s + KEY_R2 * LANES + j)], S[index(s + KEY_INVERSE * LANES + j)]
             d2 = forward_pair(inner, r2, inverse, key_r2, key_inverse, c)
             score = slope * d2 + S[index(s + BIAS * LANES + j)]
@@ -253,170 +258,201 @@ def weights(x, S, block, blocks, greatest):
     """
     total, mass = T(0.0), T(0.0)
     for k in range(blocks):
-        at, s = k * LANES, (block + k) * SIZE
+        first, s = k * LANES, (block + k) * SIZE
         for j in range(LANES):
             w = weight(S[index(s + SCORE * LANES + j)] - greatest)
             total += w
             w *= S[index(s + KEEP * LANES + j)]
             mass += w * S[index(s + VALUE_MASS * LANES + j)]
-            x[index(at + j)] = w * S[index(s + VALUE_FACTOR * LANES + j)]
+            x[index(first + j)] = w * S[index(s + VALUE_FACTOR * LANES + j)]
     return total, mass
 
 
 @jit(any_order=True)
-def backward_of_blocks(x, g, S, block, blocks, query, of_row, slope, c):
-    """Weights into `x`, the gradients of inner products into `g` in place of the sums' gradients times the values.
-
-    Gradients of the keys' and values' numbers, of the slope and of the curvature are added to in the scratch.
+def derivatives(x, g, S, block, blocks, query, of_row, slope, c):
+    """The derivatives of squared distances, the weights and their gradients in some blocks.
 
     Args: as `scores`, and
         g: The products of the sums' gradients with the values.
-        of_row: What is known of the query, and the gradients of its sums.
+        of_row: The greatest score of the query, its weights' inverse sum, and the gradient of their mass.
+
+    Returns:
+        The mean of the weights' gradients under the weights.
+    """
+    factor, r2, inverse = query
+    greatest, inverse_total, of_mass = of_row
+    mean = T(0.0)
+    for k in range(blocks):
+        first, s = k * LANES, (block + k) * SIZE
+        for j in range(LANES):
+            inner = x[index(first + j)] * (factor * S[index(s + KEY_FACTOR * LANES + j)])
+            key_r2, key_inverse = S[index(s + KEY_R2 * LANES + j)], S[index(s + KEY_INVERSE * LANES + j)]
+            d2, by_inner, by_r2, by_inverse, by_key_r2, by_key_inverse, by_c = backward_pair(
+                inner, r2, inverse, key_r2, key_inverse, c, T(1.0)
+            )
+            w = weight(slope * d2 + S[index(s + BIAS * LANES + j)] - greatest) * inverse_total
+            of_weight = g[index(first + j)] * S[index(s + VALUE_FACTOR * LANES + j)]
+            of_weight += of_mass * S[index(s + VALUE_MASS * LANES + j)]
+            of_weight *= S[index(s + KEEP * LANES + j)]
+            mean += w * of_weight
+            S[index(s + WEIGHT * LANES + j)] = w
+            S[index(s + OF_WEIGHT * LANES + j)] = of_weight
+            S[index(s + D2 * LANES + j)] = d2
+            S[index(s + BY_INNER * LANES + j)] = by_inner
+            S[index(s + BY_R2 * LANES + j)] = by_r2
+            S[index(s + BY_INVERSE * LANES + j)] = by_inverse
+            S[index(s + BY_KEY_R2 * LANES + j)] = by_key_r2
+            S[index(s + BY_KEY_INVERSE * LANES + j)] = by_key_inverse
+            S[index(s + BY_C * LANES + j)] = by_c
+    return mean
+
+
+@jit(any_order=True)
+def gradients_of_blocks(x, g, S, block, blocks, factor, of_mass, mean, slope):
+    """Weights into `x`, the gradients of inner products into `g`; those of all else are added up in the scratch.
+
+    Args: as `derivatives`, and
+        factor: The factor of the query.
+        of_mass: The gradient of the mass.
+        mean: The mean of the gradients of all weights.
 
     Returns:
         The gradients of the query's `r2` and `inverse`.
     """
-    factor, r2, inverse = query
-    greatest, inverse_total, of_mass, mean = of_row
     of_r2, of_inverse = T(0.0), T(0.0)
     for k in range(blocks):
-        at, s = k * LANES, (block + k) * SIZE
+        first, s = k * LANES, (block + k) * SIZE
         for j in range(LANES):
-            factors = factor * S[index(s + KEY_FACTOR * LANES + j)]
-            inner = x[index(at + j)] * factors
-            key_r2, key_inverse = S[index(s + KEY_R2 * LANES + j)], S[index(s + KEY_INVERSE * LANES + j)]
-            d2 = forward_pair(inner, r2, inverse, key_r2, key_inverse, c)
-            w = weight(slope * d2 + S[index(s + BIAS * LANES + j)] - greatest) * inverse_total
-            keep, value_factor = S[index(s + KEEP * LANES + j)], S[index(s + VALUE_FACTOR * LANES + j)]
-            of_weight = (g[index(at + j)] * value_factor + of_mass * S[index(s + VALUE_MASS * LANES + j)]) * keep
-            of_score = w * (of_weight - mean)
-            _, d_inner, d_r2, d_inverse, d_key_r2, d_key_inverse, d_c = backward_pair(
-                inner, r2, inverse, key_r2, key_inverse, c, slope * of_score
-            )
-            w *= keep
-            of_r2 += d_r2
-            of_inverse += d_inverse
-            S[index(s + D_KEY_R2 * LANES + j)] += d_key_r2
-            S[index(s + D_KEY_INVERSE * LANES + j)] += d_key_inverse
+            w = S[index(s + WEIGHT * LANES + j)]
+            of_score = w * (S[index(s + OF_WEIGHT * LANES + j)] - mean)
+            of_d2 = slope * of_score
+            of_r2 += of_d2 * S[index(s + BY_R2 * LANES + j)]
+            of_inverse += of_d2 * S[index(s + BY_INVERSE * LANES + j)]
+            w *= S[index(s + KEEP * LANES + j)]
+            S[index(s + D_KEY_R2 * LANES + j)] += of_d2 * S[index(s + BY_KEY_R2 * LANES + j)]
+            S[index(s + D_KEY_INVERSE * LANES + j)] += of_d2 * S[index(s + BY_KEY_INVERSE * LANES + j)]
             S[index(s + D_VALUE_MASS * LANES + j)] += w * of_mass
-            S[index(s + D_C * LANES + j)] += d_c
-            S[index(s + D_SLOPE * LANES + j)] += of_score * d2
-            x[index(at + j)] = w * value_factor
-            g[index(at + j)] = d_inner * factors
+            S[index(s + D_C * LANES + j)] += of_d2 * S[index(s + BY_C * LANES + j)]
+            S[index(s + D_SLOPE * LANES + j)] += of_score * S[index(s + D2 * LANES + j)]
+            x[index(first + j)] = w * S[index(s + VALUE_FACTOR * LANES + j)]
+            g[index(first + j)] = (
+                of_d2 * S[index(s + BY_INNER * LANES + j)] * (factor * S[index(s + KEY_FACTOR * LANES + j)])
+            )
     return of_r2, of_inverse
 
 
 @jit
-def forward_piece(piece, first, pairs, points, keep, head, numbers, known):
+def forward_piece(piece, first, pairs, points, keep, numbers, known):
     """Weights of a few queries of one sample."""
     of_shared, of_own = pairs
     query, key, value, shared, shared_value = points
-    N, M = of_own.shape[1], of_shared.shape[1]
+    M, N = of_shared.shape[1], of_own.shape[1]
     pieces = (N + QUERIES - 1) // QUERIES
     sample, n = piece // pieces, piece % pieces * QUERIES
     own = slice(first + sample * N, first + (sample + 1) * N)
     c, slope = T(numbers[0]), T(numbers[1])
-    full_shared, full_own, blocks = blocks_of(M, N)
-    full = full_shared + full_own
-    S, last = scratch(shared, shared_value, key[:, own], value[:, own]), blocks - full
+    S = scratch(shared, shared_value, key, value, own)
     rest, lanes = np.zeros(2 * LANES, S.dtype), np.empty(LANES, S.dtype)
     for row in range(sample * N + n, min(sample * N + n + QUERIES, (sample + 1) * N)):
         i = first + row
         x_shared, x_own = of_shared[row], of_own[row]
         place_rest(rest, x_shared, x_own)
         if len(keep) > 0:
-            kept = keep[head[0] + sample * head[1] + row - sample * N]
-            place_keys(S, KEEP, kept[:M], kept[M:])
+            place_keys(S, KEEP, keep[row, :M], keep[row, M:])
         q = query[FACTOR, i], query[R2, i], query[INVERSE, i]
         lanes[:] = NEVER
-        scores(x_shared, S, 0, full_shared, lanes, q, slope, c)
-        scores(x_own, S, full_shared, full_own, lanes, q, slope, c)
-        scores(rest, S, full, last, lanes, q, slope, c)
-        greatest = NEVER
+        for k in range(3):
+            x, block, blocks = part(k, x_shared, x_own, rest)
+            scores(x, S, block, blocks, lanes, q, slope, c)
+        greatest, of_all, mass = NEVER, 0.0, 0.0
         for j in range(LANES):
             greatest = max(greatest, lanes[j])
-        t1, m1 = weights(x_shared, S, 0, full_shared, greatest)
-        t2, m2 = weights(x_own, S, full_shared, full_own, greatest)
-        t3, m3 = weights(rest, S, full, last, greatest)
+        for k in range(3):
+            x, block, blocks = part(k, x_shared, x_own, rest)
+            some, of_some = weights(x, S, block, blocks, greatest)
+            of_all += some
+            mass += of_some
         take_rest(rest, x_shared, x_own)
-        total = np.float64(t1 + t2 + t3)
         known[0, i] = greatest
-        known[1, i] = 1.0 / total
-        known[2, i] = (m1 + m2 + m3) / total
+        known[1, i] = 1.0 / of_all
+        known[2, i] = mass / of_all
 
 
 @jit
-def backward_piece(piece, first, pairs, points, keep, head, numbers, known, of_rows, gradients):
+def backward_piece(piece, first, pairs, points, keep, numbers, known, of_mass, gradients):
     """The gradients of a few queries of one sample."""
     of_shared, of_own, g_shared, g_own = pairs
     query, key, value, shared, shared_value = points
     d_query, d_own, d_shared, d_numbers = gradients
-    N, M = of_own.shape[1], of_shared.shape[1]
+    M, N = of_shared.shape[1], of_own.shape[1]
     pieces = (N + QUERIES - 1) // QUERIES
     sample, n = piece // pieces, piece % pieces * QUERIES
     own = slice(first + sample * N, first + (sample + 1) * N)
     c, slope = T(numbers[0]), T(numbers[1])
-    full_shared, full_own, blocks = blocks_of(M, N)
-    full = full_shared + full_own
-    S, last = scratch(shared, shared_value, key[:, own], value[:, own]), blocks - full
+    S = scratch(shared, shared_value, key, value, own)
     rest, of_rest = np.zeros(2 * LANES, S.dtype), np.zeros(2 * LANES, S.dtype)
     for row in range(sample * N + n, min(sample * N + n + QUERIES, (sample + 1) * N)):
         i = first + row
-        x_shared, x_own, y_shared, y_own = of_shared[row], of_own[row], g_shared[row], g_own[row]
+        x_shared, x_own, g_x_shared, g_x_own = of_shared[row], of_own[row], g_shared[row], g_own[row]
         place_rest(rest, x_shared, x_own)
-        place_rest(of_rest, y_shared, y_own)
+        place_rest(of_rest, g_x_shared, g_x_own)
         if len(keep) > 0:
-            kept = keep[head[0] + sample * head[1] + row - sample * N]
-            place_keys(S, KEEP, kept[:M], kept[M:])
+            place_keys(S, KEEP, keep[row, :M], keep[row, M:])
         q = query[FACTOR, i], query[R2, i], query[INVERSE, i]
-        of_row = T(known[0, i]), T(known[1, i]), T(of_rows[0, i]), T(of_rows[1, i])
-        a1, b1 = backward_of_blocks(x_shared, y_shared, S, 0, full_shared, q, of_row, slope, c)
-        a2, b2 = backward_of_blocks(x_own, y_own, S, full_shared, full_own, q, of_row, slope, c)
-        a3, b3 = backward_of_blocks(rest, of_rest, S, full, last, q, of_row, slope, c)
+        of_row = T(known[0, i]), T(known[1, i]), T(of_mass[i])
+        mean, r2, inverse = T(0.0), T(0.0), T(0.0)
+        for k in range(3):
+            x, block, blocks = part(k, x_shared, x_own, rest)
+            g, _, _ = part(k, g_x_shared, g_x_own, of_rest)
+            mean += derivatives(x, g, S, block, blocks, q, of_row, slope, c)
+        for k in range(3):
+            x, block, blocks = part(k, x_shared, x_own, rest)
+            g, _, _ = part(k, g_x_shared, g_x_own, of_rest)
+            of_r2, of_inverse = gradients_of_blocks(x, g, S, block, blocks, q[0], of_row[2], mean, slope)
+            r2 += of_r2
+            inverse += of_inverse
         take_rest(rest, x_shared, x_own)
-        take_rest(of_rest, y_shared, y_own)
-        d_query[R2, i] = a1 + a2 + a3
-        d_query[INVERSE, i] = b1 + b2 + b3
-    d_numbers[piece, 0] = total(S, D_C, blocks)
-    d_numbers[piece, 1] = total(S, D_SLOPE, blocks)
+        take_rest(of_rest, g_x_shared, g_x_own)
+        d_query[R2, i] = r2
+        d_query[INVERSE, i] = inverse
+    d_numbers[piece, 0] = total(S, D_C)
+    d_numbers[piece, 1] = total(S, D_SLOPE)
     for d in range(3):
         take_keys(S, D_KEY_R2 + d, d_shared[piece, d], d_own[piece % pieces, d, own])
 
 
 @jit
-def forward(begin, end, first, pairs, points, keep, head, numbers, known):
+def forward(begin, end, first, pairs, points, keep, numbers, known):
     """Weights in place of inner products, in some of the blocks.
 
     Args:
         first: The row of the first query.
         pairs: The inner products, `[r, M]` and `[r, N]`, for r queries from the first one on, all of their samples.
         points: Numbers of the queries, the keys, the values, `[5, R]`, of the shared keys and values, `[5, M]`.
-        keep: Which weights stay, a line of shared and own keys for each query of every head; empty for all.
-        head: The line of `keep` of the first query, and how many there are from one sample to the next.
+        keep: One for the weights that stay and zero for others, `[r, M + N]`; empty for all.
         numbers: The curvature, and what squared distances are multiplied by.
         known: Of each query its greatest score, the inverse sum of its weights, and the mass of the sum of values,
             `[5, R]`; see `midpoint_cpu`.
     """
     for piece in range(begin, end):
-        forward_piece(piece, first, pairs, points, keep, head, numbers, known)
+        forward_piece(piece, first, pairs, points, keep, numbers, known)
 
 
 @jit
-def backward(begin, end, first, pairs, points, keep, head, numbers, known, of_rows, gradients):
+def backward(begin, end, first, pairs, points, keep, numbers, known, of_mass, gradients):
     """Weights in place of inner products, and gradients of inner products in place of those of weights.
 
     Args:
-        first: As `forward`, as are `points`, `keep`, `head` and `numbers`.
+        first: As `forward`, as are `points`, `keep` and `numbers`.
         pairs: The inner products as there, and those of the sums' gradients with the values.
         points: See `first`.
         keep: See `first`.
-        head: See `first`.
         numbers: See `first`.
         known: As `forward` left it.
-        of_rows: The gradient of the mass of each query, and the mean of its weights' gradients, `[2, R]`.
+        of_mass: The gradient of the mass of each query, `[R]`.
         gradients: Of the numbers of queries, `[5, R]`; of `R2` and `INVERSE` of keys and `MASS` of values, `[q, 3, R]`
             for q pieces of a sample; of the same of shared keys and values, and of the curvature and the slope, for
             each piece, `[P, 3, M]` and `[P, 2]`.
     """
     for piece in range(begin, end):
-        backward_piece(piece, first, pairs, points, keep, head, numbers, known, of_rows, gradients)
+        backward_piece(piece, first, pairs, points, keep, numbers, known, of_mass, gradients)
