@@ -113,10 +113,10 @@ def _differentiated(
     """Gradients that have a graph of their own, by autograd of the definition."""
     # One input may be made of another: as views of their own, each has the gradient that reaches it directly.
     inputs = [t.view_as(t) if needed else t for t, needed in zip(inputs, wanted, strict=True)]
+    some = [t for t, needed in zip(inputs, wanted, strict=True) if needed]
     with torch.autocast(g.device.type, enabled=False):
         out = definition(*inputs, *others)
-    some = [t for t, needed in zip(inputs, wanted, strict=True) if needed]
-    found = iter(torch.autograd.grad(out, some, g, create_graph=True, allow_unused=True))
+        found = iter(torch.autograd.grad(out, some, g, create_graph=True, allow_unused=True))
     return [next(found) if needed else None for needed in wanted]
 
 
