@@ -278,7 +278,9 @@ def derivatives(x, g, S, block, blocks, query, of_row, slope, c):
             d2, by_inner, by_r2, by_inverse, by_key_r2, by_key_inverse, by_c = backward_pair(
                 inner, r2, inverse, key_r2, key_inverse, c, T(1.0)
             )
-            w = weight(slope * d2 + S[index(s + BIAS * LANES + j)] - greatest) * inverse_total
+            score = slope * d2 + S[index(s + BIAS * LANES + j)] - greatest
+            # Above zero only by rounding, which may differ from that of `scores`: by much where a distance cancels.
+            w = weight(where(score > T(0.0), T(0.0), score)) * inverse_total
             of_weight = g[index(first + j)] * S[index(s + VALUE_FACTOR * LANES + j)]
             of_weight += of_mass * S[index(s + VALUE_MASS * LANES + j)]
             of_weight *= S[index(s + KEEP * LANES + j)]
