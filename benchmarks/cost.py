@@ -84,9 +84,10 @@ def counted(layer: str, size: Size, device: torch.device) -> dict[str, tuple[Con
     """Twin and ours: how they are computed, what the model says, and what is counted, forward and backward."""
     found = {}
     for c, model in zip(contenders(layer, size, device), layer_costs(size)[layer], strict=True):
+        c.forward_backward()  # draws the gradient of the output, which would be counted
+        counted_products = products(c.accumulate)
         with kernels(False):  # what a kernel reads and writes torch does not see
-            c.forward_backward()  # draws the gradient of the output, which would be counted
-            found[c.name] = (c, model, products(c.accumulate), traffic(c.forward_backward))
+            found[c.name] = (c, model, counted_products, traffic(c.forward_backward))
     return found
 
 

@@ -130,25 +130,26 @@ def linear(rows: int, dim: int, out: int) -> Passes:
     )
 
 
-def hyperbolic_linear(rows: int, dim: int, out: int, parts: int = 1, fixed: int = 3) -> Passes:
-    """`log0(p_out ⊕ (W ⊗ (-p_in ⊕ exp0(x)) ⊕ exp0(b)))`; F = `fixed` vectors a part: `W·p_in`, `p_out`, and `b`.
+def hyperbolic_linear(rows: int, dim: int, out: int, parts: int = 1) -> Passes:
+    """`log0(p_out ⊕ (W ⊗ (-p_in ⊕ exp0(x)) ⊕ exp0(b)))`, as its kernel computes it.
 
-    Products, forward: `2RDE` for `Wx`; `2RD·(F+1)·parts` for `⟨x, p_in⟩` and `⟨x, Wᵀv⟩`; `2RFE` for the combination
-    with the fixed vectors; `2(F+1)·DE` for `W·p_in` and `Wᵀv`, whatever the batch. Backward twice each, and, as the
-    output is kept and not `Wx`, `2RDF·parts` and `2F·DE` to tell them apart.
+    Products, forward: `2RDE` for `y = Wx` and `2DE` for `W·p_in`. Backward: `4RDE` for the gradients of `x` and `W`,
+    `8RD·parts` for four sums over `x`, and `10DE` for `W·p_in` again and the gradients of the fixed vectors. Inner
+    products and combinations are additions within the passes.
 
-    Elements, forward: the product `Wx`; one pass over `x` for its norm and the skinny product; one pass over `Wx` that
-    takes its norm and writes the output; two over `W` for the fixed vectors. Backward: one pass over `g` and the output
-    that writes the derivative by `Wx`; its two products; one pass over `x` that adds to `dx`, one over `W` that adds to
-    `dW`; one each over `g` and `x` for the fixed vectors, and two over `W`.
+    Elements, forward: the product; one pass over `x` for its inner products; one over `y` that writes the output in its
+    place; one over `W`. Six numbers for each row and part are kept. Backward: one pass over `x`, `g` and the output,
+    which writes the gradient of `y` and a part of that of `x`; the two products, of which one adds to that part, and
+    the sums; five passes over `W` and two over its gradient.
     """
-    columns, weight = (fixed + 1) * parts, dim * out
-    products = 2 * (rows * weight + rows * dim * columns + rows * fixed * out + (fixed + 1) * weight)
-    apart = 2 * (rows * dim * fixed * parts + fixed * weight)
-    numbers = rows * (2 * columns + parts + 1)
-    forward = 2 * rows * dim + 3 * rows * out + 3 * weight + numbers
-    backward = 6 * rows * out + 6 * rows * dim + 6 * weight + 2 * numbers
-    return Passes(Cost(products, forward), Cost(2 * products + apart, backward))
+    weight, numbers = dim * out, rows * parts
+    return Passes(
+        Cost(2 * weight * (rows + 1), 2 * rows * dim + 3 * rows * out + 2 * weight + 6 * numbers),
+        Cost(
+            4 * rows * weight + 8 * dim * numbers + 10 * weight,
+            6 * rows * dim + 5 * rows * out + 9 * weight + 14 * numbers,
+        ),
+    )
 
 
 def mlp(rows: int, dim: int, layer: Callable[..., Passes] = linear) -> Passes:

@@ -7,10 +7,11 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from timm_hyperbolic.geometry import ops
+from timm_hyperbolic.geometry.kernels import cpu
 from timm_hyperbolic.layers import HyperbolicLinear
 
 pytestmark = pytest.mark.usefixtures('fixed_seed')
@@ -149,7 +150,7 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
 def test_rows_of_several_chunks_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = make(parts=3), torch.randn(200, 5, dtype=torch.float64)
     at_once = run(layer, x)
-    monkeypatch.setattr(ops.cpu, '_CHUNK', 1)
+    monkeypatch.setattr(cpu, '_CHUNK', 1)
     for a, b in zip(run(layer, x), at_once, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-13)
 
@@ -195,22 +196,30 @@ def test_second_derivatives() -> None:
 
 def test_input_output_and_six_numbers_a_row_are_kept() -> None:
     layer = HyperbolicLinear(64, 256)
-    x = torch.randn(48, 64, requires_grad=True)
+    x = torch.randn(41, 64, requires_grad=True)
     parameters = {p.untyped_storage().data_ptr() for p in layer.parameters()}
     kept = {}
     with torch.autograd.graph.saved_tensors_hooks(
         lambda t: kept.setdefault(t.untyped_storage().data_ptr(), t), lambda t: t
     ):
         out = layer(x)
-    large = [t for at, t in kept.items() if at not in parameters and t.numel() > 256]
-    assert sum(t.nbytes for t in large) == x.nbytes + out.nbytes + 48 * 6 * 8
+    large = [t for at, t in kept.items() if at not in parameters and t.numel() > 100]
+    assert sum(t.nbytes for t in large) == x.nbytes + out.nbytes + 41 * 6 * 8
 
 
-def test_products_are_counted_as_those_of_a_linear_layer() -> None:
-    counts = []
-    for layer in (nn.Linear(16, 24), HyperbolicLinear(16, 24, parts=3)):
-        x = torch.randn(2, 5, 16, requires_grad=True)
-        with FlopCounterMode(display=False) as counter:
-            layer(x).sum().backward()
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] > 0
+@pytest.mark.parametrize('parts', [1, 3])
+def test_counters_of_flops_count_the_products_within(parts: int) -> None:
+    layer, x = make(16, 24, parts=parts, dtype=torch.float32), torch.randn(2, 5, 16, requires_grad=True)
+    tensors = [layer.weight, layer.bias, layer.p_in, layer.p_out, layer.curvature().double()]
+    tensors = [t.detach().as_subclass(Tensor) for t in tensors]
+    clip = ops._clip(layer.limits)
+    with FlopCounterMode(display=False) as forward:
+        out = layer(x)
+    with FlopCounterMode(display=False) as backward:
+        out.sum().backward()
+    with FlopCounterMode(display=False) as seen_forward:
+        out, kept = cpu.linear(x.detach(), *tensors, clip)
+    with FlopCounterMode(display=False) as seen_backward:
+        cpu.linear_backward(torch.ones_like(out), x.detach(), *tensors, out, kept, clip)
+    assert forward.get_total_flops() == seen_forward.get_total_flops() >= 2 * 10 * 16 * 24
+    assert backward.get_total_flops() == seen_backward.get_total_flops() >= 4 * 10 * 16 * 24

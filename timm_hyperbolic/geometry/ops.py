@@ -410,15 +410,26 @@ _with_double_backward(_linear, _linear_for_second_derivatives, _linear_backward,
 
 
 @register_flop_formula(torch.ops.timm_hyperbolic.linear)
-def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: Any, out_val: Any = None, **__: Any) -> int:
-    return 2 * math.prod(x) * weight[0]
+def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Any = None, **__: Any) -> int:
+    """`Wx` and `W·p_in`."""
+    out, dim = weight
+    return 2 * (math.prod(x) + dim) * out
 
 
 @register_flop_formula(torch.ops.timm_hyperbolic.linear_backward)
 def _linear_backward_flops(
-    g: Sequence[int], x: Sequence[int], weight: Sequence[int], *_: Any, out_val: Any = None, **__: Any
+    g: Sequence[int],
+    x: Sequence[int],
+    weight: Sequence[int],
+    bias: Sequence[int],
+    p_in: Sequence[int],
+    *_: Any,
+    out_shape: Any = None,
+    **__: Any,
 ) -> int:
-    return 4 * math.prod(x) * weight[0]
+    """The gradients of `x` and `W`, four sums over `x` for each part, and what gives those of the fixed vectors."""
+    out, dim = weight
+    return 2 * math.prod(x) * (2 * out + 4 * p_in[0]) + 10 * out * dim
 
 
 # Attention by distance

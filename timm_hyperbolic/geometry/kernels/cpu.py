@@ -20,7 +20,6 @@ from ..gyrovector import largest_gradient
 from . import linear as linear_map
 from . import two_vectors as plane
 from .library import launch, load
-from .printing import ROWS
 
 __all__ = ['linear', 'linear_backward', 'two_vectors', 'two_vectors_backward']
 
@@ -125,10 +124,13 @@ def _shared(
     x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
 ) -> _Shared:
     weight, bias, p_in, p_out = (t.detach().to(_kernel_dtype(x)) for t in (weight, bias, p_in, p_out))
-    w = weight.view(len(p_in), -1, weight.shape[-1])
+    w = weight.reshape(len(p_in), -1, weight.shape[-1])
     fixed = torch.stack([(w @ p_in.unsqueeze(-1)).squeeze(-1), p_out, bias.view_as(p_out)], 1)
     exact = fixed.double()
-    gram, pp = (exact @ exact.mT).flatten(1), p_in.double().square().sum(-1, keepdim=True)
+    gram, pp = (
+        (exact.unsqueeze(1) * exact.unsqueeze(2)).sum(-1).flatten(1),
+        p_in.double().square().sum(-1, keepdim=True),
+    )
     clips = torch.tensor(clip, dtype=torch.float64).expand(len(c), -1)
     return _Shared(w.to(x.dtype), p_in.contiguous(), fixed, torch.cat([c.detach().unsqueeze(-1), clips, gram, pp], 1))
 
@@ -138,9 +140,8 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
 
 
 def linear_kept(x: Tensor, p_in: Tensor) -> tuple[int, int, int]:
-    """The shape of the numbers that the way back needs: for every block and part, the inputs of the row program."""
-    rows = math.prod(x.shape[:-1])
-    return -(-rows // ROWS), len(p_in), len(linear_map.row_program().inputs) * ROWS
+    """The shape of the numbers that the way back needs: for every row and part, the inputs of the row program."""
+    return math.prod(x.shape[:-1]), len(p_in), len(linear_map.row_program().inputs)
 
 
 @_without_autocast
@@ -165,7 +166,7 @@ def linear(
     kept = c.new_empty(linear_kept(x, p_in))
     parts = out.view(len(out), len(c), len(weight) // len(c))
     arrays = _arrays(_rows(x, dtype), shared.p_in, shared.fixed, shared.numbers, parts, kept)
-    launch(module.forward, len(kept), arrays)
+    launch(module.forward, _blocks(module, len(kept)), arrays)
     return out.to(x.dtype).view(*x.shape[:-1], len(weight)), kept
 
 
@@ -198,23 +199,23 @@ def linear_backward(
     size = math.prod(x.shape[:-1])
     rows, (g_rows, out_rows) = x.reshape(size, dim), (t.reshape(size, parts, width) for t in (g, out))
     dx, dw = torch.empty(rows.shape, dtype=dtype), torch.zeros(w.shape, dtype=dtype)
-    pieces = -(-len(kept) // module.BLOCKS)
+    piece = module.BLOCKS * module.ROWS
+    pieces = -(-size // piece)
     along_g = torch.empty(pieces, parts, 3, width, dtype=dtype)
     of_numbers = torch.empty(pieces, parts, module.SLOTS - module.D_C, dtype=torch.float64)
     sums_x = torch.zeros(parts * 4, dim, dtype=dtype)
 
     # A few rows at a time, so that gradients stay in the cache, and that of y takes no new memory
-    at_once = max(1, _CHUNK // (sum(w.shape) * module.BLOCKS * module.ROWS))
-    size = min(size, at_once * module.BLOCKS * module.ROWS)
+    at_once = max(1, _CHUNK // (sum(w.shape) * piece))
+    size = min(size, at_once * piece)
     buffers = torch.empty(size, parts, width, dtype=dtype), torch.empty(size, parts, 4, dtype=dtype)
     for first in range(0, pieces, at_once):
-        some, blocks = slice(first, first + at_once), slice(first * module.BLOCKS, (first + at_once) * module.BLOCKS)
-        chunk = slice(blocks.start * module.ROWS, blocks.stop * module.ROWS)
+        some, chunk = slice(first, first + at_once), slice(first * piece, (first + at_once) * piece)
         xs, gs, outs = (t[chunk].detach().to(dtype).contiguous() for t in (rows, g_rows, out_rows))
         dxs, (dys, along_x) = dx[chunk], (t[: len(xs)] for t in buffers)
         sums = along_g[some], of_numbers[some]
         fixed = shared.p_in, shared.fixed, shared.numbers
-        arrays = _arrays(gs, xs, *fixed, outs, kept[blocks], dxs, dys, along_x, *sums)
+        arrays = _arrays(gs, xs, *fixed, outs, kept[chunk], dxs, dys, along_x, *sums)
         launch(module.backward, len(sums[0]), arrays, least=1)
         _add_product(dxs, dys.flatten(1), w, x.dtype)
         _add_product(dw, dys.flatten(1).T, xs, x.dtype)
@@ -223,11 +224,10 @@ def linear_backward(
     # The fixed vectors: by the sums, by their inner products, and by y = Wx
     dc, of_gram, of_pp = of_numbers.sum(0).split([1, 9, 1], -1)
     of_gram = of_gram.view(-1, 3, 3)
+    of_gram = ((of_gram + of_gram.mT).unsqueeze(-1) * shared.fixed.unsqueeze(1)).sum(2).to(dtype)
     along_p, *along_y = sums_x.view(parts, 4, dim).unbind(1)
     w, dw = shared.weight.to(dtype), dw.view(shared.weight.shape)
-    of_fixed = (
-        along_g.sum(0) + ((of_gram + of_gram.mT) @ shared.fixed.double()).to(dtype) + torch.stack(along_y, 1) @ w.mT
-    )
+    of_fixed = along_g.sum(0) + of_gram + torch.stack(along_y, 1) @ w.mT
     dq, dp_out, dbias = of_fixed.unbind(1)
     dp_in = along_p + 2 * of_pp.to(dtype) * shared.p_in + (dq.unsqueeze(1) @ w).squeeze(1)
     dw.addcmul_(dq.unsqueeze(-1), shared.p_in.unsqueeze(1))

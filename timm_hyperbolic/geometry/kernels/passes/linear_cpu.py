@@ -131,8 +131,9 @@ def forward_block(block, x, p_in, fixed, numbers, y, kept):
             S[part, YO * ROWS + r] = yo
             S[part, YB * ROWS + r] = yb
     for part in range(parts):
-        for i in range(OF_Y * ROWS):
-            kept[block, part, i] = S[part, i]
+        for r in range(rows):
+            for i in range(OF_Y):
+                kept[first + r, part, i] = S[part, i * ROWS + r]
         forward_scalars(S[part], numbers[part])
     for r in range(rows):
         for part in range(parts):
@@ -152,8 +153,9 @@ def backward_block(block, piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, 
     number = g.dtype.type
     S = np.zeros((parts, SLOTS * ROWS))
     for part in range(parts):
-        for i in range(OF_Y * ROWS):
-            S[part, i] = kept[block, part, i]
+        for r in range(rows):
+            for i in range(OF_Y):
+                S[part, i * ROWS + r] = kept[first + r, part, i]
         forward_scalars(S[part], numbers[part])
     for r in range(rows):
         for part in range(parts):
