@@ -209,19 +209,20 @@ def attention(batch: int, tokens: int, dim: int, heads: int) -> Passes:
 def hyperbolic_attention(batch: int, tokens: int, dim: int, heads: int, centroids: int) -> Passes:
     """Scores from distances to tokens and centroids, values joined by their gyro-midpoint.
 
-    A query, key or value is a row of `d + 2` entries, so that a distance is a function of one inner product and a sum
-    of values one product. Products besides the linear maps: `2·2P(d + 2)` FLOPs forward, five such products of two
-    backward, as the scores are made again: timm's, times `(N + M)/N·(d + 2)/d`.
+    A distance is a function of one inner product and a few numbers of each point, and a sum of values is one product.
+    Products besides the linear maps: `2·2Pd` FLOPs forward for P pairs, five such products backward, as the scores are
+    made again: timm's, times `(N + M)/N`.
 
-    Elements: q, k, v to rows; the rows to sums, whose scores are taken for a part of the batch at a time and stay in
-    the cache; the midpoint. Functions: a logarithm and an exponential a pair, forward and again backward.
+    Elements: q, k, v to numbers of their points; q, k, v to sums, whose scores are taken for a part of the batch at a
+    time and stay in the cache; the midpoint. Functions: a logarithm and an exponential a pair, forward and again
+    backward.
     """
     rows = batch * tokens
     pairs = batch * heads * tokens * (tokens + centroids)
-    inner = 2 * pairs * (dim // heads + 2)
-    vectors, wide = rows * dim, rows * (dim + 2 * heads)
-    forward = (3 * vectors + 3 * wide) + (3 * wide + wide) + (wide + vectors)
-    backward = (2 * wide + vectors) + (4 * wide + 3 * wide) + (3 * vectors + 3 * wide + 3 * vectors)
+    inner = 2 * pairs * (dim // heads)
+    vectors = rows * dim
+    forward = 3 * vectors + 4 * vectors + 2 * vectors
+    backward = 3 * vectors + 7 * vectors + 9 * vectors
     scores = Passes(Cost(2 * inner, forward, 2 * pairs), Cost(5 * inner, backward, 2 * pairs))
     return joined(hyperbolic_linear(rows, dim, 3 * dim, parts=3), scores, hyperbolic_linear(rows, dim, dim))
 

@@ -633,11 +633,12 @@ def test_printed_curvature_is_the_present_one() -> None:
 def test_row_scalars_are_never_a_half_type(dtype: torch.dtype, keywords: dict, expected: torch.dtype) -> None:
     x = torch.zeros(BATCH, TOKENS, DIM, dtype=dtype)
     for hamp in (False, True):
-        module = HyperbolicModule(hamp=hamp, **keywords)
+        module, residual = (cls(hamp=hamp, **keywords) for cls in (HyperbolicModule, OriginResidual))
         with torch.autocast('cpu', dtype=torch.bfloat16):
-            assert module.scalar_dtype(x) == torch.float64  # in kernels
+            assert module.scalar_dtype(x) == expected
+            assert residual.scalar_dtype(x) == torch.float64  # in its kernel
             with kernels(False):
-                assert module.scalar_dtype(x) == expected
+                assert residual.scalar_dtype(x) == expected
 
 
 def test_layer_without_margin_keeps_its_digits_near_the_boundary() -> None:

@@ -559,4 +559,4 @@ def _attention_flops(qkv, centroids, *args, out_shape=None, products: int = 2, *
 
 @register_flop_formula(torch.ops.timm_hyperbolic.attention_backward)
 def _attention_backward_flops(g, qkv, centroids, *args, out_shape=None, **kwargs) -> int:
-    return _attention_flops(qkv, centroids, products=7)
+    return _attention_flops(qkv, centroids, products=5)

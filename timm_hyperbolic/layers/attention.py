@@ -84,6 +84,8 @@ class HyperbolicAttention(HyperbolicModule):
     Networks++" (2021), (13).
     """
 
+    kernel_names = ('attention',)
+
     def __init__(
         self,
         dim: int,
@@ -176,7 +178,7 @@ class HyperbolicAttention(HyperbolicModule):
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             mask = resolve_self_attn_mask(N, qkv, attn_mask, is_causal)
-            numbers = self.sigma(), self.curvature().to(scalars), self.limits
+            numbers = self.sigma(), self.curvature(scalars).to(scalars), self.limits_for(x)
             out = ops.attention(qkv, centroids, *numbers, vectors, mask, self.attn_drop, self.shows_weights())
         out = self.norm(out.to(out_dtype))
         return self.proj_drop(self.proj(out))

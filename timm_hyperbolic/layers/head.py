@@ -85,9 +85,9 @@ class HyperbolicHead(HyperbolicModule):
             scalars = torch.float64  # the length of long features is added and taken away
         with self.without_autocast(x):
             c = self.curvature().to(scalars)
-            features = Frame.of((x,), c, scalars, self.limits)
+            features = Frame.of((x,), c, scalars, self.limits_for(x))
             h = features.tangent(self.feature_scale().to(scalars)).exp0()
-            prototypes = Frame.of((self.weight,), c, scalars, self.limits).point(torch.ones_like(c))
+            prototypes = Frame.of((self.weight,), c, scalars, self.limits_for(x)).point(torch.ones_like(c))
             inner = F.linear(h.to_tensor().to(vectors), prototypes.to_tensor().to(vectors)).to(scalars)
             d2 = pairwise_squared_distance(inner, h.r2, h.u, prototypes.r2.squeeze(-1), prototypes.u.squeeze(-1), c)
             if self.relative:

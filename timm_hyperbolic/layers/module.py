@@ -96,7 +96,8 @@ class HyperbolicModule(nn.Module):
     def scalar_dtype(self, x: Tensor) -> torch.dtype:
         """The type of the scalars of a row for input `x`."""
         near_boundary = not self.is_clipped and not self.curvature.is_flat
-        if x.dtype == torch.float64 or ops.has_kernel(x) or (near_boundary and x.device.type != 'mps'):
+        in_kernel = bool(self.kernel_names) and ops.has_kernel(x, *self.kernel_names)
+        if x.dtype == torch.float64 or in_kernel or (near_boundary and x.device.type != 'mps'):
             return torch.float64
         return torch.float32
 
