@@ -13,7 +13,6 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `spaces`: conversions and distances in the Lorentz and Klein models.
 """
 
-from . import ops
 from .analytic import arsinh2, arsinhc, artanhc, sech2, tanhc
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
 from .formulas import (
@@ -72,7 +71,6 @@ __all__ = [
     'mobius_add',
     'mobius_matvec',
     'mobius_scale',
-    'ops',
     'origin_residual',
     'pairwise_squared_distance',
     'point_residual',
