@@ -37,7 +37,7 @@ def forward_pair(inner, p_r2, p_inverse, q_r2, q_inverse, c):
     t38 = log((t23 + sqrt((T(1.0) + (t23 * t23)))))
     t41 = where(t21, (T(1.0) + t32), (t38 * (T(1.0) / t23)))
     t43 = (t16 * T(4.0)) * (t41 * t41)
-    d2
+    d2 = t43
     return d2
 
 
@@ -76,13 +76,13 @@ def backward_pair(inner, p_r2, p_inverse, q_r2, q_inverse, c, g_d2):
     t79 = t15 * t78
     t80 = p_inverse * t78
     t83 = -(T(2.0) * t80)
-    d2
-    d_inner
-    d_p_r2
-    d_p_inverse
-    d_q_r2
-    d_q_inverse
-    d_c
+    d2 = t44
+    d_inner = t83
+    d_p_r2 = t80
+    d_p_inverse = t79
+    d_q_r2 = t80
+    d_q_inverse = t77
+    d_c = t74
     return d2, d_inner, d_p_r2, d_p_inverse, d_q_r2, d_q_inverse, d_c
 
 

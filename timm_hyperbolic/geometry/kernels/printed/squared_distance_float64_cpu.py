@@ -39,7 +39,7 @@ def forward_pair(inner, p_r2, p_inverse, q_r2, q_inverse, c):
     t50 = log((t23 + sqrt((T(1.0) + (t23 * t23)))))
     t53 = where(t21, (T(1.0) + (t24 * t43)), (t50 * (T(1.0) / t23)))
     t55 = (t16 * T(4.0)) * (t53 * t53)
-    d2
+    d2 = t55
     return d2
 
 
@@ -88,13 +88,13 @@ def backward_pair(inner, p_r2, p_inverse, q_r2, q_inverse, c, g_d2):
     t103 = t15 * t102
     t104 = p_inverse * t102
     t107 = -(T(2.0) * t104)
-    d2
-    d_inner
-    d_p_r2
-    d_p_inverse
-    d_q_r2
-    d_q_inverse
-    d_c
+    d2 = t56
+    d_inner = t107
+    d_p_r2 = t104
+    d_p_inverse = t103
+    d_q_r2 = t104
+    d_q_inverse = t101
+    d_c = t98
     return d2, d_inner, d_p_r2, d_p_inverse, d_q_r2, d_q_inverse, d_c
 
 
