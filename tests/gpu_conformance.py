@@ -8,11 +8,12 @@ import os
 
 import pytest
 import torch
+from test_linear_map import CLIPS, make, run
 from test_two_vectors import FORMULAS, LIMITS, PAIRS, evaluate, every_formula, pair
 from torch import Tensor
 
 from timm_hyperbolic.geometry import Limits, formulas, ops
-from timm_hyperbolic.geometry.kernels import gpu
+from timm_hyperbolic.geometry.kernels import gpu, library
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 DEVICE = torch.device('cpu' if INTERPRETED else 'cuda')
@@ -29,6 +30,7 @@ CASES = {
 def by_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     if INTERPRETED:
         monkeypatch.setattr(ops, 'cpu', gpu)
+        monkeypatch.setattr(library, 'has_numba', library.has_triton)
 
 
 def every_pair(scales: tuple[float, ...]) -> tuple[Tensor, Tensor]:
@@ -118,3 +120,31 @@ def test_bits_do_not_depend_on_streams_or_devices(formula) -> None:
         found.append([t.to(DEVICE) for t in (out, *gradients)])
     for again in found:
         assert all(map(torch.equal, again, everything))
+
+
+# --- the linear layer -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(('clip', 'bias'), [*((clip, True) for clip in CLIPS), ({}, False)], ids=str)
+def test_the_linear_layer_equals_its_formula(clip: dict, bias: bool) -> None:
+    torch.manual_seed(0)
+    layer = make(bias=bias, **clip).to(DEVICE)
+    x = torch.randn(30, 5, dtype=torch.float64) * torch.tensor([1e-20, 3e-3, 0.3, 2.0, 30.0]).repeat(6).unsqueeze(-1)
+    x[0], x[1:4] = 0, layer.p_in[0].detach().cpu() * torch.tensor([[1.0], [-1.0], [1 + 1e-9]])
+    for ours, exact in zip(run(layer, x.to(DEVICE)), run(layer, x.to(DEVICE), False), strict=True):
+        torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize(('rows', 'dim', 'out', 'parts'), [((0,), 5, 6, 2), ((1,), 1, 1, 1), ((2, 17), 192, 24, 3)])
+def test_the_linear_layer_of_every_shape(rows: tuple[int, ...], dim: int, out: int, parts: int) -> None:
+    torch.manual_seed(0)
+    layer, x = make(dim, out, parts).to(DEVICE), torch.randn(*rows, dim, dtype=torch.float64).to(DEVICE)
+    for ours, exact in zip(run(layer, x), run(layer, x, False), strict=True):
+        torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
+def test_the_linear_layer_on_vectors_of_every_type(dtype: torch.dtype) -> None:
+    for name, ours, exact, allowed in ops._linear_both_ways('linear_map', str(DEVICE), dtype, 24):
+        assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
+        assert allowed < 0.2

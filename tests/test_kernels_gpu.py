@@ -19,12 +19,7 @@ from timm_hyperbolic.geometry.kernels import cpu, gpu, library, trial
 from timm_hyperbolic.layers import CenteredResidual
 
 needs_triton = pytest.mark.skipif(not library.has_triton(), reason='Triton is made for Linux only')
-FORMULAS = (
-    formulas.centered_residual,
-    formulas.origin_residual,
-    formulas.point_residual,
-    formulas.positional_sum,
-)
+KERNELS = ('centered_residual', 'origin_residual', 'point_residual', 'positional_sum', 'linear_map')
 
 
 @needs_triton
@@ -87,8 +82,22 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return found
 
 
-@needs_triton
-@pytest.mark.skipif(os.environ.get('TRITON_INTERPRET') == '1', reason='Triton interprets')
+def assert_float64(compiled: dict[str, Any]) -> None:
+    """That kernels became instructions, and compute in float64 alone; the types of vectors are converted."""
+    for name, stages in compiled.items():
+        assert '.entry' in stages['ptx']
+        arithmetic = re.findall(r'= ((?:arith\.\w*f|math\.\w+) .*)', stages['ttir'])
+        rest = [line for line in arithmetic if not line.startswith(('arith.extf', 'arith.truncf'))]
+        assert len(rest) > 100 or name == 'write16'
+        assert not [line for line in rest if re.search(r'\b(b?f16|f32)\b', line)]
+
+
+compiles = pytest.mark.skipif(
+    os.environ.get('TRITON_INTERPRET') == '1' or not library.has_triton(), reason='Triton does not compile here'
+)
+
+
+@compiles
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ('formula', 'dtype', 'dim'),
@@ -100,19 +109,26 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     ],
     ids=lambda value: getattr(value, 'name', str(value)),
 )
-def test_kernels_compile_and_compute_in_float64(compiled: dict[str, Any], formula, dtype, dim: int) -> None:
+def test_kernels_of_two_vectors_compile(compiled: dict[str, Any], formula, dtype, dim: int) -> None:
     x, numbers = torch.zeros(33, dim, dtype=dtype), torch.zeros(1 + len(formula.numbers), dtype=torch.float64)
     clip = ops._clip(Limits(0.985))
     gpu.two_vectors(formula, x, x, numbers, clip)
     gpu.two_vectors_backward(formula, x, x, x, numbers, clip)
     assert compiled.keys() == {'write16', 'forward', 'backward'}
-    for name, stages in compiled.items():
-        assert '.entry' in stages['ptx']
-        arithmetic = re.findall(r'= ((?:arith\.\w*f|math\.\w+) .*)', stages['ttir'])
-        conversions = ('arith.extf', 'arith.truncf')
-        rest = [line for line in arithmetic if not line.startswith(conversions)]
-        assert len(rest) > 100 or name == 'write16'
-        assert not [line for line in rest if re.search(r'\b(b?f16|f32)\b', line)]
+    assert_float64(compiled)
+
+
+@compiles
+@pytest.mark.slow
+@pytest.mark.parametrize(('dtype', 'dim', 'out', 'parts'), [(torch.bfloat16, 192, 768, 1), (torch.float32, 64, 64, 3)])
+def test_kernels_of_the_linear_layer_compile(compiled: dict[str, Any], dtype, dim: int, out: int, parts: int) -> None:
+    x, centres = torch.zeros(33, dim, dtype=dtype), (torch.zeros(parts, dim), torch.zeros(parts, out))
+    shared = torch.zeros(parts * out, dim), torch.zeros(parts * out), *centres, torch.zeros(parts, dtype=torch.float64)
+    clip = ops._clip(Limits(0.985))
+    y, kept = gpu.linear(x, *shared, clip)
+    gpu.linear_backward(y, x, *shared, y, kept, clip)
+    assert compiled.keys() == {'write16', 'forward', 'backward'}
+    assert_float64(compiled)
 
 
 # --- not used where they are wrong ------------------------------------------------------------------------------------
@@ -121,23 +137,23 @@ def test_kernels_compile_and_compute_in_float64(compiled: dict[str, Any], formul
 @pytest.fixture
 def right(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels for a GPU that compute the right thing, on a CPU; none has been tried yet."""
-    monkeypatch.setattr(gpu, 'two_vectors', cpu.two_vectors)
-    monkeypatch.setattr(gpu, 'two_vectors_backward', cpu.two_vectors_backward)
+    for name in ('two_vectors', 'two_vectors_backward', 'linear', 'linear_backward'):
+        monkeypatch.setattr(gpu, name, getattr(cpu, name))
     monkeypatch.setattr(trial, '_reasons', {})
     monkeypatch.setattr(trial, '_warned', set())
 
 
-def tried(formula=formulas.origin_residual, dtype: torch.dtype = torch.float32) -> str | None:
-    return ops._try_on_gpu(formula.name, 'cpu', dtype, 24)
+def tried(name: str = 'origin_residual', dtype: torch.dtype = torch.float32) -> str | None:
+    return ops._try_on_gpu(name, 'cpu', dtype, 24)
 
 
 @pytest.mark.usefixtures('right')
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize('formula', FORMULAS, ids=lambda f: f.name)
-def test_a_right_kernel_is_trusted(formula, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize('name', KERNELS)
+def test_a_right_kernel_is_trusted(name: str, dtype: torch.dtype) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        assert tried(formula, dtype) is None
+        assert tried(name, dtype) is None
 
 
 @pytest.mark.usefixtures('right')
@@ -161,6 +177,18 @@ def test_a_wrong_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch, wrong: str)
 
 
 @pytest.mark.usefixtures('right')
+@pytest.mark.parametrize('wrong', range(7))
+def test_a_wrong_linear_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    def spoiled(results: tuple, which: int) -> tuple:
+        return tuple(t * (1.001 if i == which else 1) for i, t in enumerate(results))
+
+    monkeypatch.setattr(gpu, 'linear', lambda *args: spoiled(cpu.linear(*args), wrong if wrong == 0 else -1))
+    monkeypatch.setattr(gpu, 'linear_backward', lambda *args: spoiled(cpu.linear_backward(*args), wrong - 1))
+    with pytest.warns(UserWarning, match='linear_map.* by its definition'):
+        assert 'they differ by' in tried('linear_map')
+
+
+@pytest.mark.usefixtures('right')
 def test_a_kernel_that_gives_nan_or_does_not_compile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, 'two_vectors', lambda *args: cpu.two_vectors(*args).fill_(torch.nan))
     with pytest.warns(UserWarning, match='another result: they differ by nan'):
@@ -171,7 +199,7 @@ def test_a_kernel_that_gives_nan_or_does_not_compile_is_not_used(monkeypatch: py
 
     monkeypatch.setattr(gpu, 'two_vectors', fails)
     with pytest.warns(UserWarning, match='fails with RuntimeError: AssertionError: no such type'):
-        assert tried(formulas.positional_sum)
+        assert tried('positional_sum')
 
 
 @pytest.mark.usefixtures('right')

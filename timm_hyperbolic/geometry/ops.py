@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,18 +49,19 @@ def kernels(enable: bool) -> Iterator[None]:
         _enabled = before
 
 
-def has_kernel(x: Tensor, *names: str) -> bool:
+def has_kernel(x: Tensor, *names: str, longest: int = 0) -> bool:
     """Whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`."""
-    return reason_for_definition(x, *names) is None
+    return reason_for_definition(x, *names, longest=longest) is None
 
 
-def reason_for_definition(x: Tensor, *names: str) -> str | None:
+def reason_for_definition(x: Tensor, *names: str, longest: int = 0) -> str | None:
     """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it.
 
     Args:
         x: Vectors.
         names: The kernels that are wanted. On a GPU each is tried first, see `kernels.trial`; without names the answer
             is that for kernels as such.
+        longest: How many numbers the kernel has to hold at once, where that may be more than a vector has.
     """
     if not _enabled:
         return 'kernels are switched off by geometry.kernels(False)'
@@ -76,8 +77,8 @@ def reason_for_definition(x: Tensor, *names: str) -> str | None:
         return f'there are no kernels for devices of type {x.device.type}'
     if not library.has_triton():
         return 'Triton, which compiles the kernels for a GPU, is not installed'
-    if x.shape[-1] > gpu.WIDEST:
-        return f'kernels on a GPU take vectors of up to {gpu.WIDEST} numbers'
+    if max(x.shape[-1], longest) > gpu.WIDEST:
+        return f'kernels on a GPU take vectors of up to {gpu.WIDEST} numbers, and as many tokens or centroids'
     # While the compiler traces, a length need not be known.
     dim = 64 if torch.compiler.is_compiling() or x.dim() < 2 else x.shape[-1]
     for name in names:
@@ -92,7 +93,25 @@ def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | N
     """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
     if name in ('linear_map', 'attention'):
         return f'{name} has no kernel for a GPU yet'
-    return reason_against(name, device, dtype, functools.partial(_two_vectors_both_ways, name, device, dtype, dim))
+    both_ways = {'linear_map': _linear_both_ways}.get(name, _two_vectors_both_ways)
+    return reason_against(name, device, dtype, functools.partial(both_ways, name, device, dtype, dim))
+
+
+def _exact(
+    definition: Callable[..., Tensor], inputs: Sequence[Tensor], others: Sequence[Any], g: Tensor
+) -> list[Tensor]:
+    """The result of a definition in float64, and its gradients, for a trial."""
+    inputs = [t.double().requires_grad_() for t in inputs]
+    with torch.enable_grad():
+        out = definition(*inputs, *others)
+    return [out.detach(), *torch.autograd.grad(out, inputs, g.double())]
+
+
+def _drawn(seed: int, device: str, dtype: torch.dtype, *shape: int) -> Tensor:
+    """Numbers for a trial, normally distributed, of vectors as long as numbers are in the last axis."""
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.randn(shape, generator=generator, dtype=torch.float64, device='cpu')
+    return (numbers / shape[-1] ** 0.5).to(device, dtype)
 
 
 def explain(module: nn.Module) -> str:
@@ -254,24 +273,20 @@ def _(g, x, y, numbers, formula, clip):
 
 def _two_vectors_both_ways(
     name: str, device: str, dtype: torch.dtype, dim: int
-) -> Iterable[tuple[str, Tensor, Tensor]]:
+) -> Iterator[tuple[str, Tensor, Tensor, float]]:
     """What the kernel of a formula gives for a few rows on a GPU, and its definition; see `trial.reason_against`."""
     formula, clip = two_vector_formula(name), _clip(Limits(0.985))
-    generator = torch.Generator().manual_seed(0)
     # More rows than a block has; half of them are within the margin.
-    vectors = 2 / dim**0.5 * torch.randn(3, 40, dim, generator=generator, dtype=torch.float64, device='cpu')
-    x, y, g = vectors.to(device, dtype)
+    x, y, g = 2 * _drawn(0, device, dtype, 3, 40, dim)
     numbers = torch.linspace(0.9, 0.3, 1 + len(formula.numbers), dtype=torch.float64, device=device)
     ours = (
         gpu.two_vectors(formula, x, y, numbers, clip),
         *gpu.two_vectors_backward(formula, g, x, y, numbers, clip),
     )
-    leaves = [t.double().requires_grad_() for t in (x, y, numbers)]
-    with torch.enable_grad():
-        out = _two_vectors_definition(*leaves, formula, clip)
-    exact = (out.detach(), *torch.autograd.grad(out, leaves, g.double()))
+    exact = _exact(_two_vectors_definition, (x, y, numbers), (formula, clip), g)
     names = ('result', 'gradient of x', 'gradient of y', 'gradient of curvature and numbers')
-    return zip(names, ours, exact, strict=True)
+    for result in zip(names, ours, exact, strict=True):
+        yield *result, 4 * torch.finfo(result[1].dtype).eps + 1e-9  # A result is rounded to its type.
 
 
 @_two_vectors.register_fake
@@ -320,7 +335,7 @@ def linear(
         # any part allows it is shortened here, before the cast.
         x = x * limits.tangent(dot(x, x, curvature.dtype), curvature.amin()).to(x.dtype)
     x = x.to(vectors)
-    if not has_kernel(x, 'linear_map'):
+    if not has_kernel(x, 'linear_map', longest=p_out.shape[-1]):
         return _linear_definition(x, weight, bias, p_in, p_out, curvature, limits)
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     return _linear(x, weight, bias, p_in, p_out, curvature.double(), _clip(limits))[0]
@@ -388,9 +403,35 @@ def _linear_backward(
     return cpu.linear_backward(g, x, weight, bias, p_in, p_out, c, out, kept, clip)
 
 
+@_linear.register_kernel('cuda')
+def _(x, weight, bias, p_in, p_out, c, clip):
+    return gpu.linear(x, weight, bias, p_in, p_out, c, clip)
+
+
+@_linear_backward.register_kernel('cuda')
+def _(g, x, weight, bias, p_in, p_out, c, out, kept, clip):
+    return gpu.linear_backward(g, x, weight, bias, p_in, p_out, c, out, kept, clip)
+
+
+def _linear_both_ways(
+    name: str, device: str, dtype: torch.dtype, dim: int
+) -> Iterator[tuple[str, Tensor, Tensor, float]]:
+    """What the kernels of a linear map give for a few rows on a GPU, and its definition; see `trial.reason_against`."""
+    clip, (x, g) = _clip(Limits(0.985)), 2 * _drawn(0, device, dtype, 2, 40, dim)
+    weight, centres = _drawn(1, device, dtype, dim, dim), 0.3 * _drawn(2, device, dtype, 3, 1, dim)
+    inputs = x, weight, centres[0, 0], centres[1], centres[2], torch.full((1,), 0.9, dtype=torch.float64, device=device)
+    out, kept = gpu.linear(*inputs, clip)
+    ours = out, *gpu.linear_backward(g, *inputs, out, kept, clip)
+    exact = _exact(_linear_definition, inputs, (clip,), g)
+    names = ('result', *(f'gradient of {n}' for n in ('x', 'weight', 'bias', 'p_in', 'p_out', 'curvature')))
+    for result in zip(names, ours, exact, strict=True):
+        yield *result, 16 * torch.finfo(dtype).eps + 1e-9  # Matrix products are rounded to the type of the vectors.
+
+
 @_linear.register_fake
 def _(x, weight, bias, p_in, p_out, c, clip):
-    return x.new_empty(*x.shape[:-1], len(weight)), c.new_empty(cpu.linear_kept(x, p_in))
+    kept = (gpu if x.device.type == 'cuda' else cpu).linear_kept(x, p_in)
+    return x.new_empty(*x.shape[:-1], len(weight)), c.new_empty(kept)
 
 
 @_linear_backward.register_fake

@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,35 +104,10 @@ def _linear_module() -> ModuleType:
     return load(linear_map.row_program(), 'linear_cpu')
 
 
-class _Shared(NamedTuple):
-    """What all rows of a linear map share.
-
-    Args:
-        weight: `[P, E, D]`, in the type of `x`.
-        p_in: `[P, D]`.
-        fixed: `W·p_in`, `p_out` and the bias, `[P, 3, E]`.
-        numbers: What the row program shares, `[P, n]`.
-    """
-
-    weight: Tensor
-    p_in: Tensor
-    fixed: Tensor
-    numbers: Tensor
-
-
-def _shared(
-    x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
-) -> _Shared:
-    weight, bias, p_in, p_out = (t.detach().to(_kernel_dtype(x)) for t in (weight, bias, p_in, p_out))
-    w = weight.reshape(len(p_in), -1, weight.shape[-1])
-    fixed = torch.stack([(w @ p_in.unsqueeze(-1)).squeeze(-1), p_out, bias.view_as(p_out)], 1)
-    exact = fixed.double()
-    gram, pp = (
-        (exact.unsqueeze(1) * exact.unsqueeze(2)).sum(-1).flatten(1),
-        p_in.double().square().sum(-1, keepdim=True),
-    )
-    clips = torch.tensor(clip, dtype=torch.float64).expand(len(c), -1)
-    return _Shared(w.to(x.dtype), p_in.contiguous(), fixed, torch.cat([c.detach().unsqueeze(-1), clips, gram, pp], 1))
+def _all_numbers(numbers: Tensor, clip: Sequence[float]) -> Tensor:
+    """The curvature, the clip, and what else the rows of each part share."""
+    clips = torch.tensor(clip, dtype=torch.float64).expand(len(numbers), -1)
+    return torch.cat([numbers[:, :1], clips, numbers[:, 1:]], 1)
 
 
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:
@@ -160,12 +135,12 @@ def linear(
         clip: The numbers of the clip.
     """
     module, dtype = _linear_module(), _kernel_dtype(x)
-    shared = _shared(x, weight, bias, p_in, p_out, c, clip)
+    shared = linear_map.shared(x, weight, bias, p_in, p_out, c)
     rows = _rows(x, x.dtype)
     out = (rows @ shared.weight.flatten(0, 1).T).to(dtype)
     kept = c.new_empty(linear_kept(x, p_in))
     parts = out.view(len(out), len(c), len(weight) // len(c))
-    arrays = _arrays(_rows(x, dtype), shared.p_in, shared.fixed, shared.numbers, parts, kept)
+    arrays = _arrays(_rows(x, dtype), shared.p_in, shared.fixed, _all_numbers(shared.numbers, clip), parts, kept)
     launch(module.forward, _blocks(module, len(kept)), arrays)
     return out.to(x.dtype).view(*x.shape[:-1], len(weight)), kept
 
@@ -193,7 +168,7 @@ def linear_backward(
 ) -> tuple[Tensor, ...]:
     """Gradients of all tensors that `linear` takes, from the gradient `g` of its result."""
     module, dtype = _linear_module(), _kernel_dtype(x)
-    shared = _shared(x, weight, bias, p_in, p_out, c, clip)
+    shared = linear_map.shared(x, weight, bias, p_in, p_out, c)
     parts, width, dim = shared.weight.shape
     w = shared.weight.view(-1, dim)
     size = math.prod(x.shape[:-1])
@@ -203,7 +178,7 @@ def linear_backward(
     pieces = -(-size // piece)
     along_g = torch.empty(pieces, parts, 3, width, dtype=dtype)
     of_numbers = torch.empty(pieces, parts, module.SLOTS - module.D_C, dtype=torch.float64)
-    sums_x = torch.zeros(parts * 4, dim, dtype=dtype)
+    sums_x, numbers = torch.zeros(parts * 4, dim, dtype=dtype), _all_numbers(shared.numbers, clip)
 
     # A few rows at a time, so that gradients stay in the cache, and that of y takes no new memory
     at_once = max(1, _CHUNK // (sum(w.shape) * piece))
@@ -214,23 +189,14 @@ def linear_backward(
         xs, gs, outs = (t[chunk].detach().to(dtype).contiguous() for t in (rows, g_rows, out_rows))
         dxs, (dys, along_x) = dx[chunk], (t[: len(xs)] for t in buffers)
         sums = along_g[some], of_numbers[some]
-        fixed = shared.p_in, shared.fixed, shared.numbers
-        arrays = _arrays(gs, xs, *fixed, outs, kept[chunk], dxs, dys, along_x, *sums)
+        arrays = _arrays(gs, xs, shared.p_in, shared.fixed, numbers, outs, kept[chunk], dxs, dys, along_x, *sums)
         launch(module.backward, len(sums[0]), arrays, least=1)
         _add_product(dxs, dys.flatten(1), w, x.dtype)
         _add_product(dw, dys.flatten(1).T, xs, x.dtype)
         _add_product(sums_x, along_x.flatten(1).T, xs, dtype)
 
-    # The fixed vectors: by the sums, by their inner products, and by y = Wx
-    dc, of_gram, of_pp = of_numbers.sum(0).split([1, 9, 1], -1)
-    of_gram = of_gram.view(-1, 3, 3)
-    of_gram = ((of_gram + of_gram.mT).unsqueeze(-1) * shared.fixed.unsqueeze(1)).sum(2).to(dtype)
-    along_p, *along_y = sums_x.view(parts, 4, dim).unbind(1)
-    w, dw = shared.weight.to(dtype), dw.view(shared.weight.shape)
-    of_fixed = along_g.sum(0) + of_gram + torch.stack(along_y, 1) @ w.mT
-    dq, dp_out, dbias = of_fixed.unbind(1)
-    dp_in = along_p + 2 * of_pp.to(dtype) * shared.p_in + (dq.unsqueeze(1) @ w).squeeze(1)
-    dw.addcmul_(dq.unsqueeze(-1), shared.p_in.unsqueeze(1))
-    small = ((dbias, bias), (dp_in, p_in), (dp_out, p_out), (dc, c))
-    found = (t.to(like.dtype, copy=True).view(like.shape) for t, like in small)  # Copies, as they share memory.
-    return dx.to(x.dtype).view(x.shape), dw.to(weight.dtype).view_as(weight), *found
+    sums = sums_x.view(parts, 4, dim), along_g.sum(0), of_numbers.sum(0)
+    found = linear_map.gradients(shared, dw.view(shared.weight.shape), *sums)
+    likes = weight, bias, p_in, p_out, c
+    found = (t.to(like.dtype, copy=True).view(like.shape) for t, like in zip(found, likes, strict=True))
+    return dx.to(x.dtype).view(x.shape), *found

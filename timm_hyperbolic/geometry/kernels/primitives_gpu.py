@@ -7,13 +7,45 @@ kernels as float32.
 import triton
 import triton.language as tl
 
-__all__ = ['f64', 'narrow', 'write16']
+__all__ = ['f64', 'narrow', 'read', 'rows_at', 'typed', 'write16']
 
 
 @triton.jit
 def f64(x: tl.constexpr):
     """A number as float64."""
     return tl.full((), x, tl.float64)
+
+
+@triton.jit
+def typed(x: tl.constexpr, T: tl.constexpr):
+    """A number of a type."""
+    return tl.full((), x, T)
+
+
+@triton.jit
+def rows_at(i, first, rows, LENGTH: tl.constexpr, STRIDE: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
+    """Some rows of a block: their places in it, where their vectors are, and which of that exists.
+
+    Args:
+        i: The place of the first one in the block.
+        first: The first row of the block.
+        rows: How many rows there are at all.
+        LENGTH: Of a vector.
+        STRIDE: From one row's vector to the next one's.
+        WIDTH: A power of two that is not below `LENGTH`.
+        AT_ONCE: How many rows.
+    """
+    r = i + tl.arange(0, AT_ONCE)
+    j = tl.arange(0, WIDTH)
+    at = (first + r)[:, None] * STRIDE + j[None, :]
+    inside = (first + r < rows)[:, None] & (j < LENGTH)[None, :]
+    return r, at, inside
+
+
+@triton.jit
+def read(pointer, at, inside):
+    """Vectors in float64, zero where there are none."""
+    return tl.load(pointer + at, mask=inside, other=0.0).to(tl.float64)
 
 
 @triton.jit

@@ -45,6 +45,10 @@ class _Language:
         read: A number of a row.
         write: The line that writes one.
         operations: The operations of a program, as for `Program.text`.
+        pair_type: The line that says in which type pairs are computed.
+        pair_header: The first lines of a function of a pair of rows.
+        pair_constant: A number in that type.
+        single: Primitives in place of those for float64, where pairs are computed in float32.
     """
 
     primitives: tuple[str, ...]
@@ -57,6 +61,10 @@ class _Language:
     read: str
     write: str
     operations: dict[str, str]
+    pair_type: str
+    pair_header: str
+    pair_constant: str
+    single: dict[str, str]
 
 
 _NUMBA = _Language(
@@ -78,9 +86,13 @@ _NUMBA = _Language(
         'log': 'log({})',
         'where': 'where({}, {}, {})',
     },
+    pair_type='T = np.{}',
+    pair_header='@jit(inline=True)\ndef {}({}):\n    """{}"""',
+    pair_constant='T({})',
+    single={'exp': 'exp32 as exp', 'log': 'log32 as log'},
 )
 _TRITON = _Language(
-    primitives=('f64',),
+    primitives=('f64', 'typed'),
     rows=32,  # one for each thread of a warp
     constant='{} = tl.constexpr({})',
     header='@triton.jit\ndef {}(S, numbers, clip):\n    """{}"""\n    r = tl.arange(0, ROWS)',
@@ -98,6 +110,10 @@ _TRITON = _Language(
         'log': 'tl.log({})',
         'where': 'tl.where({}, {}, {})',
     },
+    pair_type='T = tl.constexpr(tl.{})',
+    pair_header='@triton.jit\ndef {}({}):\n    """{}"""',
+    pair_constant='typed({}, T)',
+    single={},
 )
 
 
@@ -135,25 +151,23 @@ def _function(
 
 
 def _pair_function(
-    row: RowProgram, name: str, program: Program, inputs: tuple[str, ...], results: tuple[str, ...]
+    language: _Language,
+    row: RowProgram,
+    name: str,
+    program: Program,
+    inputs: tuple[str, ...],
+    results: tuple[str, ...],
 ) -> str:
-    """A function on a CPU that runs a program for one pair of rows, whose numbers it takes and returns.
+    """A function that runs a program for pairs of rows, whose numbers it takes and returns.
 
     Args: as `_function`, but for names of arguments in place of slots.
     """
     own = inputs[: len(row.inputs)]
     arguments = [*own, *row.numbers, *inputs[len(own) :]]
-    body = program.text(
-        arguments, [f'{result} = {{}}' for result in results], _NUMBA.operations | {'constant': 'T({})'}
-    )
-    lines = [
-        '@jit(inline=True)',
-        f'def {name}({", ".join(arguments)}):',
-        f'    """{", ".join(results)} of a pair."""',
-        *(f'    {line}' for line in body),
-        f'    return {", ".join(results)}',
-    ]
-    return '\n'.join(lines)
+    operations = language.operations | {'constant': language.pair_constant}
+    body = program.text(arguments, [f'{result} = {{}}' for result in results], operations)
+    header = language.pair_header.format(name, ', '.join(arguments), f'{", ".join(results)} of a pair.')
+    return '\n'.join([header, *(f'    {line}' for line in (*body, f'return {", ".join(results)}'))])
 
 
 def source(row: RowProgram, passes: str) -> str:
@@ -179,10 +193,10 @@ def source(row: RowProgram, passes: str) -> str:
     primitives, code = code.split('\n', 1)
     names = {*language.primitives, *re.findall(r'\w+', primitives.split(' import ')[1])}
     if 'forward_pair' in placeholder.group():
-        constants = [f'T = np.{str(row.dtype).removeprefix("torch.")}']
+        constants = [language.pair_type.format(str(row.dtype).removeprefix('torch.'))]
         if row.dtype == torch.float32:
-            names = names - {'exp', 'log'} | {'exp32 as exp', 'log32 as log'}
-        kind, function = 'pair', functools.partial(_pair_function, row)
+            names = {language.single.get(name, name) for name in names}
+        kind, function = 'pair', functools.partial(_pair_function, language, row)
     else:
         slots = ((n.upper(), i) for i, n in enumerate(row.slots))
         constants = [('ROWS', language.rows), ('SLOTS', len(row.slots)), *slots]

@@ -16,7 +16,7 @@ one for each block.
 import triton
 import triton.language as tl
 
-from timm_hyperbolic.geometry.kernels.primitives_gpu import f64, narrow
+from timm_hyperbolic.geometry.kernels.primitives_gpu import f64, narrow, read, rows_at, typed
 
 ROWS = tl.constexpr(32)
 SLOTS = tl.constexpr(16)
@@ -638,22 +638,6 @@ TINY = tl.constexpr(1e-300)
 
 
 @triton.jit
-def vectors_at(i, first, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
-    """Rows of a block from its `i`-th on: their numbers in it, where their vectors are, and which of that exists."""
-    r = i + tl.arange(0, AT_ONCE)
-    j = tl.arange(0, WIDTH)
-    at = (first + r)[:, None] * D + j[None, :]
-    inside = (first + r < rows)[:, None] & (j < D)[None, :]
-    return r, at, inside
-
-
-@triton.jit
-def read(pointer, at, inside):
-    """Vectors in float64, zero where there are none."""
-    return tl.load(pointer + at, mask=inside, other=0.0).to(tl.float64)
-
-
-@triton.jit
 def plane(x, y):
     """The basis `e`, `w` of each row, with `k`, and whether `e` is `y`."""
     xx = tl.sum(x * x, 1)
@@ -784,7 +768,7 @@ def forward(X, Y, numbers, clip, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: t
     first = program * ROWS
     S = SCRATCHES + program * SCRATCH * ROWS
     for i in range(0, ROWS, AT_ONCE):
-        r, at, inside = vectors_at(i, first, rows, D, WIDTH, AT_ONCE)
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
         e, w, k, swap = plane(read(X, at, inside), read(Y, at, inside))
         write_plane(S, r, e, w, k, swap)
     tl.debug_barrier()
@@ -793,7 +777,7 @@ def forward(X, Y, numbers, clip, OUT, SCRATCHES, rows, D: tl.constexpr, WIDTH: t
     write_factors(S)
     tl.debug_barrier()
     for i in range(0, ROWS, AT_ONCE):
-        r, at, inside = vectors_at(i, first, rows, D, WIDTH, AT_ONCE)
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
         out = factor(S, OUT_X, r) * read(X, at, inside) + factor(S, OUT_Y, r) * read(Y, at, inside)
         tl.store(OUT + at, narrow(out, OUT), mask=inside)
 
@@ -837,7 +821,7 @@ def backward(
     first = program * ROWS
     S = SCRATCHES + program * SCRATCH * ROWS
     for i in range(0, ROWS, AT_ONCE):
-        r, at, inside = vectors_at(i, first, rows, D, WIDTH, AT_ONCE)
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
         e, w, k, swap = plane(read(X, at, inside), read(Y, at, inside))
         write_plane(S, r, e, w, k, swap)
         g = read(G, at, inside)
@@ -850,7 +834,7 @@ def backward(
     write_gradient_factors(S, BOUND)
     tl.debug_barrier()
     for i in range(0, ROWS, AT_ONCE):
-        r, at, inside = vectors_at(i, first, rows, D, WIDTH, AT_ONCE)
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
         x = read(X, at, inside)
         y = read(Y, at, inside)
         g = read(G, at, inside)
