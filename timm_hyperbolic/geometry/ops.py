@@ -91,7 +91,7 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0) -> str | Non
 @torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
 def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
     """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
-    if name in ('linear_map', 'attention'):
+    if name == 'attention':
         return f'{name} has no kernel for a GPU yet'
     both_ways = {'linear_map': _linear_both_ways}.get(name, _two_vectors_both_ways)
     return reason_against(name, device, dtype, functools.partial(both_ways, name, device, dtype, dim))
