@@ -344,8 +344,8 @@ def test_backward_pass_within_autocast(case: Case, hamp: bool, create_graph: boo
         within = torch.autograd.grad(out, leaves, create_graph=create_graph, **options)
     # A node of ours computes as it would outside. What torch makes of its own products within autocast is torch's.
     tolerance = 0 if isinstance(layer, _IN_ONE_NODE) and not create_graph else 4e-2
-    # Kernel and definition round differently: in a half type, a gradient that is nearly zero among the others differs.
-    floor = 0.1 if hamp and create_graph else 1e-3
+    # Kernel and definition round differently: in a half type, a temperature's gradient of 0.008 differs by 0.001.
+    floor = 0.03 if hamp and create_graph else 1e-3
     for a, b, p in zip(within, outside, leaves, strict=True):
         assert a.dtype == b.dtype == p.dtype
         assert relative(a, b, floor=floor) <= tolerance
