@@ -8,12 +8,13 @@ import os
 
 import pytest
 import torch
+from test_geometry_attention import assert_is_the_definition
 from test_linear_map import CLIPS, make, run
 from test_two_vectors import FORMULAS, LIMITS, PAIRS, evaluate, every_formula, pair
 from torch import Tensor
 
 from timm_hyperbolic.geometry import Limits, formulas, ops
-from timm_hyperbolic.geometry.kernels import gpu, library
+from timm_hyperbolic.geometry.kernels import attention_gpu, gpu, library
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 DEVICE = torch.device('cpu' if INTERPRETED else 'cuda')
@@ -125,7 +126,9 @@ def test_bits_do_not_depend_on_streams_or_devices(formula) -> None:
 # --- the linear layer -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(('clip', 'bias'), [*((clip, True) for clip in CLIPS), ({}, False)], ids=str)
+@pytest.mark.parametrize(
+    ('clip', 'bias'), [({'margin': 0.3}, True), (CLIPS[-1], True), ({'margin': None}, False)], ids=str
+)
 def test_the_linear_layer_equals_its_formula(clip: dict, bias: bool) -> None:
     torch.manual_seed(0)
     layer = make(bias=bias, **clip).to(DEVICE)
@@ -135,7 +138,7 @@ def test_the_linear_layer_equals_its_formula(clip: dict, bias: bool) -> None:
         torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize(('rows', 'dim', 'out', 'parts'), [((0,), 5, 6, 2), ((1,), 1, 1, 1), ((2, 17), 192, 24, 3)])
+@pytest.mark.parametrize(('rows', 'dim', 'out', 'parts'), [((0,), 5, 6, 2), ((1,), 1, 1, 1), ((2, 5), 192, 24, 3)])
 def test_the_linear_layer_of_every_shape(rows: tuple[int, ...], dim: int, out: int, parts: int) -> None:
     torch.manual_seed(0)
     layer, x = make(dim, out, parts).to(DEVICE), torch.randn(*rows, dim, dtype=torch.float64).to(DEVICE)
@@ -148,3 +151,32 @@ def test_the_linear_layer_on_vectors_of_every_type(dtype: torch.dtype) -> None:
     for name, ours, exact, allowed in ops._linear_both_ways('linear_map', str(DEVICE), dtype, 24):
         assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
         assert allowed < 0.2
+
+
+# --- attention --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('name', 'dtype', 'dropped'),
+    [
+        # Where a program computes all queries of a sample; more are below.
+        ('one of all', torch.float64, False),
+        ('no centroids', torch.float64, False),
+        ('blocks and a rest', torch.float64, True),
+        ('flat', torch.float64, False),
+        ('strongly curved', torch.float64, False),
+        ('no margin', torch.float64, False),
+        ('largest norm', torch.float64, False),
+        ('tiny', torch.float64, False),
+        ('beyond the margin', torch.float32, True),
+    ],
+)
+def test_attention_equals_its_formula(name: str, dtype: torch.dtype, dropped: bool, monkeypatch) -> None:
+    monkeypatch.setattr(attention_gpu, '_CHUNK', 1)  # a sample at a time
+    assert_is_the_definition(attention_gpu, name, dtype, dropped, DEVICE)
+
+
+def test_attention_of_many_tokens() -> None:
+    for name, ours, exact, allowed in ops._attention_both_ways('attention', str(DEVICE), torch.float32, 8):
+        assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
+        assert allowed < 1e-4

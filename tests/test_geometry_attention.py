@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 import torch
@@ -97,29 +98,27 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize('dropped', [False, True], ids=['', 'dropout'])
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-@pytest.mark.parametrize('name', CASES)
-def test_kernel_is_the_definition(name: str, dtype: torch.dtype, dropped: bool) -> None:
+def assert_is_the_definition(kernels: ModuleType, name: str, dtype: torch.dtype, dropped: bool, device: str) -> None:
+    """That a module computes a case as the definition does in float64, with its gradients."""
     case = {'limits': CLIP} | CASES[name]
     limits = case.pop('limits')
     if limits.margin is None:
         dtype = torch.float64  # as `ops.attention` has it
     clip = ops._clip(limits)
-    qkv, centroids, temperature, c = (t.detach() for t in inputs(**case, dtype=dtype))
+    qkv, centroids, temperature, c = (t.detach().to(device) for t in inputs(**case, dtype=dtype))
     numbers = torch.cat([c, -0.5 / temperature**2]).double()
     keep = None
     if dropped:
         shape = (*qkv.shape[:1], qkv.shape[3], qkv.shape[1], centroids.shape[1] + qkv.shape[1])
-        keep = torch.rand(shape, generator=torch.Generator().manual_seed(1)) < 0.7
+        keep = torch.rand(shape, generator=torch.Generator().manual_seed(1)).to(device) < 0.7
         keep[..., -1] = True
     exact = [t.double().requires_grad_() for t in (qkv, centroids, numbers)]
     drop = None if keep is None else lambda weights: weights * keep
     expected = definition(*exact[:2], exact[2][1:], exact[2][:1], Bounds(*clip), torch.float64, drop=drop)
-    g = torch.linspace(-1, 1, expected.numel(), dtype=dtype).cos().view_as(expected)
+    g = torch.linspace(-1, 1, expected.numel(), dtype=dtype, device=device).cos().view_as(expected)
     references = torch.autograd.grad(expected, exact, g.double())
-    out, known = attention_cpu.attention(qkv, centroids, numbers, keep, clip)
-    found = attention_cpu.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
+    out, known = kernels.attention(qkv, centroids, numbers, keep, clip)
+    found = kernels.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
     # Near the margin inner products of float32 vectors leave few digits of a distance, as in the definition.
     allowed = 1e-10 if dtype == torch.float64 else 5e-4 if name == 'beyond the margin' else 3e-5
     assert out.dtype == dtype
@@ -128,6 +127,13 @@ def test_kernel_is_the_definition(name: str, dtype: torch.dtype, dropped: bool) 
     for got, reference in zip(found, references, strict=True):
         assert got.isfinite().all()
         assert relative(got, reference, floor) < allowed
+
+
+@pytest.mark.parametrize('dropped', [False, True], ids=['', 'dropout'])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('name', CASES)
+def test_kernel_is_the_definition(name: str, dtype: torch.dtype, dropped: bool) -> None:
+    assert_is_the_definition(attention_cpu, name, dtype, dropped, 'cpu')
 
 
 @pytest.mark.parametrize('batch', [0, 1])

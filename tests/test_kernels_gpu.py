@@ -15,11 +15,11 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from timm_hyperbolic.geometry import Limits, formulas, ops
-from timm_hyperbolic.geometry.kernels import cpu, gpu, library, trial
+from timm_hyperbolic.geometry.kernels import attention_cpu, attention_gpu, cpu, gpu, library, trial
 from timm_hyperbolic.layers import CenteredResidual
 
 needs_triton = pytest.mark.skipif(not library.has_triton(), reason='Triton is made for Linux only')
-KERNELS = ('centered_residual', 'origin_residual', 'point_residual', 'positional_sum', 'linear_map')
+KERNELS = ('centered_residual', 'origin_residual', 'point_residual', 'positional_sum', 'linear_map', 'attention')
 
 
 @needs_triton
@@ -58,8 +58,8 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     triton = pytest.importorskip('triton')
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
+    from triton.runtime.jit import type_canonicalisation_dict as types
 
-    types = {torch.float64: 'fp64', torch.float32: 'fp32', torch.bfloat16: 'bf16', torch.float16: 'fp16'}
     found = {}
 
     def compile_only(self, *args, grid, warmup, num_warps=4, **kwargs) -> None:
@@ -70,13 +70,13 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             if parameter.is_constexpr:
                 signature[parameter.name], constants[parameter.name] = 'constexpr', value
             elif isinstance(value, torch.Tensor):
-                signature[parameter.name] = '*' + types[value.dtype]
+                signature[parameter.name] = '*' + types[str(value.dtype).removeprefix('torch.')]
                 attributes[parameter.num,] = [['tt.divisibility', 16]]
             else:
                 signature[parameter.name] = parameter.annotation_type or 'i32'
         source = ASTSource(self, signature, constants, attributes)
         kernel = triton.compile(source, target=GPUTarget('cuda', 90, 32), options={'num_warps': num_warps})
-        found[self.__name__] = kernel.asm
+        found[f'{self.fn.__module__.rpartition(".")[2]} {self.__name__}'] = kernel.asm
 
     monkeypatch.setattr(triton.runtime.jit.JITFunction, 'run', compile_only)
     return found
@@ -88,7 +88,7 @@ def assert_float64(compiled: dict[str, Any]) -> None:
         assert '.entry' in stages['ptx']
         arithmetic = re.findall(r'= ((?:arith\.\w*f|math\.\w+) .*)', stages['ttir'])
         rest = [line for line in arithmetic if not line.startswith(('arith.extf', 'arith.truncf'))]
-        assert len(rest) > 100 or name == 'write16'
+        assert len(rest) > 30 or name.endswith('write16')
         assert not [line for line in rest if re.search(r'\b(b?f16|f32)\b', line)]
 
 
@@ -114,7 +114,7 @@ def test_kernels_of_two_vectors_compile(compiled: dict[str, Any], formula, dtype
     clip = ops._clip(Limits(0.985))
     gpu.two_vectors(formula, x, x, numbers, clip)
     gpu.two_vectors_backward(formula, x, x, x, numbers, clip)
-    assert compiled.keys() == {'write16', 'forward', 'backward'}
+    assert {name.rpartition(' ')[2] for name in compiled} == {'write16', 'forward', 'backward'}
     assert_float64(compiled)
 
 
@@ -127,8 +127,24 @@ def test_kernels_of_the_linear_layer_compile(compiled: dict[str, Any], dtype, di
     clip = ops._clip(Limits(0.985))
     y, kept = gpu.linear(x, *shared, clip)
     gpu.linear_backward(y, x, *shared, y, kept, clip)
-    assert compiled.keys() == {'write16', 'forward', 'backward'}
+    assert {name.rpartition(' ')[2] for name in compiled} == {'write16', 'forward', 'backward'}
     assert_float64(compiled)
+
+
+@compiles
+@pytest.mark.slow
+@pytest.mark.parametrize(('dtype', 'tokens', 'shared'), [(torch.float32, 65, 100), (torch.float64, 10, 300)])
+def test_kernels_of_attention_compile(compiled: dict[str, Any], dtype: torch.dtype, tokens: int, shared: int) -> None:
+    qkv, centroids = torch.zeros(2, tokens, 3, 2, 64, dtype=dtype), torch.zeros(2, shared, 64, dtype=dtype)
+    numbers, keep = torch.zeros(3, dtype=torch.float64), torch.ones(2, 2, tokens, shared + tokens, dtype=torch.bool)
+    clip = ops._clip(Limits(0.985))
+    for keep_some in (None, keep):
+        out, known = attention_gpu.attention(qkv, centroids, numbers, keep_some, clip)
+        attention_gpu.attention_backward(out, qkv, centroids, numbers, keep_some, out, known, clip)
+    names = {'attended_point', 'midpoint', f'squared_distance_{str(dtype).removeprefix("torch.")}'}
+    assert {name.rpartition(' ')[0] for name in compiled} == {*(f'{name}_gpu' for name in names), 'primitives_gpu'}
+    # What is computed for pairs has the type of the vectors.
+    assert_float64({name: stages for name, stages in compiled.items() if 'float32' not in name})
 
 
 # --- not used where they are wrong ------------------------------------------------------------------------------------
@@ -139,6 +155,8 @@ def right(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels for a GPU that compute the right thing, on a CPU; none has been tried yet."""
     for name in ('two_vectors', 'two_vectors_backward', 'linear', 'linear_backward'):
         monkeypatch.setattr(gpu, name, getattr(cpu, name))
+    for name in ('attention', 'attention_backward'):
+        monkeypatch.setattr(attention_gpu, name, getattr(attention_cpu, name))
     monkeypatch.setattr(trial, '_reasons', {})
     monkeypatch.setattr(trial, '_warned', set())
 
@@ -151,6 +169,8 @@ def tried(name: str = 'origin_residual', dtype: torch.dtype = torch.float32) -> 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize('name', KERNELS)
 def test_a_right_kernel_is_trusted(name: str, dtype: torch.dtype) -> None:
+    if name == 'attention' and dtype.itemsize < 4:
+        pytest.skip('attention converts half types first')
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         assert tried(name, dtype) is None
@@ -177,15 +197,23 @@ def test_a_wrong_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch, wrong: str)
 
 
 @pytest.mark.usefixtures('right')
-@pytest.mark.parametrize('wrong', range(7))
-def test_a_wrong_linear_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
-    def spoiled(results: tuple, which: int) -> tuple:
-        return tuple(t * (1.001 if i == which else 1) for i, t in enumerate(results))
+@pytest.mark.parametrize(
+    ('name', 'forward', 'wrong'),
+    [*(('linear_map', 'linear', i) for i in range(7)), *(('attention', 'attention', i) for i in range(4))],
+)
+def test_a_kernel_with_a_wrong_result_is_not_used(monkeypatch, name: str, forward: str, wrong: int) -> None:
+    right, module = (cpu, gpu) if name == 'linear_map' else (attention_cpu, attention_gpu)
 
-    monkeypatch.setattr(gpu, 'linear', lambda *args: spoiled(cpu.linear(*args), wrong if wrong == 0 else -1))
-    monkeypatch.setattr(gpu, 'linear_backward', lambda *args: spoiled(cpu.linear_backward(*args), wrong - 1))
-    with pytest.warns(UserWarning, match='linear_map.* by its definition'):
-        assert 'they differ by' in tried('linear_map')
+    def spoil(function: str, which: int) -> None:
+        def spoiled(*args):
+            return tuple(t * (1.001 if i == which else 1) for i, t in enumerate(getattr(right, function)(*args)))
+
+        monkeypatch.setattr(module, function, spoiled)
+
+    spoil(forward, 0 if wrong == 0 else -1)
+    spoil(f'{forward}_backward', wrong - 1)
+    with pytest.warns(UserWarning, match=f'{name} .* by its definition'):
+        assert 'they differ by' in tried(name)
 
 
 @pytest.mark.usefixtures('right')

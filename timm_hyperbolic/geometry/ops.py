@@ -23,7 +23,8 @@ from torch.utils.flop_counter import register_flop_formula
 from .attention import attention as _attention_definition
 from .formulas import TwoVectorFormula, linear_map, two_vector_formula
 from .gyrovector import Frame, dot, widen
-from .kernels import attention_cpu, cpu, gpu, library
+from .kernels import attention_cpu, attention_gpu, cpu, gpu, library
+from .kernels.linear import kept_shape
 from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
@@ -49,12 +50,12 @@ def kernels(enable: bool) -> Iterator[None]:
         _enabled = before
 
 
-def has_kernel(x: Tensor, *names: str, longest: int = 0) -> bool:
+def has_kernel(x: Tensor, *names: str, longest: int = 0, dtype: torch.dtype | None = None) -> bool:
     """Whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`."""
-    return reason_for_definition(x, *names, longest=longest) is None
+    return reason_for_definition(x, *names, longest=longest, dtype=dtype) is None
 
 
-def reason_for_definition(x: Tensor, *names: str, longest: int = 0) -> str | None:
+def reason_for_definition(x: Tensor, *names: str, longest: int = 0, dtype: torch.dtype | None = None) -> str | None:
     """Why formulas of vectors like `x` are computed by their definitions here and now; None where kernels do it.
 
     Args:
@@ -62,6 +63,7 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0) -> str | Non
         names: The kernels that are wanted. On a GPU each is tried first, see `kernels.trial`; without names the answer
             is that for kernels as such.
         longest: How many numbers the kernel has to hold at once, where that may be more than a vector has.
+        dtype: The type of the vectors that the kernel gets; None for that of `x`.
     """
     if not _enabled:
         return 'kernels are switched off by geometry.kernels(False)'
@@ -82,7 +84,7 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0) -> str | Non
     # While the compiler traces, a length need not be known.
     dim = 64 if torch.compiler.is_compiling() or x.dim() < 2 else x.shape[-1]
     for name in names:
-        reason = _try_on_gpu(name, str(x.device), x.dtype, dim)
+        reason = _try_on_gpu(name, str(x.device), dtype or x.dtype, dim)
         if reason is not None:
             return reason
     return None
@@ -91,9 +93,8 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0) -> str | Non
 @torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
 def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
     """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
-    if name == 'attention':
-        return f'{name} has no kernel for a GPU yet'
-    both_ways = {'linear_map': _linear_both_ways}.get(name, _two_vectors_both_ways)
+    others = {'linear_map': _linear_both_ways, 'attention': _attention_both_ways}
+    both_ways = others.get(name, _two_vectors_both_ways)
     return reason_against(name, device, dtype, functools.partial(both_ways, name, device, dtype, dim))
 
 
@@ -430,8 +431,7 @@ def _linear_both_ways(
 
 @_linear.register_fake
 def _(x, weight, bias, p_in, p_out, c, clip):
-    kept = (gpu if x.device.type == 'cuda' else cpu).linear_kept(x, p_in)
-    return x.new_empty(*x.shape[:-1], len(weight)), c.new_empty(kept)
+    return x.new_empty(*x.shape[:-1], len(weight)), c.new_empty(kept_shape(x, p_in))
 
 
 @_linear_backward.register_fake
@@ -505,10 +505,12 @@ def attention(
         of the type `vectors`.
     """
     slope = -0.5 / temperature.to(curvature.dtype) ** 2
-    if explicit or mask is not None or not has_kernel(qkv, 'attention'):
-        return _attention_definition(qkv, centroids, slope, curvature, limits, vectors, mask, drop)
     # Without a margin, the numbers of points near the boundary differ too much for float32.
-    qkv = qkv.to(torch.float64 if limits.margin is None else torch.promote_types(qkv.dtype, torch.float32))
+    dtype = torch.float64 if limits.margin is None else torch.promote_types(qkv.dtype, torch.float32)
+    longest = max(qkv.shape[1], centroids.shape[1])
+    if explicit or mask is not None or not has_kernel(qkv, 'attention', longest=longest, dtype=dtype):
+        return _attention_definition(qkv, centroids, slope, curvature, limits, vectors, mask, drop)
+    qkv = qkv.to(dtype)
     numbers = torch.cat([curvature, slope]).double()
     return _attention(qkv, centroids.to(qkv.dtype), numbers, _kept(qkv, centroids, drop), _clip(limits))[0]
 
@@ -558,10 +560,39 @@ def _attention_backward(
     return attention_cpu.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
 
 
+@_attention.register_kernel('cuda')
+def _(qkv, centroids, numbers, keep, clip):
+    return attention_gpu.attention(qkv, centroids, numbers, keep, clip)
+
+
+@_attention_backward.register_kernel('cuda')
+def _(g, qkv, centroids, numbers, keep, out, known, clip):
+    return attention_gpu.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
+
+
+def _attention_both_ways(
+    name: str, device: str, dtype: torch.dtype, dim: int
+) -> Iterator[tuple[str, Tensor, Tensor, float]]:
+    """What the kernels of attention give for a few tokens on a GPU, and its definition; see `trial.reason_against`."""
+    clip = _clip(Limits(0.985))
+    # More tokens than a program of the kernels computes.
+    qkv, g = 2 * _drawn(0, device, dtype, 2, 40, 3, 2, dim), _drawn(1, device, dtype, 2, 40, 2 * dim)
+    centroids = _drawn(2, device, dtype, 2, 5, dim)
+    numbers = torch.tensor([0.9, -0.5, -0.2], dtype=torch.float64, device=device)
+    keep = _drawn(3, device, dtype, 2, 2, 40, 45) < 0.1
+    out, known = attention_gpu.attention(qkv, centroids, numbers, keep, clip)
+    ours = out, *attention_gpu.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
+    exact = _exact(_attention_of_numbers, (qkv, centroids, numbers), (keep, clip), g)
+    names = ('result', *(f'gradient of {n}' for n in ('queries, keys and values', 'centroids', 'curvature and slopes')))
+    for result in zip(names, ours, exact, strict=True):
+        yield *result, 256 * torch.finfo(dtype).eps + 1e-9  # Exponents and distances are of the vectors' type.
+
+
 @_attention.register_fake
 def _(qkv, centroids, numbers, keep, clip):
     batch, tokens, _, heads, size = qkv.shape
-    return qkv.new_empty(batch, tokens, heads * size), numbers.new_empty(attention_cpu.shape_of_known(qkv))
+    known = (attention_gpu if qkv.device.type == 'cuda' else attention_cpu).shape_of_known(qkv)
+    return qkv.new_empty(batch, tokens, heads * size), numbers.new_empty(known)
 
 
 @_attention_backward.register_fake

@@ -114,11 +114,6 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [t.numpy() for t in tensors]
 
 
-def linear_kept(x: Tensor, p_in: Tensor) -> tuple[int, int, int]:
-    """The shape of the numbers that the way back needs: for every row and part, the inputs of the row program."""
-    return math.prod(x.shape[:-1]), len(p_in), len(linear_map.row_program().inputs)
-
-
 @_without_autocast
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
@@ -138,7 +133,7 @@ def linear(
     shared = linear_map.shared(x, weight, bias, p_in, p_out, c)
     rows = _rows(x, x.dtype)
     out = (rows @ shared.weight.flatten(0, 1).T).to(dtype)
-    kept = c.new_empty(linear_kept(x, p_in))
+    kept = c.new_empty(linear_map.kept_shape(x, p_in))
     parts = out.view(len(out), len(c), len(weight) // len(c))
     arrays = _arrays(_rows(x, dtype), shared.p_in, shared.fixed, _all_numbers(shared.numbers, clip), parts, kept)
     launch(module.forward, _blocks(module, len(kept)), arrays)

@@ -23,12 +23,12 @@ from .library import load
 
 __all__ = [
     'WIDEST',
+    'aligned',
     'at_once',
     'blocks_of',
     'clip_of',
     'linear',
     'linear_backward',
-    'linear_kept',
     'scratch',
     'two_vectors',
     'two_vectors_backward',
@@ -42,13 +42,18 @@ WIDEST = 8192
 _OF_A_WARP = 512
 
 
-def _rows(x: Tensor) -> Tensor:
-    """`[..., D]` as contiguous rows, `[R, D]`, at an address at which several numbers are read at once.
+def aligned(x: Tensor) -> Tensor:
+    """`x` contiguous, at an address at which several numbers are read at once.
 
     A kernel is compiled anew for other addresses, and would add in another order.
     """
-    rows = x.detach().reshape(math.prod(x.shape[:-1]), x.shape[-1]).contiguous()
-    return rows.clone() if rows.data_ptr() % 16 else rows
+    x = x.detach().contiguous()
+    return x.clone() if x.data_ptr() % 16 else x
+
+
+def _rows(x: Tensor) -> Tensor:
+    """`[..., D]` as rows, `[R, D]`."""
+    return aligned(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 @functools.cache
@@ -116,7 +121,7 @@ def _launch_plane(
     with torch.cuda.device_of(numbers):
         getattr(module, kernel)[(blocks,)](
             *vectors,
-            numbers.detach().contiguous(),
+            aligned(numbers),
             clip_of(clip, numbers),
             *results,
             scratch(module, blocks, numbers),
@@ -163,11 +168,6 @@ def two_vectors_backward(
 @functools.cache
 def _linear_module() -> ModuleType:
     return load(linear_map.row_program(), 'linear_gpu')
-
-
-def linear_kept(x: Tensor, p_in: Tensor) -> tuple[int, int, int]:
-    """The shape of the numbers that the way back needs: for every part and row, the inputs of the row program."""
-    return len(p_in), len(linear_map.row_program().inputs), math.prod(x.shape[:-1])
 
 
 def _launch_linear(
@@ -229,7 +229,7 @@ def linear(
     """
     with torch.autocast(x.device.type, enabled=False):
         common, rows = linear_map.shared(x, weight, bias, p_in, p_out, c), _rows(x)
-        y, kept = rows @ common.weight.flatten(0, 1).T, c.new_empty(linear_kept(x, p_in))
+        y, kept = rows @ common.weight.flatten(0, 1).T, c.new_empty(linear_map.kept_shape(x, p_in))
         _launch_linear('forward', (rows,), common[1:], clip, (y, kept), by_part=True)
     return y.view(*x.shape[:-1], len(weight)), kept
 

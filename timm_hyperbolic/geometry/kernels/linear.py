@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from ..gyrovector import Frame
 from ..limits import Bounds
 from .row_program import CLIP, RowProgram
 
-__all__ = ['FIXED', 'Shared', 'gradients', 'row_program', 'shared']
+__all__ = ['FIXED', 'Shared', 'gradients', 'kept_shape', 'row_program', 'shared']
 
 #: Inner products of what all rows share: the Gram matrix of `q = W·p_in`, `o = p_out` and the bias `b`, of which the
 #: upper triangle is read, and `⟨p_in, p_in⟩`.
@@ -40,6 +41,11 @@ def row_program() -> RowProgram:
         outputs=('of_y', 'of_q', 'of_o', 'of_b'),
         wrt=(*inputs, 'c', *FIXED),
     )
+
+
+def kept_shape(x: Tensor, p_in: Tensor) -> tuple[int, int, int]:
+    """The shape of the numbers that the way back needs: for every row and part, the inputs of the row program."""
+    return math.prod(x.shape[:-1]), len(p_in), len(row_program().inputs)
 
 
 class Shared(NamedTuple):

@@ -23,12 +23,15 @@ _TWO_VECTORS = (
 
 def sources() -> dict[str, str]:
     """The text of every kernel by the name of its file, printed now."""
-    devices = ('cpu', 'gpu')
-    programs = [(row_program(formula), f'two_vectors_{device}') for formula in _TWO_VECTORS for device in devices]
-    programs += [(linear.row_program(), f'linear_{device}') for device in devices]
-    programs += [(point_program(), 'attended_point_cpu'), (midpoint_program(), 'midpoint_cpu')]
-    programs += [(distance_program(dtype), 'squared_distance_cpu') for dtype in (torch.float32, torch.float64)]
-    return {f'{row.name}_{passes.rpartition("_")[2]}.py': source(row, passes) for row, passes in programs}
+    programs = [(row_program(formula), 'two_vectors') for formula in _TWO_VECTORS]
+    programs += [(linear.row_program(), 'linear')]
+    programs += [(point_program(), 'attended_point'), (midpoint_program(), 'midpoint')]
+    programs += [(distance_program(dtype), 'squared_distance') for dtype in (torch.float32, torch.float64)]
+    return {
+        f'{row.name}_{device}.py': source(row, f'{passes}_{device}')
+        for row, passes in programs
+        for device in ('cpu', 'gpu')
+    }
 
 
 def stale() -> list[str]:

@@ -890,7 +890,7 @@ def forward(
         numbers: What all rows share, without the clip, `[PARTS, COUNT]`, float64.
         clip: The numbers of the clip, float64.
         Y: `[rows, PARTS, E]`.
-        KEPT: `[PARTS, INPUTS, rows]`, float64.
+        KEPT: `[rows, PARTS, INPUTS]`, float64.
         SCRATCHES: Memory for `SCRATCH * ROWS` numbers of each part of each block.
         rows: How many rows there are.
         PARTS: How many parts there are.
@@ -922,7 +922,7 @@ def forward(
     forward_scalars(S, numbers + part * COUNT, clip)
     row = tl.arange(0, ROWS)
     for i in tl.static_range(INPUTS):
-        to = KEPT + (part * INPUTS + i) * rows + first + row
+        to = KEPT + ((first + row) * PARTS + part) * INPUTS + i
         tl.store(to, tl.load(S + i * ROWS + row), mask=first + row < rows)
     tl.debug_barrier()
     for i in range(0, ROWS, Y_AT_ONCE):
@@ -1032,7 +1032,7 @@ def backward(
         of_block = block * PARTS + part
         S = SCRATCHES + of_block * SCRATCH * ROWS
         for i in tl.static_range(INPUTS):
-            kept = KEPT + (part * INPUTS + i) * rows + first + row
+            kept = KEPT + ((first + row) * PARTS + part) * INPUTS + i
             tl.store(S + i * ROWS + row, tl.load(kept, mask=first + row < rows, other=0.0))
         q = fixed_vector(FIXED + part * 3 * E, E, Y_WIDTH)
         o = fixed_vector(FIXED + part * 3 * E + E, E, Y_WIDTH)

@@ -1,0 +1,124 @@
+"""The passes over memory of tangent vectors that attention takes to the ball, on a GPU.
+
+Vectors are `[R, D]`, queries and keys before values. What attention takes of their points is `[5, R]`, one line of
+memory for each number. A program of the grid computes a block of rows: it reads vectors a few rows at once, each thread
+computes the scalars of one row, and in between numbers of a row go through a scratch in memory, as for two vectors per
+row. The scratch `S` of a block holds one number for each row in each of its slots, `S[slot * ROWS + row]`.
+"""
+
+import triton
+import triton.language as tl
+
+from timm_hyperbolic.geometry.kernels.placeholder import (
+    D_C,
+    D_VV,
+    FACTOR,
+    G_FACTOR,
+    ROWS,
+    SLOTS,
+    STRETCH,
+    VV,
+    backward_scalars,
+    forward_scalars,
+)
+from timm_hyperbolic.geometry.kernels.primitives_gpu import f64, narrow, read, rows_at
+
+# A further slot: the inner product of a vector and its gradient where its factor is constant.
+ALONG = tl.constexpr(SLOTS)
+SCRATCH = tl.constexpr(SLOTS + 1)
+NUMBERS = tl.constexpr(5)  # of a point
+
+
+@triton.jit(do_not_specialize=['rows'])
+def forward(V, numbers, clip, POINTS, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
+    """What attention takes of the points of vectors.
+
+    Args:
+        V: The vectors, `[rows, D]`.
+        numbers: The curvature, float64.
+        clip: The numbers of the clip, float64.
+        POINTS: `[5, rows]`.
+        SCRATCHES: Memory for `SCRATCH * ROWS` numbers of each program.
+        rows: How many rows there are.
+        D: Length of a vector.
+        WIDTH: A power of two that is not below `D`.
+        AT_ONCE: How many rows of vectors a program reads at once.
+    """
+    block = tl.program_id(0).to(tl.int64)
+    first = block * ROWS
+    S = SCRATCHES + block * SCRATCH * ROWS
+    for i in range(0, ROWS, AT_ONCE):
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
+        v = read(V, at, inside)
+        tl.store(S + VV * ROWS + r, tl.sum(v * v, 1))
+    tl.debug_barrier()
+    forward_scalars(S, numbers, clip)
+    tl.debug_barrier()
+    row = tl.arange(0, ROWS)
+    for i in tl.static_range(NUMBERS):
+        number = tl.load(S + (FACTOR + i) * ROWS + row)
+        tl.store(POINTS + i * rows + first + row, narrow(number, POINTS), mask=first + row < rows)
+
+
+@triton.jit(do_not_specialize=['rows', 'values_from'])
+def backward(
+    V,
+    MOVED,
+    POINTS,
+    GRADIENTS,
+    numbers,
+    clip,
+    OUT,
+    SUMS,
+    SCRATCHES,
+    rows,
+    values_from,
+    D: tl.constexpr,
+    WIDTH: tl.constexpr,
+    AT_ONCE: tl.constexpr,
+):
+    """The gradients of `V`, and that of the curvature summed over each block.
+
+    Args:
+        V: As for `forward`, which see for what is not described here.
+        MOVED: The gradients of vectors where factors are constant, `[rows, D]`.
+        POINTS: As `forward` wrote it.
+        GRADIENTS: Those of `POINTS`, `[5, rows]`, but for the factors.
+        numbers: See `forward`.
+        clip: See there.
+        OUT: `[rows, D]`.
+        SUMS: One number for each block.
+        SCRATCHES: Memory.
+        rows: How many rows there are.
+        values_from: The first row that is a value.
+        D: Length of a vector.
+        WIDTH: A power of two.
+        AT_ONCE: How many rows at once.
+    """
+    block = tl.program_id(0).to(tl.int64)
+    first = block * ROWS
+    S = SCRATCHES + block * SCRATCH * ROWS
+    for i in range(0, ROWS, AT_ONCE):
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
+        v = read(V, at, inside)
+        tl.store(S + VV * ROWS + r, tl.sum(v * v, 1))
+        tl.store(S + ALONG * ROWS + r, tl.sum(v * read(MOVED, at, inside), 1))
+    tl.debug_barrier()
+    row = tl.arange(0, ROWS)
+    here = first + row < rows
+    multiplies = tl.where(first + row < values_from, 0, STRETCH - FACTOR)
+    for i in tl.static_range(NUMBERS):
+        at_row = i * rows + first + row
+        gradient = tl.load(GRADIENTS + at_row, mask=here, other=0.0).to(tl.float64)
+        # What `MOVED` is multiplied by is the factor of its vector.
+        along = tl.load(S + ALONG * ROWS + row) / tl.load(POINTS + at_row, mask=here, other=1.0).to(tl.float64)
+        tl.store(S + (G_FACTOR + i) * ROWS + row, tl.where(multiplies == i, along, gradient))
+    tl.debug_barrier()
+    backward_scalars(S, numbers, clip)
+    tl.debug_barrier()
+    tl.store(SUMS + block, tl.sum(tl.where(here, tl.load(S + D_C * ROWS + row), f64(0.0)), 0))
+    for i in range(0, ROWS, AT_ONCE):
+        r, at, inside = rows_at(i, first, rows, D, D, WIDTH, AT_ONCE)
+        by_vv = tl.load(S + D_VV * ROWS + r)[:, None]
+        out = read(MOVED, at, inside) + f64(2.0) * by_vv * read(V, at, inside)
+        tl.store(OUT + at, narrow(out, OUT), mask=inside)
