@@ -32,8 +32,8 @@ from timm.scheduler import CosineLRScheduler
 from torch import Tensor, nn
 
 from timm_hyperbolic import hyperbolize, named_curvatures
-from timm_hyperbolic.engine.augment import BatchAugment
-from timm_hyperbolic.engine.memory import MemoryLoader, decode
+from timm_hyperbolic.data.augment import BatchAugment
+from timm_hyperbolic.data.memory import MemoryLoader, decode
 
 BASE = 'euclid'
 MODEL = 'vit_tiny_patch4_euclid'

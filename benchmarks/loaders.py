@@ -21,9 +21,9 @@ from report import Report, add_arguments, chosen_device, header
 from side_by_side import ratios, spread
 from torch.utils.data import Dataset
 
-from timm_hyperbolic.engine import parse_options
-from timm_hyperbolic.engine.data import Splits, create_splits
-from timm_hyperbolic.engine.loaders import create_loaders
+from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.data.loaders import create_loaders
+from timm_hyperbolic.data.splits import Splits, create_splits
 
 INPUT = {'input_size': (3, 32, 32), 'mean': (0.5,) * 3, 'std': (0.25,) * 3}
 INPUT |= {'interpolation': 'bicubic', 'crop_pct': 1.0, 'crop_mode': 'center'}
