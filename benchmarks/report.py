@@ -80,7 +80,8 @@ def _commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git('status', '--porcelain', '--untracked-files=no', '--', 'timm_hyperbolic', 'benchmarks/*.py')
+        measuring = ('timm_hyperbolic', 'benchmarks/*.py', ':!benchmarks/page.py', ':!benchmarks/figures.py')
+        changed = git('status', '--porcelain', '--untracked-files=no', '--', *measuring)
         return git('rev-parse', '--short=7', 'HEAD') + '-dirty' * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return 'unknown'
@@ -111,7 +112,7 @@ def header(
     accelerator = torch.get_device_module(device).get_device_name(device) if device.type == 'cuda' else None
     left_out = {'csv', 'device', 'threads', *part}
     setting = {key: value for key, value in vars(args).items() if key not in left_out and value is not None}
-    return {
+    head = {
         'hardware': f'{accelerator}; {cpu}' if accelerator else cpu,
         'system': f'{platform.system()} {platform.machine()}, Python {platform.python_version()}',
         'versions': ', '.join(f'{package} {_version(package)}' for package in (*PACKAGES, *packages)),
@@ -119,6 +120,7 @@ def header(
         'date': time.strftime('%Y-%m-%d'),
         'commit': _commit(),
     }
+    return {name: value for name, value in head.items() if value}
 
 
 def _flat(value: Any) -> str:
