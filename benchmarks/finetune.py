@@ -23,7 +23,7 @@ from typing import Any
 import timm
 import torch
 import torch.nn.functional as F
-from report import Report, add_arguments, chosen_device, header, write_json
+from report import Report, add_arguments, chosen_device, header, write_text
 from timm.data import create_dataset
 from timm.data.transforms import MaybePILToTensor
 from timm.optim import create_optimizer_v2
@@ -121,7 +121,7 @@ class Phase:
         state = {'epoch': epoch, 'model': self.model.state_dict(), 'optimizer': self.optimizer.state_dict()}
         torch.save(state, self.folder / 'last.pt.tmp')
         (self.folder / 'last.pt.tmp').replace(self.folder / 'last.pt')
-        write_json(self.folder / 'log.json', self.rows)
+        write_text(self.folder / 'log.json', json.dumps(self.rows))
 
     def _epoch(self, epoch: int) -> float:
         self.model.train()
@@ -232,7 +232,7 @@ def check_setting(args: argparse.Namespace) -> None:
         if other:
             sys.exit(f'--output {args.output} holds runs of another setting; name another folder ({"; ".join(other)})')
     else:
-        write_json(path, setting)
+        write_text(path, json.dumps(setting))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -114,10 +114,11 @@ def loaders() -> str:
     head, rows = results('loaders')
     speeds = sorted(float(row['ratio']) for row in rows)
     slowest = min(rows, key=lambda row: float(row['memory']))
+    faster = f'{speeds[0]:.0f} to {speeds[-1]:.0f} times'
+    rate = f'{float(slowest["memory"]):,.0f} images a second ({slowest["augmentation"]})'
     return (
-        f"`--data-in-memory` delivers CIFAR-100 {speeds[0]:.0f} to {speeds[-1]:.0f} times as fast as timm's loader "
-        f'with two worker processes: at least {float(slowest["memory"]):,.0f} images a second ({slowest["augmentation"]}).'
-        f'\n\n{measured(head)}'
+        f"`--data-in-memory` delivers CIFAR-100 {faster} as fast as timm's loader with two worker processes: at least "
+        f'{rate}.\n\n{measured(head)}'
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / 'benchmarks'))
 
-import precision  # noqa: E402
+import precision
 
 # Directions that float32 vectors cannot resolve: a coefficient that differs by exp(-2·norm) from another.
 RAYS = ('same ray', 'opposite', 'near-equal', 'near-cancelling')
