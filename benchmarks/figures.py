@@ -59,6 +59,8 @@ def layers(rows: list[dict[str, str]]) -> str:
     body = [text(16, 26, 'Time relative to the Euclidean layer', 15, font_weight='bold')]
     x, y = 22, 48
     for name, mark in MARKS.items():
+        if not any(contender == name for _, contender in ratio):
+            continue
         body += [mark(x, y - 4.5), text(x + 11, y, name, SIZE)]
         x += 30 + 7 * len(name)
         if x > WIDTH - 110:
@@ -123,8 +125,8 @@ def precision(rows: list[dict[str, str]]) -> str:
         body.append(text(x, bottom + 18, row['norm'], SIZE, GREY, text_anchor='middle'))
         if row['norm'] == '2.44':
             body.append(line([(x, top - 6), (x, bottom)], INK, 1, stroke_dasharray='2 3'))
-            body.append(text(x - 6, top + 92, 'the margin', SIZE, text_anchor='end'))
-            body.append(text(x - 6, top + 108, 'clips here', SIZE, text_anchor='end'))
+            body.append(text(x - 6, height(1e-9), 'the margin', SIZE, text_anchor='end'))
+            body.append(text(x - 6, height(1e-9) + 16, 'clips here', SIZE, text_anchor='end'))
     for name, (color, _, dashes) in CURVES.items():
         points = [(left + step * i, height(float(row[name]))) for i, row in enumerate(rows)]
         body.append(line(points, color, 2.5, stroke_dasharray=dashes or 'none'))

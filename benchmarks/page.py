@@ -60,14 +60,17 @@ def models() -> str:
     of = {(row['mode'], row['variant']): row for row in rows}
     variants = [variant for mode, variant in of if mode == 'eager']
     columns = [('eager', 'train', 'training'), ('eager', 'infer', 'inference'), ('eager', 'activations', 'activations')]
+    note = ''
     if all(('compiled', variant) in of for variant in variants):
+        note = '"Compiled" is `torch.compile(fullgraph=True)` on both sides; `peak` is the most that a training step '
+        note += "allocates at once, relative to timm's model. "
         columns += [('compiled', 'train', 'training, compiled'), ('compiled', 'infer', 'inference, compiled')]
         columns += [('compiled', 'peak', 'peak, compiled')]
     digits = {'train': 3, 'infer': 3, 'activations': 2, 'peak': 2}
     cells = [[v, *(f'{float(of[mode, v][key]):.{digits[key]}f}' for mode, key, _ in columns)] for v in variants]
     base = of['eager', 'timm']
     train, infer = (f'{float(base[key]):,.0f} ms' for key in ('train_ms', 'infer_ms'))
-    note = f"In eager mode timm's model takes {train} for a training step and {infer} for inference."
+    note += f"In eager mode timm's model takes {train} for a training step and {infer} for inference."
     return '\n\n'.join([markdown(['variant', *(title for *_, title in columns)], cells), note, measured(head)])
 
 
@@ -163,7 +166,8 @@ def precision() -> str:
         clip = '' if name == 'bfloat16' else ', with margin'
         cells.append([f'any layer, `hamp` in {name}{clip}', promise, ' / '.join(errors), ''])
     columns = ['worst relative error: output / gradients', 'promised', 'ours', 'geoopt, float32']
-    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+    table = markdown(columns, cells).replace('e-', 'e\u2011')  # a hyphen at which lines do not break
+    return f'{table}\n\n{measured(head)}'
 
 
 # --- conversions, graphs, δ -------------------------------------------------------------------------------------------
