@@ -55,23 +55,26 @@ def worst(rows: Iterable[Row], column: str) -> str:
 
 
 def models() -> str:
-    """Throughput and memory of the variants; the compiled columns where every variant has them."""
+    """Throughput and memory of the variants, in eager mode and, where every variant has it, compiled."""
     head, rows = results('models')
     of = {(row['mode'], row['variant']): row for row in rows}
     variants = [variant for mode, variant in of if mode == 'eager']
-    columns = [('eager', 'train', 'training'), ('eager', 'infer', 'inference'), ('eager', 'activations', 'activations')]
-    note = ''
-    if all(('compiled', variant) in of for variant in variants):
-        note = '"Compiled" is `torch.compile(fullgraph=True)` on both sides; `peak` is the most that a training step '
-        note += "allocates at once, relative to timm's model. "
-        columns += [('compiled', 'train', 'training, compiled'), ('compiled', 'infer', 'inference, compiled')]
-        columns += [('compiled', 'peak', 'peak, compiled')]
-    digits = {'train': 3, 'infer': 3, 'activations': 2, 'peak': 2}
-    cells = [[v, *(f'{float(of[mode, v][key]):.{digits[key]}f}' for mode, key, _ in columns)] for v in variants]
-    base = of['eager', 'timm']
-    train, infer = (f'{float(base[key]):,.0f} ms' for key in ('train_ms', 'infer_ms'))
-    note += f"In eager mode timm's model takes {train} for a training step and {infer} for inference."
-    return '\n\n'.join([markdown(['variant', *(title for *_, title in columns)], cells), note, measured(head)])
+    compiled = all(('compiled', variant) in of for variant in variants)
+    modes = ['eager', 'compiled'] if compiled else ['eager']
+    cells = []
+    for variant in variants:
+        speeds = [' / '.join(f'{float(of[m, variant][key]):.3f}' for m in modes) for key in ('train', 'infer')]
+        memory = [('eager', 'activations'), ('compiled', 'peak')][: len(modes)]
+        cells.append([variant, *speeds, *(f'{float(of[mode, variant][key]):.2f}' for mode, key in memory)])
+    train, infer = (f'{float(of["eager", "timm"][key]):,.0f} ms' for key in ('train_ms', 'infer_ms'))
+    note = f"In eager mode timm's model takes {train} for a training step and {infer} for inference."
+    if compiled:
+        note += (
+            ' The second number is with both models compiled, `torch.compile(fullgraph=True)`; `peak` is the most that '
+        )
+        note += "a compiled training step allocates at once, relative to timm's model."
+    columns = ['variant', 'training', 'inference', 'activations', *(['peak'] if compiled else [])]
+    return '\n\n'.join([markdown(columns, cells), note, measured(head)])
 
 
 def costs() -> str:
@@ -246,13 +249,15 @@ def graphs() -> str:
 def delta() -> str:
     """δ of trained and untrained features, and of Gaussians."""
     head, rows = results('delta')
+    most = max(int(row['samples']) for row in rows)
     cells = [
-        [row['training'], f'{float(row["nearest_mean"]):.0f} %', row['samples']]
+        [row['training'], f'{float(row["nearest_mean"]):.0f} %']
         + [f'{float(row[kind]):.2f}' for kind in ('points', 'gaussian', 'isotropic')]
         for row in rows
+        if int(row['samples']) == most
     ]
-    columns = ['weights', 'accuracy', 'samples', 'features', 'Gaussian, same covariance', 'isotropic Gaussian']
-    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+    columns = ['weights', 'accuracy', 'features', 'Gaussian, same covariance', 'isotropic Gaussian']
+    return f'{markdown(columns, cells)}\n\nδ_rel of {most:,} samples, mean of ten draws.\n\n{measured(head)}'
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
