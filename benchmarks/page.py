@@ -70,9 +70,9 @@ def models() -> str:
     note = f"In eager mode timm's model takes {train} for a training step and {infer} for inference."
     if compiled:
         note += (
-            ' The second number is with both models compiled, `torch.compile(fullgraph=True)`; `peak` is the most that '
+            ' The second number is with both models compiled (`fullgraph=True`); `peak` is the most that a compiled '
         )
-        note += "a compiled training step allocates at once, relative to timm's model."
+        note += "training step allocates at once, relative to timm's model."
     columns = ['variant', 'training', 'inference', 'activations', *(['peak'] if compiled else [])]
     return '\n\n'.join([markdown(columns, cells), note, measured(head)])
 
@@ -91,13 +91,17 @@ def costs() -> str:
 
 
 def layers() -> str:
-    """What autograd keeps, and where the figure is from."""
+    """Milliseconds and memory of the centred residual, and where the figure is from."""
     head, rows = results('layers')
-    kept = {(row['layer'], row['contender']): float(row['kept_mib']) for row in rows}
-    ours, reference, geoopt = (kept['res', name] for name in ('ours', 'reference', 'geoopt'))
+    of = {row['contender']: row for row in rows if row['layer'] == 'res'}
+    ms = {name: f'{float(row["ms"]):.2g} ms' for name, row in of.items()}
+    mib = {name: f'{float(row["kept_mib"]):.0f} MiB' for name, row in of.items()}
+    code = 'the reference code'
     return (
-        f'For the backward pass of the centred residual autograd keeps {ours:.1f} MiB with our layer, {reference:.0f} '
-        f'MiB with the reference code and {geoopt:.0f} MiB with geoopt.\n\n{measured(head)}'
+        f'For example the centred residual: an addition takes {ms["Euclidean"]}, our layer {ms["ours"]}, '
+        f'{code} {ms["reference"]} and geoopt {ms["geoopt"]}. For the backward pass autograd keeps '
+        f'{mib["ours"]} with our layer, {mib["reference"]} with {code} and {mib["geoopt"]} with geoopt.'
+        f'\n\n{measured(head)}'
     )
 
 
