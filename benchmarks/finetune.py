@@ -65,13 +65,13 @@ class Phase:
     """Training a model for a number of epochs, saved after each.
 
     Args:
-        folder: Where `last.pt` and `log.json` go.
+        folder: Folder for `last.pt` and `log.json`.
         model: Its starting weights.
         data: Images and classes of both splits.
         epochs: How many.
-        seed: Of the batches.
+        seed: Seed of the batches.
         args: Flags of the recipe.
-        device: Of model and images.
+        device: Device of the model and the images.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
 }
 SMALL = (1e-5, 1e-4, 1e-3)
 GATED = ('res', 'resx', 'attn')
-#: Where modules are swapped one kind at a time.
+#: The model in which modules are swapped one kind at a time.
 ONE_MODEL = 'vit_tiny_patch16_224'
 ALLOWED = 1e-5
 

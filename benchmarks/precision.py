@@ -515,9 +515,9 @@ def measure(
     Args:
         draws: Pairs for each row; the distances, sums and round trips take three times as many.
         dim: Dimension of the vectors, even.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
         norms: Lengths of the tangent vectors.
-        kinds: Of pairs, from `KINDS`.
+        kinds: Kinds of pairs, from `KINDS`.
         operations: Which to measure; all if None.
         gradients: Measure gradients too, which is most of the work.
 

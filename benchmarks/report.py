@@ -101,7 +101,7 @@ def header(
 
     Args:
         args: The flags.
-        device: Where it is measured.
+        device: Device that is measured.
         part: Flags that choose a part of the table, which are no part of the setting.
         packages: Versions to name besides torch, timm, timm_hyperbolic and geoopt.
 
