@@ -126,7 +126,7 @@ def precision(rows: list[dict[str, str]]) -> str:
         if row['norm'] == '2.44':
             body.append(line([(x, top - 6), (x, bottom)], INK, 1, stroke_dasharray='2 3'))
             body.append(text(x - 6, height(1e-9), 'the margin', SIZE, text_anchor='end'))
-            body.append(text(x - 6, height(1e-9) + 16, 'clips here', SIZE, text_anchor='end'))
+            body.append(text(x - 6, height(1e-9) + 16, 'would clip', SIZE, text_anchor='end'))
     for name, (color, _, dashes) in CURVES.items():
         points = [(left + step * i, height(float(row[name]))) for i, row in enumerate(rows)]
         body.append(line(points, color, 2.5, stroke_dasharray=dashes or 'none'))
