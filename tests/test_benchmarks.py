@@ -189,6 +189,8 @@ def test_layers_program(tmp_path: Path) -> None:
     assert names.pop('attn') == peers[:2]
     assert names.pop('linear') == [*peers, 'HypLL']
     assert all(found == peers for found in names.values())
+    kept = {row['layer']: float(row['kept_mib']) for row in rows if row['contender'] == 'Euclidean'}
+    assert kept['attn-peers'] < kept['attn']  # of a smaller batch
 
 
 def test_loaders_program(tmp_path: Path) -> None:
