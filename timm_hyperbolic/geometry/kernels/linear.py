@@ -90,8 +90,8 @@ def result_gives_product(numbers: Tensor) -> bool:
     Args:
         numbers: From `shared`.
     """
-    c, pp, oo = (numbers[:, i] for i in (0, 1 + FIXED.index('pp'), 1 + FIXED.index('oo')))
-    return bool(((1 - c * pp) * (1 - c * oo) >= _LEAST_COMPLEMENT).all())
+    pp, oo = 1 + FIXED.index('pp'), 1 + FIXED.index('oo')
+    return all((1 - n[0] * n[pp]) * (1 - n[0] * n[oo]) >= _LEAST_COMPLEMENT for n in numbers.tolist())
 
 
 def gradients(
