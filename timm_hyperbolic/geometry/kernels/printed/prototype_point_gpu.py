@@ -85,8 +85,8 @@ ALONG = tl.constexpr(SLOTS)
 SCRATCH = tl.constexpr(SLOTS + 1)
 # Of a point
 NUMBERS = tl.constexpr(G_FACTOR - FACTOR)
-# The number by which sums of values are multiplied
-STRETCH = tl.constexpr(3)
+# The place of the number that multiplies a value of attention
+OF_VALUE = tl.constexpr(3)
 
 
 @triton.jit(do_not_specialize=['rows'])
@@ -166,7 +166,7 @@ def backward(
     tl.debug_barrier()
     row = tl.arange(0, ROWS)
     here = first + row < rows
-    multiplies = tl.where(first + row < values_from, 0, STRETCH)
+    multiplies = tl.where(first + row < values_from, 0, OF_VALUE)
     for i in tl.static_range(NUMBERS):
         at_row = i * rows + first + row
         gradient = tl.load(GRADIENTS + at_row, mask=here, other=0.0).to(tl.float64)
