@@ -97,7 +97,8 @@ def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dt
 
     at = [to_mp(t) for t in (qkv, centroids, numbers)]
     at[2][0] += MP.mpf('1e-20')  # the oracle has no flat space
-    of_result, of_gradients = (3e-5, 3e-5) if dtype == torch.float32 else (1e-13, 1e-12)
+    # In float32 a gradient that is a difference of near equals, as that of the curvature, has few digits.
+    of_result, of_gradients = (3e-5, 1e-4) if dtype == torch.float32 else (1e-13, 1e-12)
     expected = torch.tensor([float(number) for number in exact(*at)], dtype=torch.float64)
     assert relative(out.flatten().double(), expected) < of_result
     # A direction in each tensor; both numbers alone, so that none hides the other
