@@ -11,7 +11,7 @@ from PIL import Image
 from timm.data import create_dataset
 from torch.utils.data import Dataset, IterableDataset
 
-from ..models.fit import listed
+from ..models.state_dict_checks import listed
 from . import hub_sets
 from .argtypes import nearest, split_size
 from .carve import Part, stratified

@@ -9,7 +9,7 @@ from typing import Any
 from timm.data.readers.class_map import load_class_map
 from timm.utils.misc import natural_key
 
-from ..models.fit import listed
+from ..models.state_dict_checks import listed
 from .errors import UserError
 
 __all__ = ['ClassMap', 'check_labels', 'label_names', 'label_problem']

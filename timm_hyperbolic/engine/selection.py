@@ -9,7 +9,7 @@ from timm.models import load_state_dict
 from torch import nn
 
 from ..hub.run import MODEL
-from ..models.fit import with_tied_names
+from ..models.state_dict_checks import with_tied_names
 from .data import Splits
 from .errors import TrainingError
 from .loaders import create_eval_loader
