@@ -62,6 +62,7 @@ class Centroids(nn.Module):
         return self.weight
 
     def extra_repr(self) -> str:
+        """Return the sizes, for `repr`."""
         return 'num_heads={}, num_centroids={}, head_dim={}'.format(*self.weight.shape)
 
 
@@ -124,17 +125,22 @@ class HyperbolicAttention(HyperbolicModule):
         super().__init__(config, **keywords, **dd)
         if dim % num_heads:
             raise ValueError(f'dim={dim} is not divisible by num_heads={num_heads}')
-        if (qk_norm or scale_norm) and norm_layer is None:
-            raise ValueError('qk_norm and scale_norm need a norm_layer')
         self.num_heads, self.head_dim = num_heads, dim // num_heads
         self.fused_attn = use_fused_attn()
 
+        def norm(features: int, wanted: bool) -> nn.Module:
+            if not wanted:
+                return nn.Identity()
+            if norm_layer is None:
+                raise ValueError('qk_norm and scale_norm need a norm_layer')
+            return norm_layer(features, **dd)
+
         self.qkv = HyperbolicLinear(dim, 3 * dim, qkv_bias, parts=3, config=self.config, **dd)
-        self.q_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
-        self.k_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
+        self.q_norm = norm(self.head_dim, qk_norm)
+        self.k_norm = norm(self.head_dim, qk_norm)
         self.sigma_raw = nn.Parameter(torch.empty(num_heads, **dd))
         self.attn_drop = nn.Dropout(attn_drop)
-        self.norm = norm_layer(dim, **dd) if scale_norm else nn.Identity()
+        self.norm = norm(dim, scale_norm)
         self.proj = HyperbolicLinear(dim, dim, proj_bias, config=self.config, **dd)
         self.proj_drop = nn.Dropout(proj_drop)
         if centroids is None:
@@ -153,6 +159,7 @@ class HyperbolicAttention(HyperbolicModule):
         return F.softplus(self.sigma_raw)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Call the layer as a module, with its centroids."""
         # The centroids are an argument of `forward`, and not read there: torch.fx, which records the call of a layer
         # with its arguments, then keeps them in a graph that is extracted from a model.
         if 'centroids' not in kwargs:
@@ -200,4 +207,5 @@ class HyperbolicAttention(HyperbolicModule):
         return not self.fused_attn or bool(hooks) or type(drop) is not nn.Dropout
 
     def extra_repr(self) -> str:
+        """Return the sizes and the configuration, for `repr`."""
         return f'num_heads={self.num_heads}, {super().extra_repr()}'

@@ -152,16 +152,17 @@ class HyperbolicConfig:
             return False
         return True
 
-    def for_layer(self, study_margin: float) -> HyperbolicConfig:
-        """Return the configuration with its margin as a number, or None for no clip.
+    def layer_margin(self, study: float) -> float | None:
+        """Return the margin of a layer as a number, or None for no clip.
 
         Args:
-            study_margin: What `'study'` means for the layer.
+            study: The study's margin for the kind of layer.
 
         Raises:
             ValueError: the margin is a mapping.
         """
         if isinstance(self.margin, Mapping):
             raise ValueError(f'margin={self.margin!r}: a layer takes one margin; a mapping is for models')
-        margin = {'study': study_margin, 'none': None}.get(self.margin, self.margin)
-        return replace(self, margin=margin)
+        if isinstance(self.margin, str):
+            return study if self.margin == 'study' else None
+        return self.margin

@@ -111,11 +111,11 @@ class Curvature(nn.Module):
         # The mark is an attribute, not a type, so that the compiler and sharding see a plain parameter. It is lost
         # wherever a new parameter is made: by a copy, by `to_empty`, by `assign=True`.
         for other in computed_from(self, 'raw'):
-            other.is_curvature = False
+            other.is_curvature = False  # type: ignore[attr-defined]
         raw = stored_parameter(self, 'raw')
         if raw is None or is_curvature(raw):
             return {}
-        raw.is_curvature = True
+        raw.is_curvature = True  # type: ignore[attr-defined]
         return {'raw': raw}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -136,6 +136,7 @@ class Curvature(nn.Module):
         return 'meta' if self.stored.is_meta else '/'.join(format(c, spec) for c in self().tolist())
 
     def extra_repr(self) -> str:
+        """Return the starting value, for `repr`."""
         return f'initial={self.initial:g}, {"learnt" if self.learnt else "fixed"}'
 
 
@@ -154,19 +155,24 @@ def stored_parameter(module: nn.Module, name: str) -> nn.Parameter | None:
         if isinstance(module._parameters.get(stored), nn.Parameter):
             return module._parameters[stored]
     if parametrize.is_parametrized(module, name) and not _maps_from_another_space(module, name):
-        return module.parametrizations[name]._parameters.get('original')
+        return _parametrization(module, name)._parameters.get('original')
     return None
 
 
 def computed_from(module: nn.Module, name: str) -> list[nn.Parameter]:
     """Return the parameters from which a parametrization with a `right_inverse` computes `module.<name>`."""
     if parametrize.is_parametrized(module, name) and _maps_from_another_space(module, name):
-        return list(module.parametrizations[name].parameters(recurse=False))
+        return list(_parametrization(module, name).parameters(recurse=False))
     return []
 
 
+def _parametrization(module: nn.Module, name: str) -> Any:
+    parametrizations: Any = module.parametrizations
+    return parametrizations[name]
+
+
 def _maps_from_another_space(module: nn.Module, name: str) -> bool:
-    return any(hasattr(step, 'right_inverse') for step in module.parametrizations[name])
+    return any(hasattr(step, 'right_inverse') for step in _parametrization(module, name))
 
 
 def named_curvatures(model: nn.Module) -> dict[str, float]:

@@ -110,5 +110,6 @@ class HyperbolicHead(HyperbolicModule):
             return (self.bias - d2 / (2 * self.sigma().to(scalars) ** 2)).to(x.dtype)
 
     def extra_repr(self) -> str:
+        """Return the sizes and the configuration, for `repr`."""
         relative = ', relative' if self.relative else ''
         return f'in_features={self.in_features}, num_classes={self.num_classes}{relative}, {super().extra_repr()}'

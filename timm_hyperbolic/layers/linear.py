@@ -97,6 +97,7 @@ class HyperbolicLinear(HyperbolicModule):
             return out.to(vectors if self.hamp else x.dtype)
 
     def extra_repr(self) -> str:
+        """Return the sizes and the configuration, for `repr`."""
         parts = f', parts={self.parts}' if self.parts > 1 else ''
         shape = f'in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}{parts}'
         return f'{shape}, {super().extra_repr()}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,14 +103,14 @@ def restore_points(layer: nn.Module, names: Iterable[str], curvature: Curvature)
     """
     restored: dict[str, nn.Parameter] = {}
     for name in names:
-        p = stored_parameter(layer, name)
+        p: Any = stored_parameter(layer, name)
         if type(p) is nn.Parameter or (type(p) is geoopt.ManifoldParameter and not _has_ball(p, curvature)):
             p.__class__ = geoopt.ManifoldParameter
             p.manifold = manifold_of(curvature)
             restored[name] = p
         for other in computed_from(layer, name):  # torch gives it the class of the points
             if type(other) is geoopt.ManifoldParameter:
-                del other.manifold
+                del other.manifold  # type: ignore[attr-defined]
                 other.__class__ = nn.Parameter
     return restored
 

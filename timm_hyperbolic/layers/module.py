@@ -49,6 +49,7 @@ class HyperbolicModule(nn.Module):
     kernel_names: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> HyperbolicModule:
+        """Make a layer that the optimizers of this package can find by its parameters."""
         layer = super().__new__(cls)
         remember_layer(layer)  # not in `__init__`, which copies and unpickled layers do not call
         return layer
@@ -63,10 +64,11 @@ class HyperbolicModule(nn.Module):
         **keywords: Any,
     ) -> None:
         super().__init__()
-        config = HyperbolicConfig.of(config, **keywords).for_layer(self.study_margin)
-        self.config = config
+        config = HyperbolicConfig.of(config, **keywords)
+        margin = config.layer_margin(self.study_margin)
+        self.config = replace(config, margin=margin)
         self.curvature = Curvature(config.curvature, config.learn_curvature, copies, device=device, dtype=dtype)
-        self.limits = Limits(config.margin, config.max_norm, torch.float32)
+        self.limits = Limits(margin, config.max_norm, torch.float32)
         self.hamp = config.hamp
         # Every other tracer of torch.fx takes a module as it is where this name, of the object, begins with torch.nn.
         self.__module__ = f'torch.nn:{type(self).__module__}'
@@ -144,5 +146,6 @@ class HyperbolicModule(nn.Module):
         self.restore_parameters()
 
     def extra_repr(self) -> str:
+        """Return the configuration, for `repr`."""
         clip = f'margin={self.limits.margin}' if self.limits.max_norm is None else f'max_norm={self.limits.max_norm}'
         return f'curvature={self.curvature:.4g}, {clip}, hamp={self.hamp}'

@@ -42,6 +42,8 @@ class _Residual(HyperbolicModule):
     number_names: tuple[str, ...] = ('gamma_raw', 'gamma_scale')
     #: The residual of two points.
     formula: TwoVectorFormula
+    gamma_raw: nn.Parameter
+    gamma_scale: nn.Parameter
 
     def __init__(
         self,
@@ -120,6 +122,7 @@ class CenteredResidual(_Residual):
     """
 
     formula = centered_residual
+    center_logit: nn.Parameter
     number_names = (*_Residual.number_names, 'center_logit')
 
     def numbers(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:

@@ -69,6 +69,7 @@ class HyperbolicBlock(Block):
         self.residual1, self.residual2 = residual(), residual()
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+        """Return the tokens after both branches, `[B, N, D]`; the arguments are those of timm's `Block`."""
         y = self.attn(self.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
         x = self.residual1(x, self.drop_path1(self.ls1(y)))
         return self.residual2(x, self.drop_path2(self.ls2(self.mlp(self.norm2(x)))))

@@ -62,6 +62,7 @@ class Plan(tuple[Swap, ...]):
     """
 
     def __new__(cls, findings: Iterable[Swap | Obstacle], model: str) -> Plan:
+        """Make a plan, if there is no obstacle."""
         findings = list(findings)
         obstacles = [str(found) for found in findings if isinstance(found, Obstacle)]
         if obstacles:
