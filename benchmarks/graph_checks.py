@@ -1,8 +1,8 @@
-"""What compilers and exporters make of a model, compared with the model itself.
+"""Compares the graph that a compiler or exporter makes of a model with the model itself.
 
-Each check takes a model and a function that draws a batch of a given size, and gives what it `Found`; what cannot be
-made at all raises the error of whoever was to make it. A difference is relative to the largest logit, where that is
-over 1, and to the length of the gradient of all parameters; of ONNX it is absolute.
+Each check takes a model and a function that draws a batch of a given size, and returns a `Found`. If no graph can be
+made, the compiler's or exporter's error is raised. A difference of logits is relative to the largest logit where that
+is over 1, a difference of gradients is relative to the length of all gradients together, and for ONNX it is absolute.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ LOGITS, GRADIENTS, ONNX = 1e-5, 1e-4, 1e-4
 
 @dataclass(frozen=True)
 class Found:
-    """How far the outcome is from the model's, and what is allowed.
+    """How far the graph's result is from the model's, and what is allowed.
 
     Args:
-        difference: As a share, see above.
-        allowed: The largest that counts as the same.
-        graphs: How many graphs there were after each of `SIZES`, None where it is no question.
+        difference: The largest difference, relative or absolute as the module's docstring says.
+        allowed: The largest difference that counts as the same function.
+        graphs: How many graphs there were after each of the batches `SIZES`; None for checks that make one graph.
     """
 
     difference: float
@@ -47,7 +47,7 @@ class Found:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is the same function, in graphs that are for any batch size from the second on."""
+        """Whether it is the same function, in graphs that serve any batch size from the second batch on."""
         settled = self.graphs is None or self.graphs[-1] == self.graphs[1] <= 2
         return self.difference <= self.allowed and settled
 

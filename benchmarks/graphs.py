@@ -1,27 +1,24 @@
-"""The graph matrix: every variant through every compiler and exporter, and how often a compiler starts anew.
+"""Every variant through every compiler and exporter, and how often the compiler starts anew.
 
-    python benchmarks/graphs.py                      # twelve variants, many minutes
-    python benchmarks/graphs.py --variants res mlp --checks onnxruntime --json output/graphs/some.json
-    python benchmarks/graphs.py --variants --add output/graphs/*.json --json output/graphs.json
-    python benchmarks/page.py docs/graphs.md output/graphs.json
+    python benchmarks/graphs.py --csv benchmarks/results/graphs.csv       # twelve variants, many minutes
+    python benchmarks/graphs.py --variants res mlp --checks onnxruntime   # a part
 
-A cell is the largest difference from the model itself (see `graph_checks.py`), or the reason why there is none. Models
-are small, with every gate open. The exit status is 1 where a cell fails.
+`difference` is the largest difference from the model itself (see `graph_checks.py`), `reason` the error where there is
+none, `graphs` how many graphs there were after each batch. Models are small, with every gate open. The exit status is 1
+if a check fails.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from graph_checks import CHECKS, SIZES, open_gates
-from report import Report, header
+from graph_checks import CHECKS, open_gates
+from report import Report, add_arguments, chosen_device, header
 from torch import Tensor, nn
 
 import timm_hyperbolic  # noqa: F401  registers the models
@@ -31,10 +28,8 @@ VARIANTS = (
     *('head', 'pos', 'res', 'res0', 'resx', 'mlp', 'attn'),
     *('head_pos', 'head_pos_res', 'head_pos_res_mlp', 'all'),
 )
-#: Of the models, as flags.
-DIMENSIONS = {'img_size': 16, 'embed_dim': 48, 'depth': 2, 'num_heads': 3, 'num_classes': 10, 'num_centroids': 8}
-#: What two runs must share to stand in one table.
-SHARED = ('hardware', 'system', 'versions')
+#: Dimensions of the models, as flags.
+DIMENSIONS = {'img_size': 16, 'embed_dim': 48, 'depth': 1, 'num_heads': 3, 'num_classes': 10, 'num_centroids': 8}
 
 
 def name_of(variant: str) -> str:
@@ -49,86 +44,49 @@ def build(variant: str, args: argparse.Namespace) -> nn.Module:
 
 
 def measure(variant: str, check: str, args: argparse.Namespace) -> dict[str, Any]:
-    """One cell."""
+    """One check of one variant."""
     generator = torch.Generator().manual_seed(2)
 
     def draw(size: int) -> Tensor:
         return torch.randn(size, 3, args.img_size, args.img_size, generator=generator)
 
-    started, row = time.perf_counter(), {'variant': variant, 'check': check}
+    started = time.perf_counter()
+    row = {'variant': variant, 'check': check, 'kept': False, 'difference': None, 'allowed': None, 'graphs': None}
+    row['reason'] = None
     try:
         found = CHECKS[check](build(variant, args), draw)
     except Exception as error:
-        said = (str(error).splitlines() or [''])[0]
-        row |= {'kept': False, 'reason': f'{type(error).__name__}: {said[:120]}'}
+        row['reason'] = f'{type(error).__name__}: {(str(error).splitlines() or [""])[0][:120]}'
     else:
-        row |= {'kept': found.is_kept, 'difference': found.difference, 'allowed': found.allowed, 'graphs': found.graphs}
-    return row | {'seconds': time.perf_counter() - started}
-
-
-def cell(row: dict[str, Any] | None) -> str | None:
-    """A row as the matrix shows it."""
-    if row is None:
-        return None
-    if 'reason' in row:
-        return f'**fails**: {row["reason"]}'
-    difference = '0' if row['difference'] == 0 else f'{row["difference"]:.0e}'
-    graphs = f' ({"/".join(map(str, row["graphs"]))})' if row['graphs'] else ''
-    return f'{"" if row["kept"] else "**differs** "}{difference}{graphs}'
-
-
-def earlier(paths: list[Path], head: dict[str, Any], args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Rows of earlier runs, whose commits the header then names too.
-
-    Raises:
-        SystemExit: one was made by other versions or with other models.
-    """
-    rows, commits = [], [head['commit']] if args.variants else []
-    for path in paths:
-        data = json.loads(path.read_text(encoding='utf-8'))
-        theirs = {key: data['header'][key] for key in SHARED} | {
-            key: data['header']['setting'][key] for key in DIMENSIONS
-        }
-        ours = {key: head[key] for key in SHARED} | {key: getattr(args, key) for key in DIMENSIONS}
-        other = [f'{key}: {theirs[key]} there, {ours[key]} here' for key in ours if theirs[key] != ours[key]]
-        if other:
-            sys.exit(f'--add {path}: a run of another setting; {"; ".join(other)}')
-        rows += [{key: value for key, value in row.items() if key != 'table'} for row in data['rows']]
-        commits.append(data['header']['commit'])
-    head['commit'] = ', '.join(dict.fromkeys(commits))
-    return rows
+        row |= {'kept': found.is_kept, 'difference': float(found.difference), 'allowed': float(found.allowed)}
+        row['graphs'] = '/'.join(map(str, found.graphs or ()))
+    print(f'{variant}, {check}: {time.perf_counter() - started:.1f} s', file=sys.stderr, flush=True)
+    return row
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--variants', nargs='*', default=VARIANTS, choices=VARIANTS, metavar='VARIANT')
+    add_arguments(parser)
+    parser.add_argument('--variants', nargs='+', default=VARIANTS, choices=VARIANTS, metavar='VARIANT')
     parser.add_argument('--checks', nargs='+', default=list(CHECKS), choices=list(CHECKS), metavar='CHECK')
     for key, value in DIMENSIONS.items():
         parser.add_argument(f'--{key.replace("_", "-")}', type=int, default=value)
-    parser.add_argument('--add', type=Path, nargs='+', default=[], metavar='FILE', help='rows of earlier runs')
-    parser.add_argument('--json', type=Path, default=None, metavar='FILE', help='write all figures here')
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the matrix; 1 where a cell fails."""
+    """Check and print; 1 if a check fails."""
     args = parse(argv)
-    head = header(args, torch.device('cpu'), ('onnx', 'onnxscript', 'onnxruntime'))
-    rows = earlier(args.add, head, args)
-    head['setting'] = {key: value for key, value in head['setting'].items() if key in DIMENSIONS}
-    report = Report('graphs', head, args.json)
+    device = chosen_device(args)
+    head = header(args, device, ('variants', 'checks'), ('onnx', 'onnxscript', 'onnxruntime'))
+    report = Report(head, args.csv, key=('variant', 'check'))
+    kept = True
     for variant in args.variants:
-        for check in args.checks:
-            rows.append(measure(variant, check, args))
-            print(f'{variant}, {check}: {cell(rows[-1])}, {rows[-1]["seconds"]:.1f} s', file=sys.stderr, flush=True)
-    found = {(row['variant'], row['check']): row for row in rows}
-    checks = [check for check in CHECKS if any(row['check'] == check for row in rows)]
-    variants = [variant for variant in VARIANTS if any(row['variant'] == variant for row in rows)]
-    matrix = [[f'`{name_of(v)}`', *(cell(found.get((v, check))) for check in checks)] for v in variants]
-    title = f'Largest difference from the model; graphs after batches of {"/".join(map(str, SIZES))}'
-    report.table('matrix', title, ['model', *checks], matrix, rows)
-    return 0 if all(row['kept'] for row in rows) else 1
+        rows = [measure(variant, check, args) for check in args.checks]
+        report.add(rows)
+        kept &= all(row['kept'] for row in rows)
+    return 0 if kept else 1
 
 
 if __name__ == '__main__':

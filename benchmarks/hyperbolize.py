@@ -1,28 +1,31 @@
 """How far a converted model is from the Euclidean one that it was made of.
 
-    python benchmarks/hyperbolize.py --json output/hyperbolize/hyperbolize.json
-    python benchmarks/page.py docs/hyperbolize.md output/hyperbolize/*.json
+    python benchmarks/hyperbolize.py --csv benchmarks/results/hyperbolize.csv
 
 Every model has random weights under which its branches matter: norms and layer scales are uniform in (0.5, 1.5),
 linear maps normal with rows of length 1, biases, tokens and embeddings normal with deviation 0.1 and 0.5; convolutions
-are timm's start. Two are compared on the same batch of normal images, in float32 and evaluation mode.
+are timm's start. Both models get the same batch of normal images, in float32 and evaluation mode. A row has the largest
+difference of a logit, `relative` to the largest logit where that is over 1 and in `deviations` of the logits, the mean
+`divergence` of the predictions in nats, and the share of images with the same best class (`agreement`). The exit status
+is 1 if a conversion that should keep the function does not.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import functools
+import math
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import timm
 import torch
-from report import Report, header
+from report import Report, add_arguments, chosen_device, header
 from torch import Tensor, nn
 
 from timm_hyperbolic import hyperbolize
-from timm_hyperbolic.layers import HyperbolicModule
 
 #: timm's models and keywords that make them small enough, with all that can be swapped without a gate.
 MODELS: dict[str, tuple[dict[str, Any], str]] = {
@@ -48,7 +51,7 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
 }
 SMALL = (1e-5, 1e-4, 1e-3)
 GATED = ('res', 'resx', 'attn')
-#: Where modules are swapped one kind at a time.
+#: The model in which modules are swapped one kind at a time.
 ONE_MODEL = 'vit_tiny_patch16_224'
 ALLOWED = 1e-5
 
@@ -79,13 +82,11 @@ def batch(name: str, kwargs: dict[str, Any], images: int) -> Tensor:
 
 
 def compared(logits: Tensor, before: Tensor) -> dict[str, float]:
-    """How far the logits are from those before: the largest difference, absolute and in deviations of the logits, the
-    mean divergence of the predictions in nats, and the share of images with the same best class."""
+    """How far the logits are from those before the conversion; the module's docstring names the numbers."""
     logits, before = logits.double(), before.double()
     of, log = before.log_softmax(-1), logits.log_softmax(-1)
     largest = (logits - before).abs().max().item()
     return {
-        'largest': largest,
         'relative': largest / max(1.0, before.abs().max().item()),
         'deviations': largest / before.std().item(),
         'divergence': (of.exp() * (of - log)).sum(-1).mean().item(),
@@ -100,80 +101,45 @@ def measure(model: nn.Module, x: Tensor, modules: str, curvature: float, **kwarg
     return compared(converted(x), model(x))
 
 
-def equalities(report: Report, names: list[str], images: int) -> bool:
-    """The table of conversions that keep the function; whether all do, at curvature 0."""
-    rows, raw, kept = [], [], True
+def cases(names: list[str]) -> Iterator[tuple[str, str, str, float, dict[str, Any]]]:
+    """What is converted: model, modules, start, curvature and keywords of `hyperbolize`."""
     for name in names:
-        kwargs, modules = MODELS[name]
-        model, x = randomized(name, **kwargs), batch(name, kwargs, images)
-        swaps = sum(isinstance(m, HyperbolicModule) for m in hyperbolize(copy.deepcopy(model), modules).modules())
-        flat = measure(model, x, modules, 0.0)
-        small = {c: measure(model, x, modules, c) for c in SMALL}
-        kept &= flat['relative'] <= ALLOWED
-        changed = ', '.join(f'{key}={value}' for key, value in kwargs.items() if key != 'num_classes')
-        near = [f'{small[c]["deviations"]:.1g} / {small[c]["divergence"]:.1g}' for c in SMALL]
-        rows.append([f'`{name}`', changed, modules, swaps, f'{flat["relative"]:.1e}', *near])
-        raw.append({'model': name, 'swaps': swaps, 'flat': flat, 'small': {str(c): small[c] for c in SMALL}})
-    columns = ['model', 'made small by', 'swapped', 'modules', 'c = 0', *(f'c = {c:g}' for c in SMALL)]
-    title = 'Largest difference of a logit at c = 0, relative; beyond, in deviations of the logits / divergence in nats'
-    report.table('equal', title, columns, rows, raw)
-    return kept
-
-
-def modules_alone(report: Report, images: int) -> None:
-    """The table of how far each module takes one model at a small curvature."""
-    kwargs, modules = MODELS[ONE_MODEL]
-    model, x = randomized(ONE_MODEL, **kwargs), batch(ONE_MODEL, kwargs, images)
-    rows, raw = [], []
-    for module in modules.split(','):
-        small = {c: measure(model, x, module, c) for c in (*SMALL, 1.0)}
-        rows.append([module, *(f'{got["deviations"]:.1g} / {got["divergence"]:.1g}' for got in small.values())])
-        raw.append({'module': module, 'small': {str(c): got for c, got in small.items()}})
-    columns = ['swapped', *(f'c = {c:g}' for c in (*SMALL, 1.0))]
-    title = f'One kind of module in {ONE_MODEL}: deviations of the logits / divergence in nats'
-    report.table('alone', title, columns, rows, raw)
-
-
-def starts(report: Report, images: int) -> bool:
-    """The table of modules whose flat limit is another function, gated and not; whether the gate keeps the function."""
-    kwargs, _ = MODELS[ONE_MODEL]
-    model, x = randomized(ONE_MODEL, **kwargs), batch(ONE_MODEL, kwargs, images)
-    rows, raw, kept = [], [], True
-    for module in GATED:
-        gated = measure(model, x, module, 1.0, num_centroids=100)
-        kept &= gated['largest'] == 0
-        rows.append([module, 'gated', 1, f'{gated["largest"]:.1e}', '0', '100'])
-        raw.append({'module': module, 'start': 'gated', 'curvature': 1.0, **gated})
-        for curvature, centroids in ((0.0, 0), (1e-3, 0), *([(0.0, 100)] if module == 'attn' else [])):
-            got = measure(model, x, module, curvature, start='carried', num_centroids=centroids)
-            label = 'carried, 100 centroids' if centroids else 'carried'
-            cells = [f'{got["largest"]:.1e}', f'{got["divergence"]:.1e}', f'{100 * got["agreement"]:.0f}']
-            rows.append([module, label, f'{curvature:g}', *cells])
-            raw.append({'module': module, 'start': label, 'curvature': curvature, **got})
-    columns = ['swapped', 'start', 'c', 'largest difference', 'divergence', 'same best class, %']
-    report.table('starts', f'Modules whose flat limit is another function, in {ONE_MODEL}', columns, rows, raw)
-    return kept
+        for curvature in (0.0, *SMALL):
+            yield name, MODELS[name][1], 'equal', curvature, {}
+    if ONE_MODEL in names:
+        for module in MODELS[ONE_MODEL][1].split(','):
+            for curvature in (*SMALL, 1.0):
+                yield ONE_MODEL, module, 'equal', curvature, {}
+        for module in GATED:
+            yield ONE_MODEL, module, 'gated', 1.0, {'num_centroids': 100}
+            for curvature in (0.0, 1e-3):
+                yield ONE_MODEL, module, 'carried', curvature, {'start': 'carried'}
+        yield ONE_MODEL, 'attn', 'carried, 100 centroids', 0.0, {'start': 'carried', 'num_centroids': 100}
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
     parser.add_argument('--models', nargs='+', default=list(MODELS), choices=list(MODELS), metavar='MODEL')
     parser.add_argument('--images', type=int, default=8, help='images in the batch (default 8)')
-    parser.add_argument('--json', type=Path, default=None, metavar='FILE', help='write all figures here')
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the tables; 1 where a function that should be kept is not."""
+    """Convert and print; 1 if a function that should be kept is not."""
     args = parse(argv)
-    report = Report('hyperbolize', header(args, torch.device('cpu')), args.json)
-    kept = equalities(report, args.models, args.images)
-    modules_alone(report, args.images)
-    kept &= starts(report, args.images)
-    if not kept:
-        print(f'a converted model differs by more than {ALLOWED:g} at curvature 0', file=sys.stderr)
-    return 0 if kept else 1
+    report = Report(header(args, chosen_device(args), ('models',)), args.csv, key=('model', 'swapped', 'start', 'c'))
+    lost, models = [], functools.cache(lambda name: randomized(name, **MODELS[name][0]))
+    for name, modules, start, curvature, keywords in cases(args.models):
+        found = measure(models(name), batch(name, MODELS[name][0], args.images), modules, curvature, **keywords)
+        report.add([{'model': name, 'swapped': modules, 'start': start, 'c': curvature, **found}])
+        allowed = {('equal', 0.0): ALLOWED, ('gated', 1.0): 0.0}.get((start, curvature), math.inf)
+        if not found['relative'] <= allowed:
+            lost.append(f'{name}, {modules}, {start}')
+    if lost:
+        print(f'not the function of before: {"; ".join(lost)}', file=sys.stderr)
+    return 1 if lost else 0
 
 
 if __name__ == '__main__':

@@ -1,10 +1,9 @@
 """Images a second of the training loaders: timm's with worker processes, and `--data-in-memory`.
 
-    python benchmarks/loaders.py --data-dir ../shared/data/cifar100
-    python benchmarks/loaders.py --device cuda --workers 8 --json out.json
+    python benchmarks/loaders.py --data-dir ../shared/data/cifar100 --csv benchmarks/results/loaders.csv
 
-No model runs: each loader is drained. Without `--data-dir` the images are noise of CIFAR's size that lies in memory,
-so that the ordinary loader is spared the decoding. The loaders take turns, a pass over the images each.
+No model runs: each loader is drained. Without `--data-dir` the images are noise of CIFAR's size, already in memory, so
+that the ordinary loader is spared the decoding. The loaders take turns, one pass over the images each.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from report import Report, add_arguments, chosen_device, header
 from side_by_side import ratios, spread
 from torch.utils.data import Dataset
 
-from timm_hyperbolic.engine import parse_options
-from timm_hyperbolic.engine.data import Splits, create_splits
-from timm_hyperbolic.engine.loaders import create_loaders
+from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.data.loaders import create_loaders
+from timm_hyperbolic.data.splits import Splits, create_splits
 
 INPUT = {'input_size': (3, 32, 32), 'mean': (0.5,) * 3, 'std': (0.25,) * 3}
 INPUT |= {'interpolation': 'bicubic', 'crop_pct': 1.0, 'crop_mode': 'center'}
@@ -90,8 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--workers', type=int, default=2)
     args = parser.parse_args(argv)
     device = chosen_device(args)
-    report = Report('loaders', header(args, device, ['torchvision', 'pillow']), args.json)
-    rows, cells = [], []
+    head = header(args, device, ('data_dir',), ['torchvision', 'pillow'])
+    report = Report(head, args.csv, key=('augmentation',))
     for name, flags in AUGMENTATIONS.items():
         start = time.perf_counter()
         memory = make_loader(flags, args, device, in_memory=True)
@@ -99,19 +98,13 @@ def main(argv: list[str] | None = None) -> None:
         loaders = {'timm': make_loader(flags, args, device, in_memory=False), 'memory': memory}
         for loader in loaders.values():
             drain(loader, device)
-        speeds = {kind: [] for kind in loaders}
+        speeds: dict[str, list[float]] = {kind: [] for kind in loaders}
         for _ in range(args.rounds):
             for kind, loader in loaders.items():
                 speeds[kind].append(drain(loader, device))
-        timm, own = (spread(values).median for values in speeds.values())
+        row = {'augmentation': name, **{kind: spread(values).median for kind, values in speeds.items()}}
         ratio = ratios(speeds['memory'], speeds['timm'])
-        rows.append({'augmentation': name, 'timm': timm, 'memory': own, 'ratio': ratio.median, 'decoding_s': decoding})
-        cells.append(
-            [name, f'{timm:,.0f}', f'{own:,.0f}', f'{ratio.median:.1f}', f'{ratio.low:.1f}–{ratio.high:.1f}']
-            + [f'{decoding:.1f}']
-        )
-    columns = ['augmentation', f'timm, {args.workers} workers', 'in memory', 'ratio', 'its quartiles', 'decoding, s']
-    report.table('speed', 'images a second', columns, cells, rows)
+        report.add([row | {'ratio': ratio.median, 'low': ratio.low, 'high': ratio.high, 'decoding_s': decoding}])
 
 
 if __name__ == '__main__':

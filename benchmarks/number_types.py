@@ -1,26 +1,31 @@
-"""Which layer computes what in which number type, and what that costs in digits; `precision.py` puts it on its page.
+"""Which number type each layer computes in, and how large the errors are that follow from it.
 
-    python benchmarks/number_types.py            # print both tables, a few seconds
+    python benchmarks/number_types.py --csv benchmarks/results/number-types.csv     # a few seconds
 
-The types are not declared but seen: a layer is run while every operation is looked at. What operations make is a vector
-if its last dimension is that of one, else a row scalar, of which a row has one, or one for each class, key or part of a
-packed map. What matrix products take is listed as products, and numbers of a row that multiply a vector as
-coefficients. Operations that do not round, such as casts and choices, do not count.
+`types_of` runs a layer while it watches every operation, so the types are observed. The output of an operation counts
+as vectors if its last dimension is that of a vector, and as row scalars otherwise: a row has one scalar, or one for
+each class, key or part of a packed map. The inputs of matrix products are listed as products, and row scalars that
+multiply a vector as coefficients. Operations that do not round, such as casts, do not count.
 
-The errors are those against the same layer in float64, on the same numbers: `‖error‖/‖reference‖` of a row of the
-output, the worst row of any length, and of the gradients in the inputs and in the parameters, each taken as one vector.
+The errors are relative to the same layer in float64 on the same numbers: `value` is `‖error‖/‖reference‖` of a row of
+the output, the worst row over all lengths of the inputs, and `gradient` the same of the gradients with respect to the
+inputs and to the parameters, each taken as one vector. The exit status is 1 if an error is larger than the page
+promises.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from report import Report, add_arguments, chosen_device, header
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -170,23 +175,6 @@ def types_of(layer: str, mode: Mode, margin: float | None = MARGIN) -> dict[str,
     }
 
 
-def spelt(types: Iterable[torch.dtype]) -> str:
-    """Names of number types, the narrow ones first."""
-    order = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-    return ', '.join(str(t).removeprefix('torch.') for t in order if t in set(types))
-
-
-def types_table(modes: Iterable[Mode] = MODES[:3]) -> Iterator[str]:
-    """The types of each layer as a Markdown table."""
-    kinds = (*KINDS, 'parameters', 'output')
-    yield '| layer | mode | ' + ' | '.join(kinds) + ' |'
-    yield '|---|---|' + '---|' * len(kinds)
-    for layer in LAYERS:
-        for mode in modes:
-            seen = types_of(layer, mode)
-            yield f'| {layer} | {mode.name} | ' + ' | '.join(spelt(seen[kind]) or '–' for kind in kinds) + ' |'
-
-
 # --- how many digits --------------------------------------------------------------------------------------------------
 
 
@@ -239,19 +227,6 @@ def errors_of(layer: str, clip: str, mode: Mode, lengths: Iterable[float] = LENG
     return result
 
 
-def errors_table(results: Iterable[Errors], number: Callable[[float], str]) -> Iterator[str]:
-    """The errors as a Markdown table: layers and clips down, modes across, value and gradient in a cell."""
-    cells: dict[tuple[str, str], dict[str, Errors]] = {}
-    for result in results:
-        cells.setdefault((result.layer, result.clip), {})[result.mode] = result
-    modes = list(next(iter(cells.values())))
-    yield '| layer | | ' + ' | '.join(modes) + ' |'
-    yield '|---|---|' + '---:|' * len(modes)
-    for (layer, clip), row in cells.items():
-        shown = [f'{number(row[mode].value)} / {number(row[mode].gradient)}' for mode in modes]
-        yield f'| {layer} | {clip} | ' + ' | '.join(shown) + ' |'
-
-
 def measure_errors(layers: Iterable[str] = tuple(LAYERS), modes: Iterable[Mode] = MODES) -> list[Errors]:
     """Measure every layer with every clip in every mode."""
     return [errors_of(layer, clip, mode) for layer in layers for clip in CLIPS for mode in modes]
@@ -276,44 +251,19 @@ def missed(results: Iterable[Errors]) -> list[str]:
     return lines
 
 
-def section(results: list[Errors], number: Callable[[float], str]) -> str:
-    """What `docs/precision.md` says about number types."""
-    types, errors = '\n'.join(types_table()), '\n'.join(errors_table(results, number))
-    return f"""## Number types
-
-A layer computes in the type of its input, half types in float32. `--amp` alone changes nothing inside a hyperbolic
-layer: it takes what the layers around it give, and computes in float32. With `--hamp` (the model's keyword `hamp`) the
-autocast type enters it:
-
-| what | float32 | with amp | with amp and hamp |
-|---|---|---|---|
-| vectors: tokens, combinations | float32 | float32 | the autocast type |
-| inner products of vectors | float32 | float32 | summed in float32, of vectors of the autocast type |
-| matrix products: weights, scores, sums over keys | float32 | float32 | the autocast type |
-| coefficients, when they multiply a vector | float32 | float32 | rounded to the autocast type |
-| row scalars: all else that the formulas do | float32 or float64 | the same | the same |
-| parameters, their gradients, the optimizer's state | float32 | float32 | float32 |
-| output of a residual, positional embedding, head | of the input | of the input | of the input |
-| output of a linear layer, MLP, attention | of the input | of the input | the autocast type, as of timm's |
-
-Row scalars are float64 in kernels, and in the definition without a margin; a device without float64 keeps float32.
-float16 has not the range for vectors near the boundary: without a margin, and in flat controls without `max_norm`, hamp
-computes in float32 there, and bfloat16 in bfloat16. A point on a manifold is stored in float32 and stepped in float32.
-
-What was seen in a forward pass of the definition at margin {MARGIN} (float16 is as bfloat16):
-
-{types}
-
-Errors of the output, and after the stroke of the gradients, against the same layer in float64, the worst over inputs
-of length {', '.join(f'{length:g}' for length in LENGTHS)}; `flat` is the layer at curvature 0. A half type cannot do
-better than half its spacing, 4e-3 in bfloat16 and 5e-4 in float16; promised are once the spacing for outputs and eight
-times for gradients (four and 32 times in float32).
-
-{errors}
-"""
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; 1 if a promise is not kept."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    args.threads = args.threads or 1
+    report = Report(header(args, chosen_device(args)), args.csv, key=('layer', 'clip', 'mode'))
+    results = measure_errors()
+    report.add(asdict(result) for result in results)
+    for line in missed(results):
+        print(f'missed: {line}', file=sys.stderr)
+    return 1 if missed(results) else 0
 
 
 if __name__ == '__main__':
-    torch.set_num_threads(1)
-    found = measure_errors()
-    print('\n'.join([*types_table(MODES), '', *errors_table(found, lambda x: f'{x:.0e}'), *missed(found)]))
+    sys.exit(main())

@@ -1,59 +1,316 @@
-"""Fills the tables of a page in `docs/` with what the programs measured.
+"""Writes the measured tables and figures of the documentation from the CSV files in `results/`.
 
-    python benchmarks/page.py docs/speed.md output/speed/*.json
+    python benchmarks/page.py            # after a program has written its CSV
+    python benchmarks/page.py --check    # only say which pages and figures differ; exit status 1 if any does
 
-A page marks a table's place by two comments, and what stands between them is replaced by the table of that name from
-the file of that name:
+A page marks the place of a table by two comments, and what stands between them is replaced by the block of that name:
 
-    <!-- table: models/eager from models.json -->
-    <!-- /table -->
+    <!-- results: models -->
+    <!-- /results -->
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from report import write_text
+import figures
+from report import RESULTS, ROOT, markdown, read_csv, write_text
 
-MARKER = re.compile(
-    r'(?P<start><!-- table: (?P<table>\S+) from (?P<file>\S+) -->\n).*?(?P<end><!-- /table -->)', re.DOTALL
-)
-
-
-def filled(page: str, results: dict[str, dict[str, str]]) -> tuple[str, list[str]]:
-    """The page with its tables, and the tables that are in none of the files, which stay as they are.
-
-    Args:
-        page: Markdown.
-        results: By file name, the file's tables: Markdown by name.
-    """
-    missing = []
-
-    def table(match: re.Match) -> str:
-        found = results.get(match['file'], {}).get(match['table'])
-        if found is None:
-            missing.append(f'{match["table"]} from {match["file"]}')
-            return match[0]
-        return f'{match["start"]}\n{found}\n\n{match["end"]}'
-
-    return MARKER.sub(table, page), missing
+MARKER = re.compile(r'(?P<start><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- /results -->)', re.DOTALL)
+Row = dict[str, str]
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+def results(name: str) -> tuple[dict[str, str], list[Row]]:
+    """Header and rows of `results/NAME.csv`."""
+    head, rows = read_csv(RESULTS / f'{name}.csv')
+    if not rows:
+        sys.exit(f'{RESULTS / name}.csv is missing: the program of that table writes it')
+    return head, rows
+
+
+def measured(head: dict[str, str]) -> str:
+    """The line under a table that says where its numbers are from."""
+    versions = dict(part.split(' ') for part in head['versions'].split(', '))
+    shown = ', '.join(f'{name} {versions[name]}' for name in ('torch', 'timm'))
+    return f'<small>Measured on: {head["hardware"]}; {shown}; {head["date"]}, commit {head["commit"]}.</small>'
+
+
+def short(x: float) -> str:
+    """One significant digit: 6e-7."""
+    return '0' if x == 0 else f'{x:.0e}'.replace('e-0', 'e-').replace('e+00', '').replace('e+0', 'e+')
+
+
+def worst(rows: Iterable[Row], column: str) -> str:
+    """The largest error of the values and, behind a stroke, of the gradients."""
+    rows = list(rows)
+    found = [[float(r[column]) for r in rows if r['quantity'] == q] for q in ('value', 'gradient')]
+    return ' / '.join(short(max(errors)) for errors in found if errors)
+
+
+# --- speed ------------------------------------------------------------------------------------------------------------
+
+
+def models() -> str:
+    """Throughput and memory of the variants, in eager mode and, where every variant has it, compiled."""
+    head, rows = results('models')
+    of = {(row['mode'], row['variant']): row for row in rows}
+    variants = [variant for mode, variant in of if mode == 'eager']
+    compiled = all(('compiled', variant) in of for variant in variants)
+    modes = ['eager', 'compiled'] if compiled else ['eager']
+    cells = []
+    for variant in variants:
+        speeds = [' / '.join(f'{float(of[m, variant][key]):.3f}' for m in modes) for key in ('train', 'infer')]
+        memory = [('eager', 'activations'), ('compiled', 'peak')][: len(modes)]
+        cells.append([variant, *speeds, *(f'{float(of[mode, variant][key]):.2f}' for mode, key in memory)])
+    train, infer = (f'{float(of["eager", "timm"][key]):,.0f} ms' for key in ('train_ms', 'infer_ms'))
+    note = f"In eager mode timm's model takes {train} for a training step and {infer} for inference."
+    if compiled:
+        note += (
+            ' The second number is with both models compiled (`fullgraph=True`); `peak` is the most that a compiled '
+        )
+        note += "training step allocates at once, relative to timm's model."
+    columns = ['variant', 'training', 'inference', 'activations', *(['peak'] if compiled else [])]
+    return '\n\n'.join([markdown(columns, cells), note, measured(head)])
+
+
+def costs() -> str:
+    """The eager columns alone, in percent of timm's model."""
+    head, rows = results('models')
+    cells = []
+    for row in rows:
+        if row['mode'] == 'eager' and row['variant'] != 'timm':
+            longer = [f'{100 / float(row[key]) - 100:+.0f} %' for key in ('train', 'infer')]
+            more = f'{100 * float(row["activations"]) - 100:+.0f} %'
+            cells.append([f'`{row["variant"]}`', *(cell.replace('-0', '+0') for cell in (*longer, more))])
+    columns = ['variant', 'time of a training step', 'time of inference', 'activations']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def layers() -> str:
+    """Milliseconds and memory of the centred residual, and where the figure is from."""
+    head, rows = results('layers')
+    of = {row['contender']: row for row in rows if row['layer'] == 'res'}
+    ms = {name: f'{float(row["ms"]):.2g} ms' for name, row in of.items()}
+    mib = {name: f'{float(row["kept_mib"]):.0f} MiB' for name, row in of.items()}
+    code = 'the reference code'
+    return (
+        f'For example the centred residual: an addition takes {ms["Euclidean"]}, our layer {ms["ours"]}, '
+        f'{code} {ms["reference"]} and geoopt {ms["geoopt"]}. For the backward pass autograd keeps '
+        f'{mib["ours"]} with our layer, {mib["reference"]} with {code} and {mib["geoopt"]} with geoopt.'
+        f'\n\n{measured(head)}'
+    )
+
+
+def optimizers() -> str:
+    """The optimizer steps in one sentence."""
+    head, rows = results('optimizers')
+    ratio = {row['step']: f'{float(row["ratio"]):.2f}' for row in rows}
+    base = float(next(row['ms'] for row in rows if row['step'] == 'AdamW, foreach'))
+    return (
+        f"The unit is a step of torch's multi-tensor AdamW on the Euclidean model, {base:.0f} ms. On "
+        f'`vit_tiny_patch4_hyp_all` a step of `hypadamw` takes {ratio["hypadamw"]} of it, `hypsgd` {ratio["hypsgd"]}, '
+        f"geoopt's `RiemannianAdam` {ratio['geoopt RiemannianAdam']}, and clipping both kinds of gradients "
+        f"{ratio['both clips']}. torch's fused AdamW takes {ratio['AdamW, fused']} on the Euclidean model."
+        f'\n\n{measured(head)}'
+    )
+
+
+def loaders() -> str:
+    """The loaders in one sentence."""
+    head, rows = results('loaders')
+    speeds = sorted(float(row['ratio']) for row in rows)
+    slowest = min(rows, key=lambda row: float(row['memory']))
+    faster = f'{speeds[0]:.0f} to {speeds[-1]:.0f} times'
+    rate = f'{float(slowest["memory"]):,.0f} images a second ({slowest["augmentation"]})'
+    return (
+        f"`--data-in-memory` delivers CIFAR-100 {faster} as fast as timm's loader with two worker processes: at least "
+        f'{rate}.\n\n{measured(head)}'
+    )
+
+
+# --- precision --------------------------------------------------------------------------------------------------------
+
+
+def precision() -> str:
+    """Promised and measured errors, and geoopt's."""
+    head, rows = results('precision')
+    _, types = results('number-types')
+
+    def of(
+        operation: str, pairs: tuple[str, ...] = (), least: float = 0.0, most: float = 16.0, **fixed: str
+    ) -> list[Row]:
+        return [
+            row
+            for row in rows
+            if row['operation'] == operation
+            and (not pairs or row['pair'] in pairs)
+            and least <= float(row['norm']) <= most
+            and all(row[key] == value for key, value in fixed.items())
+        ]
+
+    random = ('random',)
+    lines = [
+        ('distance, any pair, length up to 16', '1e-6 / 1e-5', of('distance')),
+        ('centred residual, any pair, up to 2.44', '5e-6 / 5e-5', of('centred residual', most=2.44)),
+        (
+            'centred residual without margin, random pair, 5 to 12',
+            '1e-6 / 1e-5',
+            of('centred residual', random, 5, 12, margin=''),
+        ),
+        ('residual at the origin, random pair, up to 2.44', '', of('residual at the origin', random, most=2.44)),
+        ('residual at x, random pair, up to 2.44', '', of('residual at x', random, most=2.44)),
+        ('linear layer, with and without margin, up to 8', '1e-6 / 5e-6', of('linear layer', most=8.0)),
+    ]
+    cells = [[what, promise, worst(of_, 'float32'), worst(of_, 'geoopt float32')] for what, promise, of_ in lines]
+    half = {'bfloat16': '8e-3 / 6e-2', 'float16': '1e-3 / 8e-3'}
+    for name, promise in half.items():
+        found = [r for r in types if r['mode'] == f'{name}, hamp' and (name == 'bfloat16' or 'margin 0' in r['clip'])]
+        errors = [short(max(float(r[key]) for r in found)) for key in ('value', 'gradient')]
+        clip = '' if name == 'bfloat16' else ', with margin'
+        cells.append([f'any layer, `hamp` in {name}{clip}', promise, ' / '.join(errors), ''])
+    columns = ['worst relative error: output / gradients', 'promised', 'ours', 'geoopt, float32']
+    table = markdown(columns, cells).replace('e-', 'e\u2011')  # a hyphen at which lines do not break
+    return f'{table}\n\n{measured(head)}'
+
+
+# --- conversions, graphs, δ -------------------------------------------------------------------------------------------
+
+
+def hyperbolize() -> str:
+    """Conversions that keep the function."""
+    head, rows = results('hyperbolize')
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row['start'] == 'equal':  # those of all modules come first
+            found.setdefault(row['model'], {}).setdefault(row['c'], row)
+    cells = []
+    for model, at in found.items():
+        divergence = [short(abs(float(at[c]['divergence']))) for c in ('1e-05', '0.0001', '0.001')]
+        cells.append([f'`{model}`', short(float(at['0']['relative'])), *divergence])
+    columns = ['model', 'c = 0: logits', 'c = 1e-5', '1e-4', '1e-3']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def hyperbolize_modules() -> str:
+    """One kind of module at a time, and those whose flat limit is another function."""
+    _, rows = results('hyperbolize')
+    alone = {row['swapped']: row for row in rows if row['start'] == 'equal' and row['c'] == '0.0001'}
+    each = ', '.join(f'{short(float(alone[m]["divergence"]))} for `{m}`' for m in ('head', 'pos', 'mlp', 'res0'))
+    carried = {row['swapped']: row for row in rows if row['start'] == 'carried' and row['c'] == '0'}
+    others = ', '.join(f'{short(float(carried[m]["divergence"]))} for `{m}`' for m in ('attn', 'res', 'resx'))
+    gated = max(float(row['relative']) for row in rows if row['start'] == 'gated')
+    return (
+        f'One kind of module at a time, in `vit_tiny_patch16_224` at `c = 1e-4`, the divergence is {each}. With '
+        f"`start='carried'` at `c = 0` it is {others}; with `start='gated'` at `c = 1` logits differ by {short(gated)}."
+    )
+
+
+def finetune() -> str:
+    """Fine-tuning with and without a conversion."""
+    head, rows = results('finetune')
+    cells = [
+        [f'`{row["contender"]}`']
+        + [f'{float(row[key]):.2f} ± {float(row[f"{key}_deviation"]):.2f}' for key in ('start', 'top1')]
+        + [f'{float(row["gain"]):+.2f} ± {float(row["gain_deviation"]):.2f}' if float(row['gain_deviation']) else '']
+        for row in rows
+    ]
+    columns = ['swapped', 'Top-1 at the start', 'Top-1', 'more than `euclid`']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+CHECKS = {
+    'compile train': '`torch.compile`, gradients',
+    'compile eval': '`torch.compile`, logits',
+    'export': '`torch.export`',
+    'export strict': '`torch.export(strict=True)`',
+    'onnxruntime': 'ONNX in onnxruntime, absolute',
+    'fx': '`torch.fx`',
+    'torch.func': '`torch.func`, gradients',
+    'grad checkpointing': 'gradient checkpointing',
+}
+
+
+def graphs() -> str:
+    """The worst difference of every check."""
+    head, rows = results('graphs')
+    variants = len({row['variant'] for row in rows})
+    cells = []
+    for check, title in CHECKS.items():
+        of = [row for row in rows if row['check'] == check]
+        if len(of) != variants or any(row['kept'] != 'True' for row in of):
+            sys.exit(f'graphs.csv: {check} is not kept by every variant')
+        cells.append([title, *(short(max(float(row[key]) for row in of)) for key in ('difference', 'allowed'))])
+    counts = {row['graphs'] for row in rows if row['check'].startswith('compile')}
+    sizes = 'Graphs after batches of 4, 6, 3, 8 and 5 images, in each of '
+    note = f'{sizes}{variants} variants: {" or ".join(sorted(counts))}.'
+    return '\n\n'.join([markdown(['check', 'largest difference', 'allowed'], cells), note, measured(head)])
+
+
+def delta() -> str:
+    """δ of trained and untrained features, and of Gaussians."""
+    head, rows = results('delta')
+    most = max(int(row['samples']) for row in rows)
+    cells = [
+        [row['training'], f'{float(row["nearest_mean"]):.0f} %']
+        + [f'{float(row[kind]):.2f}' for kind in ('points', 'gaussian', 'isotropic')]
+        for row in rows
+        if int(row['samples']) == most
+    ]
+    columns = ['weights', 'accuracy', 'features', 'Gaussian, same covariance', 'isotropic Gaussian']
+    return f'{markdown(columns, cells)}\n\nδ_rel of {most:,} samples, mean of ten draws.\n\n{measured(head)}'
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    'models': models,
+    'costs': costs,
+    'layers': layers,
+    'optimizers': optimizers,
+    'loaders': loaders,
+    'precision': precision,
+    'hyperbolize': hyperbolize,
+    'hyperbolize-modules': hyperbolize_modules,
+    'finetune': finetune,
+    'graphs': graphs,
+    'delta': delta,
+}
+FIGURES: dict[str, Callable[[], str]] = {
+    'speed-layers.svg': lambda: figures.layers(results('layers')[1]),
+    'precision.svg': lambda: figures.precision(results('precision')[1]),
+}
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def filled(page: str) -> str:
+    """The text of a page with its blocks made anew."""
+    return MARKER.sub(lambda match: f'{match["start"]}\n{BLOCKS[match["name"]]()}\n\n{match["end"]}', page)
+
+
+def stale() -> dict[Path, str]:
+    """Pages and figures that differ from the results, with what they should be."""
+    pages = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+    wanted = {path: filled(path.read_text(encoding='utf-8')) for path in pages}
+    wanted |= {ROOT / 'docs' / name: draw() for name, draw in FIGURES.items()}
+    return {p: text for p, text in wanted.items() if not p.exists() or p.read_text(encoding='utf-8') != text}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write what differs, or say so."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('page', type=Path)
-    parser.add_argument('results', type=Path, nargs='+', help='JSON that the programs wrote')
+    parser.add_argument('--check', action='store_true', help='write nothing; exit status 1 if anything differs')
     args = parser.parse_args(argv)
-    results = {path.name: json.loads(path.read_text(encoding='utf-8'))['tables'] for path in args.results}
-    page, missing = filled(args.page.read_text(encoding='utf-8'), results)
-    write_text(args.page, page)
-    for name in missing:
-        print(f'left as it was: {name}')
+    found = stale()
+    for path, text in found.items():
+        print(f'{"differs from its results" if args.check else "written"}: {path.relative_to(ROOT)}')
+        if not args.check:
+            write_text(path, text)
+    return 1 if args.check and found else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

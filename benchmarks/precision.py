@@ -1,11 +1,13 @@
-"""How right the geometry and the layers are, digit by digit, with geoopt's computation of the same formulas beside.
+"""Relative errors of the geometry and the layers, and of geoopt's computation of the same formulas.
 
-    python benchmarks/precision.py                                # print the tables, about a minute
-    python benchmarks/precision.py --draws 5 --markdown docs/precision.md --json precision.json
+    python benchmarks/precision.py --csv benchmarks/results/precision.csv      # about a minute
+    python benchmarks/precision.py --operations distance 'linear layer'        # a part
 
 The reference is arithmetic in 80 digits on whole vectors (`tests/oracle.py`), written from the textbook formulas, clips
-included, with the inputs taken as exact in float32. Measured is `‖error‖/‖reference‖` of the output and of the gradient
-of `⟨output, g⟩` for a random `g`, the worst over draws and, for the residuals, over settings of their gates.
+included, with the inputs taken as exact in float32. The error is `‖error‖/‖reference‖` of the output and of the
+gradient of `⟨output, g⟩` for a random `g`, the worst over draws and, for the residuals, over settings of their gates.
+`near-cancelling` is `y = -x` and `near-equal` is `y = x`, up to a thousandth; `condition` is how much a relative change
+of `x` or `y` grows in the exact output.
 
 The reference gradient is by central differences in the same arithmetic. For a residual it lies in the span of `x`, `y`
 and `g`, because the layer is equivariant under rotations, so that three directions give all of it; what our gradient
@@ -13,19 +15,17 @@ has outside that span counts as error. The gradient in a scalar parameter is mea
 `∂output/∂parameter` or of the output, whichever is larger: neither vanishes by chance of the angle to `g`, or because
 all points lie on one ray, where curvature has no effect.
 
-Exit status 1 if a target is missed.
+The exit status is 1 if an error is larger than the page promises.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests'), str(ROOT / 'benchmarks')]
 
-import number_types  # noqa: E402
 from oracle import MP, Ball, derivative, norm, relative_error, to_mp  # noqa: E402
+from report import Report, add_arguments, chosen_device, header  # noqa: E402
 from strategies import place, unit  # noqa: E402
 
 from timm_hyperbolic import geometry as G  # noqa: E402
@@ -509,19 +509,17 @@ def measure(
     kinds: Iterable[str] = KINDS,
     operations: Iterable[str] | None = None,
     gradients: bool = True,
-    progress: Callable[[str], None] = lambda line: None,
 ) -> list[Row]:
     """Measure every row.
 
     Args:
         draws: Pairs for each row; the distances, sums and round trips take three times as many.
         dim: Dimension of the vectors, even.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
         norms: Lengths of the tangent vectors.
-        kinds: Of pairs, from `KINDS`.
+        kinds: Kinds of pairs, from `KINDS`.
         operations: Which to measure; all if None.
         gradients: Measure gradients too, which is most of the work.
-        progress: Called with each row's name.
 
     Returns:
         The rows, in the order of the table.
@@ -529,7 +527,6 @@ def measure(
     rows = []
     for row, fill in plan(norms, kinds):
         if operations is None or row.operation in operations:
-            progress(f'{row.operation}, margin={row.margin}, {row.kind}, norm {row.norm:g}')
             # each row has its own numbers, so that a part of the table repeats the whole
             key = f'{row.operation}{row.margin}{row.kind}{row.norm}'
             generator = torch.Generator().manual_seed(seed + sum(ord(a) * 31**i for i, a in enumerate(key)) % 2**31)
@@ -538,139 +535,36 @@ def measure(
     return rows
 
 
-def number(x: float) -> str:
-    """Short, and 0 for what only the 80 digits tell from it."""
-    return '0' if x < 1e-30 else f'{x:.0e}'.replace('e-0', 'e-').replace('e+00', '').replace('e+0', 'e+')
-
-
-def tables(rows: list[Row], mark: str = '!') -> Iterator[str]:
-    """The rows as Markdown tables: for each operation, kinds and implementations down, norms across."""
-    sections: dict[tuple[str, float | None], list[Row]] = {}
+def table(rows: list[Row]) -> Iterator[dict[str, Any]]:
+    """The rows of the CSV file: one for the values and one for the gradients of each row."""
+    columns = [column(ours, dtype) for dtype in DTYPES for ours in (True, False)]
     for row in rows:
-        sections.setdefault((row.operation, row.margin), []).append(row)
-    for (operation, margin), section in sections.items():
-        clip = '' if operation in NO_MARGIN else f', margin {margin}' if margin else ', no margin'
-        yield f'\n### {operation}{clip}\n'
-        norms = sorted({row.norm for row in section})
-        cell = {(row.kind, row.norm): row for row in section}
-        for which in ('value', 'gradient'):
-            if not any(getattr(row, which) for row in section):
-                continue
-            yield f'| {which} | | ' + ' | '.join(f'{length:g}' for length in norms) + ' |'
-            yield '|---|---|' + '---:|' * len(norms)
-            for kind in dict.fromkeys(row.kind for row in section):
-                for name in (column(ours, dtype) for dtype in DTYPES for ours in (True, False)):
-                    cells = []
-                    for length in norms:
-                        row = cell[kind, length]
-                        error = getattr(row, which).get(name)
-                        allowed = {(w, c): a for w, c, a in row.targets()}.get((which, name))
-                        missed = allowed is not None and error is not None and not error <= allowed
-                        cells.append('' if error is None else number(error) + mark * missed)
-                    yield f'| {kind} | {name} | ' + ' | '.join(cells) + ' |'
-                conditions = [r.condition for r in section if r.kind == kind]
-                if which == 'value' and operation in (OPEN, 'centred residual') and None not in conditions:
-                    yield f'| {kind} | condition | ' + ' | '.join(number(t) for t in conditions) + ' |'
-            yield ''
-
-
-NO_MARGIN = ('distance', 'Möbius addition', 'Möbius addition, stored points', 'log0(exp0)', 'log0(exp0), stored point')
-
-
-def summary(rows: list[Row]) -> Iterator[str]:
-    """What is promised, and the worst that was measured."""
-    promises: dict[tuple[str, str, float], float] = {}
-    for row in rows:
-        if row.operation == 'distance':
-            where = 'every kind, norm 0.01 to 16'
-        else:
-            where = 'every kind, norm up to 2.44' if row.norm <= 2.44 else 'random pairs, no margin, norm up to 12'
-        for which, name, allowed in row.targets():
-            if name in getattr(row, which):
-                key = (f'{row.operation}, {where}', f'{which}, {name}', allowed)
-                promises[key] = max(promises.get(key, 0.0), getattr(row, which)[name])
-    yield '| promise | of | allowed | worst | |'
-    yield '|---|---|---:|---:|---|'
-    for (what, which, allowed), worst in promises.items():
-        yield f'| {what} | {which} | {allowed:.0e} | {worst:.1e} | {"kept" if worst <= allowed else "MISSED"} |'
-
-
-def document(rows: list[Row], types: list[number_types.Errors], arguments: str) -> str:
-    """`docs/precision.md`; without `types` it lacks the section on number types."""
-    versions = (
-        f'torch {torch.__version__.split("+")[0]}, geoopt {geoopt.__version__}, Python {platform.python_version()}'
-    )
-    head = f"""# Precision
-
-Made by `python benchmarks/precision.py{arguments}` with
-{versions}, on {platform.machine()} CPU.
-
-Worst relative error `‖error‖/‖reference‖` against arithmetic in 80 digits (`tests/oracle.py`), inputs taken as exact in
-float32, curvature {C:g}. Columns are lengths of the tangent vectors `x` and `y`; where its kind leaves it free, `y` is
-0.9 as long. `near-cancelling` is `y = -x` and `near-equal` is `y = x`, up to a thousandth. "gradient" is the worst of
-the gradients in `x`, `y`, the gates and the curvature; in the linear layer in `x`, weight, bias and centres, along
-random directions. The margin {MARGIN} clips lengths over 2.44. `geoopt` is the same formula on geoopt's `PoincareBall`,
-whose points are clamped near the boundary. "condition" is how much a relative change of `x` or `y` grows in the exact
-output: float32 vectors cannot give more digits than it leaves of 6e-8.
-
-What remains large, and why:
-
-- A stored point cannot say how near the boundary it is: from norm 8 on, float32 rounds it to the boundary. The
-  gyrovector carries `1 - c‖p‖²` instead.
-- Points on one ray (`same ray`, `opposite`, `near-equal`) beyond norm 5, without a margin: they are told apart by
-  coefficients that differ by `exp(-2·norm)`, so that a difference of two is good to `eps·exp(2·norm)` only.
-- Without a margin the number type still limits points to length 36. A residual whose gate is wide open carries pairs of
-  norm 16 there.
-- An opposite pair in a residual whose gate is wide open: the sum nearly cancels and the condition is in the hundreds.
-- Beyond the margin, an opposite pair becomes two points on the margin exactly. With the centre between them at the
-  origin (`s = 0.5`) both lie on the kink of a clip, and the derivative in `s`, which moves one in and the other out, is
-  that of the clipped branches, in all implementations. Every other gradient of the pair is right.
-
-"""
-    parts = [*summary(rows), '']
-    if types:
-        parts += [number_types.section(types, number), '## Digits']
-    return head + '\n'.join([*parts, *tables(rows, ' **missed**')]).rstrip() + '\n'
+        place_of = {'operation': row.operation, 'margin': row.margin, 'pair': row.kind, 'norm': row.norm}
+        for quantity in ('value', 'gradient'):
+            errors = getattr(row, quantity)
+            if errors:
+                condition = row.condition if quantity == 'value' else None
+                yield {**place_of, 'quantity': quantity, **{c: errors[c] for c in columns}, 'condition': condition}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
+    """Measure and print; 1 if a promise is not kept."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    add_arguments(parser)
     parser.add_argument('--draws', type=int, default=1, help='pairs for each row and setting of the gates (default 1)')
     parser.add_argument('--dim', type=int, default=16, help='dimension, even (default 16)')
-    parser.add_argument('--seed', type=int, default=0, help='of the random numbers (default 0)')
-    parser.add_argument(
-        '--operations',
-        nargs='+',
-        metavar='NAME',
-        help='only these, for example "distance", and no number types',
-    )
-    parser.add_argument('--no-gradients', action='store_true', help='values only')
-    parser.add_argument('--json', type=Path, metavar='PATH', help='write the rows as JSON')
-    parser.add_argument('--markdown', type=Path, metavar='PATH', help='write docs/precision.md')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the random numbers (default 0)')
+    operations = list(dict.fromkeys(row.operation for row, _ in plan((1.0,), ('random',))))
+    parser.add_argument('--operations', nargs='+', default=operations, choices=operations, metavar='NAME')
     args = parser.parse_args(argv)
-    torch.set_num_threads(1)
-
-    def progress(line: str) -> None:
-        if sys.stderr.isatty():
-            print(f'\r\033[K{line}', end='', file=sys.stderr)
-
-    rows = measure(
-        args.draws, args.dim, args.seed, operations=args.operations, gradients=not args.no_gradients, progress=progress
-    )
-    progress('')
-    if not rows:
-        parser.error(f'no such operation: {args.operations}')
-    print('\n'.join([*tables(rows), '', *summary(rows)]))
-    types = number_types.measure_errors() if args.operations is None else []
-    if types:
-        print('\n'.join(['', *number_types.types_table(), '', *number_types.errors_table(types, number)]))
-    if args.json:
-        args.json.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + '\n')
-    if args.markdown:
-        given = ''.join(f' --{n} {v}' for n, v in (('draws', args.draws), ('dim', args.dim), ('seed', args.seed)))
-        args.markdown.write_text(document(rows, types, f'{given} --markdown docs/precision.md'), encoding='utf-8')
-    missed = [line for row in rows for line in row.missed()] + number_types.missed(types)
+    args.threads = args.threads or 1
+    head = header(args, chosen_device(args), ('operations',))
+    report = Report(head, args.csv, key=('operation', 'margin', 'pair', 'norm', 'quantity'))
+    missed = []
+    for operation in args.operations:
+        rows = measure(args.draws, args.dim, args.seed, operations=(operation,))
+        report.add(table(rows))
+        missed += [line for row in rows for line in row.missed()]
     for line in missed:
         print(f'missed: {line}', file=sys.stderr)
     return 1 if missed else 0

@@ -1,7 +1,7 @@
 """What the programs beside it measure with: times of several things in one run, and two counts of memory.
 
-Whatever else a machine does falls on all contenders alike only if they take turns. So one *round* calls every
-contender once, in an order drawn anew for each round, and a ratio is formed within a round, never between runs.
+Other work of the machine disturbs all contenders alike only if they take turns. So one *round* calls every contender
+once, in an order drawn anew for each round, and a ratio is formed within a round, never between runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler, which `peak_bytes` uses, says when it starts and stops
@@ -22,7 +21,7 @@ os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler, which `peak_byt
 import torch
 from torch import Tensor
 
-__all__ = ['Spread', 'interleaved', 'peak_bytes', 'ratios', 'saved_bytes', 'spread', 'synchronize', 'timed', 'turn']
+__all__ = ['Spread', 'interleaved', 'peak_bytes', 'ratios', 'saved_bytes', 'spread', 'synchronize', 'timed']
 
 
 class Spread(NamedTuple):
@@ -47,7 +46,7 @@ def ratios(times: Sequence[float], base: Sequence[float]) -> Spread:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what the device was given to do."""
+    """Wait until the device has finished its work."""
     torch.get_device_module(device).synchronize()
 
 
@@ -62,26 +61,8 @@ def timed(f: Callable[[], Any], device: torch.device, calls: int = 1) -> float:
 
 
 @contextmanager
-def turn(lock: Path | None, alone: bool) -> Iterator[None]:
-    """Where several programs run side by side: they compile together, and time alone.
-
-    Args:
-        lock: A file that all of them name; None where there is only this one.
-        alone: Wait for all others, and make them wait.
-    """
-    if lock is None:
-        yield
-        return
-    import fcntl
-
-    with lock.open('w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
-
-
-@contextmanager
 def uncollected() -> Iterator[None]:
-    """The garbage collector rests, as in `timeit`: a collection falls on whoever happens to be next."""
+    """Switch the garbage collector off, as `timeit` does: a collection would fall on one contender by chance."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -102,12 +83,12 @@ def interleaved(
     """Seconds of every contender in every round.
 
     Args:
-        contenders: What to call, by name.
-        rounds: How often.
-        device: Where the work is done.
-        warmup: Calls of each before the rounds.
-        least: Seconds that a timing should last at least: what is faster is called several times in a row.
-        seed: Of the order within the rounds.
+        contenders: Functions to call, by name.
+        rounds: Number of rounds.
+        device: Device that does the work.
+        warmup: Calls of each contender before the rounds.
+        least: Seconds that a timing should last at least: a faster contender is called several times in a row.
+        seed: Seed of the order within the rounds.
     """
     calls = {}
     for name, f in contenders.items():

@@ -7,7 +7,7 @@ import gradio as gr
 from answer import to_html
 from prediction import Classifier, open_image
 
-from timm_hyperbolic.engine.errors import UserError
+from timm_hyperbolic.errors import UserError
 
 __all__ = ['create_page']
 

@@ -16,13 +16,13 @@ import timm_hyperbolic  # noqa: F401  (registers the models)
 from timm_hyperbolic.analysis.disk import head_vectors, main_directions, to_disk
 from timm_hyperbolic.analysis.norms import clip_distance
 from timm_hyperbolic.analysis.predictions import Labels
-from timm_hyperbolic.engine.errors import UserError
-from timm_hyperbolic.engine.images import MODES, to_eight_bits, to_mode
-from timm_hyperbolic.engine.labels import label_names
+from timm_hyperbolic.data.images import MODES, to_eight_bits, to_mode
+from timm_hyperbolic.data.labels import label_names
+from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.geometry import tangent_distance
 from timm_hyperbolic.hub.push import check_repo_id
-from timm_hyperbolic.hub.run import CONFIG, MODEL
 from timm_hyperbolic.layers import HyperbolicHead
+from timm_hyperbolic.train.run_files import CONFIG, MODEL
 
 __all__ = ['Classifier', 'Disk', 'Guess', 'Prediction', 'open_image']
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image
 from prediction import Classifier
 
-from timm_hyperbolic.engine.errors import UserError, exit_status
+from timm_hyperbolic.errors import UserError, exit_status
 
 __all__ = ['main', 'open_classifiers', 'parse_options', 'serve', 'warm_up']
 

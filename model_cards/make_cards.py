@@ -11,7 +11,8 @@ from pathlib import Path
 
 import timm
 
-from timm_hyperbolic.hub import Run, model_card
+from timm_hyperbolic.hub import model_card
+from timm_hyperbolic.train.run_files import Run
 
 RUNS = Path(__file__).parent / 'runs'
 

@@ -4,12 +4,13 @@
 compiles or interprets.
 """
 
+import copy
 import os
 
 import pytest
 import torch
 from test_geometry_attention import assert_is_the_definition
-from test_linear_map import CLIPS, make, run
+from test_linear_map import CLIPS, at_the_boundary, error, make, run
 from test_two_vectors import FORMULAS, LIMITS, PAIRS, evaluate, every_formula, pair
 from torch import Tensor
 
@@ -151,6 +152,14 @@ def test_the_linear_layer_on_vectors_of_every_type(dtype: torch.dtype) -> None:
     for name, ours, exact, allowed in ops._linear_both_ways('linear_map', str(DEVICE), dtype, 24):
         assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
         assert allowed < 0.2
+
+
+def test_the_linear_layer_in_float32_with_a_centre_at_the_boundary() -> None:
+    torch.manual_seed(0)
+    layer = at_the_boundary(make(16, 24, parts=2, dtype=torch.float32)).to(DEVICE)
+    x = torch.randn(20, 16, device=DEVICE)
+    exact = run(copy.deepcopy(layer).double(), x.double(), False)
+    assert max(error(*pair, floor=0) for pair in zip(run(layer, x), exact, strict=True)) < 1e-5
 
 
 # --- attention --------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import yaml
 from timm.data import resolve_input_data_config
 
 from timm_hyperbolic.analysis import track
-from timm_hyperbolic.engine.output import OutputFolder
-from timm_hyperbolic.hub.run import ABOUT, ARGS, SUMMARY
+from timm_hyperbolic.train.run_files import ABOUT, ARGS, SUMMARY
+from timm_hyperbolic.train.run_folder import OutputFolder
 
 TINY = {'embed_dim': 24, 'depth': 2, 'num_heads': 3, 'img_size': 8, 'num_classes': 10}
 INPUT = {'mean': [0.305], 'std': [0.376], 'img_size': 8}

@@ -1,26 +1,28 @@
-"""The programs in `benchmarks/` in tiny sizes, what they measure with, and the cost model against torch's counter.
+"""The programs in `benchmarks/`: what they measure with, each one once at a tiny size, and the pages that show results.
 
-No test looks at a time.
+No test looks at a time. `test_precision.py` and `test_number_types.py` run the two programs about accuracy.
 """
 
 import gc
-import importlib
-import json
-import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import timm
 import torch
+from PIL import Image
 from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / 'benchmarks'))
 
 import contenders  # noqa: E402
-import cost  # noqa: E402
-import cost_model  # noqa: E402
-import counters  # noqa: E402
+import delta  # noqa: E402
+import finetune  # noqa: E402
+import graph_checks  # noqa: E402
+import graphs  # noqa: E402
+import hyperbolize  # noqa: E402
 import layers  # noqa: E402
 import loaders  # noqa: E402
 import models  # noqa: E402
@@ -30,59 +32,32 @@ import report  # noqa: E402
 import side_by_side  # noqa: E402
 
 CPU = torch.device('cpu')
-TINY = cost_model.Size(batch=2, tokens=5, dim=24, heads=3, classes=7, centroids=4)
-TINY_MODEL = [
-    *('--batch-size', '2', '--img-size', '8', '--embed-dim', '24', '--depth', '1'),
-    *('--rounds', '1', '--modes', 'eager'),
-]
-TINY_LAYERS = [
-    *('--batch-size', '2', '--tokens', '5', '--dim', '24', '--classes', '7', '--centroids', '4', '--copy-mib', '1'),
-    *('--growth-batch', '1', '--growth-limit', '17', '--modes', 'eager', '--rounds', '1', '--least', '0'),
-]
-LAYER_TABLES = {*contenders.GROUPS, 'attn-peers', *(f'growth-{dimension}' for dimension in layers.GROWTH), 'roofline'}
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 
-# --- statistics and rounds --------------------------------------------------------------------------------------------
-
-
-def test_spread_is_median_and_quartiles() -> None:
-    assert side_by_side.spread([3, 1, 2, 5, 4]) == (3, 2, 4)
-    assert side_by_side.spread([7.0]) == (7, 7, 7)
+# --- times ------------------------------------------------------------------------------------------------------------
 
 
 def test_ratios_are_formed_within_a_round() -> None:
-    # the machine is twice as slow in the second round and four times in the third; the ratio stays
+    # The machine is twice as slow in the second round and four times in the third; the ratio stays.
     assert side_by_side.ratios([2, 4, 8], [1, 2, 4]) == (2, 2, 2)
-    with pytest.raises(ValueError, match='shorter'):
-        side_by_side.ratios([1, 2], [1])
+    assert side_by_side.spread([3, 1, 2, 5, 4]) == (3, 2, 4)
 
 
 def test_rounds_are_interleaved_in_changing_order() -> None:
-    calls = []
+    calls: list[str] = []
+
+    def fail() -> None:
+        assert gc.isenabled(), 'in a round'
+
     contestants = {name: lambda name=name: calls.append(name) for name in 'abc'}
     times = side_by_side.interleaved(contestants, 6, CPU, warmup=1)
     assert {name: len(own) for name, own in times.items()} == {'a': 6, 'b': 6, 'c': 6}
     rounds = [tuple(calls[i : i + 3]) for i in range(3, len(calls), 3)]  # the first three are the warm-up
-    assert len(rounds) == 6
     assert all(sorted(order) == ['a', 'b', 'c'] for order in rounds)
     assert len(set(rounds)) > 1
-    assert gc.isenabled()
-
-
-def test_a_short_call_is_repeated() -> None:
-    calls = []
-    side_by_side.interleaved({'a': lambda: calls.append(0)}, 1, CPU, warmup=0, least=0.001)
-    assert len(calls) > 10
-
-
-def test_garbage_collection_comes_back_after_an_error() -> None:
-    def fail() -> None:
-        if not gc.isenabled():
-            raise RuntimeError('in a round')
-
-    with pytest.raises(RuntimeError, match='in a round'):
+    with pytest.raises(AssertionError, match='in a round'):
         side_by_side.interleaved({'a': fail}, 1, CPU)
     assert gc.isenabled()
 
@@ -96,12 +71,10 @@ def test_saved_bytes_counts_each_storage_once_and_leaves_parameters_out() -> Non
     assert side_by_side.saved_bytes(lambda: x @ w, [w]) == 4 * 80
     assert side_by_side.saved_bytes(lambda: x @ w) == 4 * (80 + 64)
     assert side_by_side.saved_bytes(lambda: x * x[:1]) == 4 * 80  # two views of one storage
-    assert side_by_side.saved_bytes(lambda: x + x) == 0
 
 
 def test_peak_bytes_is_what_was_held_at_once() -> None:
     n = 1 << 16
-    kept = torch.empty(n)
 
     def f() -> None:
         a = torch.empty(n)
@@ -109,15 +82,12 @@ def test_peak_bytes_is_what_was_held_at_once() -> None:
         del a
         c = torch.empty(n // 2)
         del b, c
-        kept.add_(1)
 
     assert side_by_side.peak_bytes(f, CPU) == 4 * 3 * n
-    with pytest.raises(ValueError, match='no peak memory on meta'):
-        side_by_side.peak_bytes(f, torch.device('meta'))
 
 
 def test_head_builds_no_tensor_of_batch_classes_and_features() -> None:
-    size = cost_model.Size(batch=64, dim=256, classes=300)
+    size = contenders.Size(batch=64, dim=256, classes=300)
     numbers = {
         c.name: side_by_side.peak_bytes(c.forward_backward, CPU) / (4 * size.batch * size.classes)
         for c in contenders.contenders('head', size, CPU, peers=True)
@@ -126,265 +96,230 @@ def test_head_builds_no_tensor_of_batch_classes_and_features() -> None:
     assert numbers['reference'] > size.dim  # the dense formula does build it, and the measure sees it
 
 
-# --- the cost model ---------------------------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('layer', contenders.GROUPS)
-def test_products_on_paper_are_those_that_torch_counts(layer: str) -> None:
-    for name, (_, model, products, _) in cost.counted(layer, TINY, CPU).items():
-        assert cost.disagreement(model, products) <= cost.TOLERANCE, name
-    assert cost.disagreement(model, 1.02 * products + 1) > cost.TOLERANCE
+def test_a_table_is_measured_in_parts_on_one_machine(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / 'new' / 'out.csv'
+    head = {'hardware': 'a: b', 'versions': 'torch 1', 'date': 'monday', 'commit': '1'}
+    report.Report(dict(head), path, key=('name',)).add([{'name': 'x', 'value': 1.0}, {'name': 'y', 'value': None}])
+    second = report.Report({**head, 'date': 'tuesday'}, path, key=('name',))
+    second.add([{'name': 'y', 'value': 2 / 3}, {'name': 'z, "z"', 'value': 3}])
+    found, rows = report.read_csv(path)
+    assert found == {**head, 'date': 'monday, tuesday'}
+    assert {row['name']: row['value'] for row in rows} == {'x': '1', 'y': '0.6667', 'z, "z"': '3'}
+    assert '| y | 0.6667 |' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match='versions: torch 1 there, torch 2 here'):
+        report.Report({**head, 'versions': 'torch 2'}, path, key=('name',))
 
 
-@pytest.mark.parametrize('layer', contenders.GROUPS)
-def test_torch_counts_our_products_without_help(layer: str) -> None:
-    ours, model, _, _ = cost.counted(layer, TINY, CPU)[contenders.OURS]
-    assert cost.disagreement(model, counters.products(ours.accumulate, plain=True)) <= cost.TOLERANCE
-
-
-@pytest.mark.parametrize('layer', ['linear', 'res', 'pos', 'mlp', 'head'])
-def test_bytes_on_paper_are_those_of_the_euclidean_twin(layer: str) -> None:
-    _, model, _, moved = cost.counted(layer, TINY, CPU)[contenders.EUCLID]
-    assert 4 * model.total.elements == moved.bytes
-
-
-@pytest.mark.parametrize('layer', contenders.GROUPS)
-def test_eager_mode_moves_no_less_than_the_paper_says(layer: str) -> None:
-    _, model, _, moved = cost.counted(layer, TINY, CPU)[contenders.OURS]
-    assert 4 * model.total.elements < moved.bytes
-
-
-def test_products_added_in_place_are_counted() -> None:
-    a, b, c = torch.ones(3, 4), torch.ones(4, 5), torch.ones(3, 5)
-    assert counters.products(lambda: c.addmm_(a, b)) == 2 * 3 * 4 * 5
-    assert counters.products(lambda: c[None].baddbmm_(a[None], b[None])) == 2 * 3 * 4 * 5
-
-
-def test_traffic_counts_passes_functions_and_no_views() -> None:
-    x = torch.ones(3, 4)
-    assert counters.traffic(lambda: x.t()[1:]) == (0, 0, 0, 0)
-    assert counters.traffic(lambda: x.exp()) == (2 * 4 * 12, 12, 0, 1)
-    assert counters.traffic(lambda: x[:1].expand(3, 4).asinh()) == (4 * (4 + 12), 0, 12, 1)
-    assert counters.traffic(lambda: x.clone().add_(x))[0] == 4 * 12 * (2 + 3)
-
-
-def test_the_factors_of_linear_layers_are_those_of_the_page() -> None:
-    rows, dim, out, parts = 40, 24, 72, 3
-    forward = 1 + 1 / rows
-    backward = 1 + 2 * parts / out + 5 / (2 * rows)
-    ours = cost_model.hyperbolic_linear(rows, dim, out, parts)
-    twin = cost_model.linear(rows, dim, out)
-    assert math.isclose(ours.forward.products, forward * twin.forward.products)
-    assert math.isclose(ours.backward.products, backward * twin.backward.products)
-    text = (ROOT / 'docs' / 'speed.md').read_text(encoding='utf-8')
-    assert 'forward   1 + 1/R\n' in text
-    assert 'backward  1 + 2·parts/E + 5/2R\n' in text
-
-
-def test_geometry_costs_relatively_less_in_a_wider_model() -> None:
-    def share(size: cost_model.Size) -> float:
-        ours = cost_model.training_step(size, cost_model.VARIANTS['all'])
-        return ours.products / cost_model.training_step(size).products
-
-    assert 1 < share(cost_model.VIT_BASE) < share(cost_model.VIT_TINY)
-
-
-def test_a_model_is_the_sum_of_its_variants() -> None:
-    euclid, *variants = (
-        cost_model.training_step(TINY, cost_model.VARIANTS[name])
-        for name in ('euclid', 'head', 'pos', 'res', 'mlp', 'attn')
-    )
-    together = cost_model.training_step(TINY, cost_model.VARIANTS['all'])
-    added = sum(v.elements - euclid.elements for v in variants)
-    assert math.isclose(together.elements, euclid.elements + added)
-
-
-# --- reports ----------------------------------------------------------------------------------------------------------
-
-
-def test_targets_are_for_one_size_and_setting() -> None:
-    def goals(*flags: str, device: torch.device = CPU, mode: str = 'eager') -> tuple:
-        return models.targets(models.parse(list(flags)), device, mode)
-
-    train, infer, activations = goals()
-    assert (train['res'], infer['res'], activations['res']) == (0.93, 0.95, 1.1)
-    train, _, activations = goals(mode='compiled')
-    assert (train['res'], activations) == (0.95, {})
-    assert goals('--batch-size', '8') == goals('--depth', '6') == goals('--amp', 'bfloat16') == ({}, {}, {})
-    on_gpu = goals('--amp', 'bfloat16', '--batch-size', '512', device=torch.device('cuda'), mode='compiled')
-    assert on_gpu == ({'res': 0.95, 'mlp': 0.8, 'attn': 0.6, 'all': 0.5}, {}, {})
-
-
-def test_a_target_is_met_or_missed() -> None:
-    assert models.judged(0.95, 0.95, at_least=True) == '0.95 met'
-    assert models.judged(0.94, 0.95, at_least=True) == '0.95 missed'
-    assert models.judged(1.2, 1.15, at_least=False) == '1.15 missed'
-    assert models.judged(1.2, None, at_least=False) is None
-
-
-def test_header_names_the_machine_and_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    head = report.header(models.parse(['--json', 'out.json']), CPU, ['no_such_package'])
-    assert set(head['versions']) == {'torch', 'timm', 'timm_hyperbolic', 'geoopt', 'no_such_package'}
-    assert head['versions']['torch'] == torch.__version__.split('+')[0] or torch.__version__
-    assert head['versions']['no_such_package'] == 'not installed'
-    assert f'{torch.get_num_threads()} threads' in head['hardware']
-    assert 'json' not in head['setting']
-    monkeypatch.setattr(report.Path, 'read_text', lambda *_, **__: 'no model name here')
-    assert report._cpu()
-
-
-def test_json_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / 'new' / 'out.json'
-    report.write_json(path, {'a': 1})
-
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError('disk full')
 
+    path = tmp_path / 'out.csv'
+    report.write_text(path, 'before')
     monkeypatch.setattr(report.Path, 'replace', fail)
     with pytest.raises(OSError, match='disk full'):
-        report.write_json(path, {'a': 2})
-    assert json.loads(path.read_text()) == {'a': 1}
-    assert list(path.parent.iterdir()) == [path]
+        report.write_text(path, 'after')
+    assert path.read_text() == 'before'
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_figure_without_matplotlib_is_an_error_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ImportError(name)
-
-    monkeypatch.setattr(importlib, 'import_module', missing)
-    with pytest.raises(SystemExit, match=r"extra 'bench'.*pip install -e '\.\[bench\]'"):
-        models.main(['--figure', 'out.png'])
-
-
-def test_page_takes_each_table_from_the_file_that_it_names() -> None:
-    text = (
-        'a\n<!-- table: models/eager from m.json -->\nold\n<!-- /table -->\nb\n'
-        '<!-- table: models/eager from gpu.json -->\nold\n<!-- /table -->\n'
-    )
-    new, missing = page.filled(text, {'m.json': {'models/eager': '| new |'}})
-    assert new == text.replace('old', '\n| new |\n', 1)
-    assert missing == ['models/eager from gpu.json']
-    assert page.filled(new, {'m.json': {'models/eager': '| new |'}})[0] == new
+def test_header_names_the_machine_and_the_setting() -> None:
+    args = models.parse(['--csv', 'out.csv', '--variants', 'res', '--batch-size', '3'])
+    head = report.header(args, CPU, ('variants', 'modes'), ['no_such_package'])
+    assert head['versions'].startswith(f'torch {torch.__version__.split("+")[0]}, timm {timm.__version__}, ')
+    assert head['versions'].endswith('no_such_package not installed')
+    assert f'{torch.get_num_threads()} threads' in head['hardware']
+    assert head['setting'].startswith('rounds 9, batch_size 3, ')
 
 
-def test_page_program(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    written = report.Report('p', {'date': 'today'}, tmp_path / 'p.json')
-    written.table('t', 'title', ['name', 1], [['a', None]], [{'name': 'a'}])
-    path = tmp_path / 'page.md'
-    path.write_text(
-        '<!-- table: p/t from p.json -->\n<!-- /table -->\n<!-- table: p/u from p.json -->\n<!-- /table -->\n'
-    )
-    page.main([str(path), str(tmp_path / 'p.json')])
-    assert '-->\n\n| name | 1 |\n| --- | ---: |\n| a |  |\n\n<!-- /table' in path.read_text()
-    assert 'left as it was: p/u from p.json' in capsys.readouterr().out
-
-
-def test_the_committed_page_names_only_tables_that_the_programs_make() -> None:
-    text = (ROOT / 'docs' / 'speed.md').read_text(encoding='utf-8')
-    wanted = {match['table'] for match in page.MARKER.finditer(text)}
-    assert text.count('<!-- table:') == text.count('<!-- /table -->') >= len(wanted)
-    made = {
-        'models': set(models.MODES),
-        'layers': LAYER_TABLES,
-        'loaders': {'speed'},
-        'optimizers': {'steps'},
-        'cost': {'machine', 'count', 'time', 'expected', 'paper-ViT-Tiny/4', 'paper-ViT-B/16'},
-    }
-    assert wanted == {f'{program}/{table}' for program, tables in made.items() for table in (*tables, 'header')}
+def test_pages_and_figures_show_the_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert [str(path) for path in page.stale()] == []  # else run `python benchmarks/page.py`
+    pages = ''.join(path.read_text(encoding='utf-8') for path in (ROOT / 'docs').glob('*.md'))
+    assert {match['name'] for match in page.MARKER.finditer(pages)} == set(page.BLOCKS)
+    # a number that differs from its file is seen
+    path = tmp_path / 'docs' / 'speed.md'
+    path.parent.mkdir()
+    (tmp_path / 'README.md').write_text('# no results\n')
+    speed = (ROOT / 'docs' / 'speed.md').read_text(encoding='utf-8')
+    path.write_text(speed.replace('| timm | 1.000 |', '| timm | 2 |'))
+    monkeypatch.setattr(page, 'ROOT', tmp_path)
+    monkeypatch.setattr(page, 'FIGURES', {})
+    assert list(page.stale()) == [path]
+    assert page.main(['--check']) == 1
+    assert page.main([]) == 0
+    assert page.stale() == {}
 
 
 # --- the programs -----------------------------------------------------------------------------------------------------
 
 
-def tables(path: Path) -> set[str]:
-    """The tables of a program's JSON, without its name."""
-    return {name.partition('/')[2] for name in json.loads(path.read_text())['tables']}
+def rows_of(program: Any, *flags: str, out: Path) -> list[dict[str, str]]:
+    """The rows that a program writes."""
+    assert not program.main([*flags, '--csv', str(out)])
+    return report.read_csv(out)[1]
 
 
-def test_models_program(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    out, figure = tmp_path / 'm.json', tmp_path / 'm.svg'
-    models.main([*TINY_MODEL, '--variants', 'euclid', 'res', '--json', str(out), '--figure', str(figure)])
-    printed = capsys.readouterr().out
-    assert 'no targets' in printed
-    rows = {row['variant']: row for row in json.loads(out.read_text())['rows']}
-    assert list(rows) == ['timm', 'euclid', 'res']
-    assert rows['timm']['train'] == rows['timm']['infer'] == rows['timm']['activations'] == rows['timm']['peak'] == 1
-    assert rows['euclid']['activations_bytes'] == rows['timm']['activations_bytes']
-    assert rows['res']['activations'] > 1
-    assert rows['res']['compile_s'] is None
-    assert tables(out) == {'header', 'eager'}
-    assert '| variant | train |' in printed
-    assert '<svg' in figure.read_text()
-
-
-def test_a_variant_that_fails_is_noted_and_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_models_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     step = models.Trainer.step
 
     def fail(self: models.Trainer) -> None:
-        if self.variant == 'res':
+        if self.variant == 'head':
             raise RuntimeError('no such kernel\nand more')
         step(self)
 
     monkeypatch.setattr(models.Trainer, 'step', fail)
-    out = tmp_path / 'm.json'
-    models.main([*TINY_MODEL, '--variants', 'res', 'euclid', '--json', str(out)])
-    written = json.loads(out.read_text())
-    assert [row['variant'] for row in written['rows']] == ['timm', 'euclid']
-    line = 'res, eager fails and is left out: RuntimeError: no such kernel'
-    assert f'- {line}' in written['tables']['models/header'].splitlines()
-    assert line in capsys.readouterr().out.splitlines()
+    flags = ['--batch-size', '2', '--img-size', '8', '--embed-dim', '24', '--depth', '1', '--rounds', '1']
+    flags += ['--modes', 'eager', '--variants', 'head', 'res', '--amp', 'bfloat16']
+    timms, res = rows_of(models, *flags, out=tmp_path / 'm.csv')
+    assert (timms['variant'], timms['train'], timms['infer'], timms['activations'], timms['peak']) == ('timm', *4 * '1')
+    assert (res['mode'], res['variant']) == ('eager', 'res')
+    assert float(res['activations']) > 1
+    assert 'head, eager fails and is left out: RuntimeError: no such kernel\n' in capsys.readouterr().err
 
 
-def test_models_program_with_autocast_and_our_optimizer(capsys: pytest.CaptureFixture) -> None:
-    models.main([*TINY_MODEL, '--variants', 'all', '--amp', 'bfloat16', '--optimizer', 'hypadamw'])
-    assert '| all |' in capsys.readouterr().out
-
-
-def test_layers_program(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    out, figure = tmp_path / 'l.json', tmp_path / 'l.svg'
-    layers.main([*TINY_LAYERS, '--json', str(out), '--figure', str(figure)])
-    assert tables(out) == {'header', *LAYER_TABLES}
-    rows = json.loads(out.read_text())['rows']
-    of_linear = [row['contender'] for row in rows if row['table'] == 'linear']
-    assert of_linear[:3] == ['Euclidean', 'ours', 'ours, by definition']
-    assert of_linear[3:] == ['reference', 'geoopt', 'HypLL, points', 'HypLL, tangents']
-    shares = [row['share'] for row in rows if row['table'] == 'roofline']
-    assert all(share > 0 for share in shares)
-    assert '<svg' in figure.read_text()
+def test_layers_program(tmp_path: Path) -> None:
+    flags = ['--batch', '2', '--tokens', '5', '--dim', '24', '--classes', '7', '--centroids', '4', '--no-compiled']
+    rows = rows_of(layers, *flags, '--rounds', '1', '--least', '0', out=tmp_path / 'l.csv')
+    groups = (*contenders.GROUPS, 'attn-peers')
+    names = {layer: [row['contender'] for row in rows if row['layer'] == layer] for layer in groups}
+    peers = ['Euclidean', 'ours', 'reference', 'geoopt']
+    assert names.pop('attn') == peers[:2]
+    assert names.pop('linear') == [*peers, 'HypLL']
+    assert all(found == peers for found in names.values())
+    kept = {row['layer']: float(row['kept_mib']) for row in rows if row['contender'] == 'Euclidean'}
+    assert kept['attn-peers'] < kept['attn']  # of a smaller batch
 
 
 def test_loaders_program(tmp_path: Path) -> None:
-    out = tmp_path / 'out.json'
-    loaders.main(['--images', '24', '--batch-size', '8', '--workers', '0', '--rounds', '1', '--json', str(out)])
-    rows = json.loads(out.read_text())['rows']
+    flags = ['--images', '24', '--batch-size', '8', '--workers', '0', '--rounds', '1']
+    rows = rows_of(loaders, *flags, out=tmp_path / 'out.csv')
     assert [row['augmentation'] for row in rows] == list(loaders.AUGMENTATIONS)
-    assert min(row[kind] for row in rows for kind in ('timm', 'memory')) > 0
+    assert min(float(row[kind]) for row in rows for kind in ('timm', 'memory')) > 0
 
 
 def test_optimizers_program(tmp_path: Path) -> None:
-    out = tmp_path / 'o.json'
-    optimizers.main(['--depth', '1', '--rounds', '1', '--json', str(out)])
-    rows = json.loads(out.read_text())['rows']
+    rows = rows_of(optimizers, '--depth', '1', '--rounds', '1', out=tmp_path / 'o.csv')
     assert [(row['step'], row['model']) for row in rows] == list(optimizers.STEPS)
-    assert [optimizers.judged(row) is None for row in rows].count(False) == 1
-    target = {'step': 'hypadamw', 'model': 'hyperbolic'}
-    assert optimizers.judged({**target, 'ratio': 1.3}) == '1.30 met'
-    assert optimizers.judged({**target, 'ratio': 1.31}) == '1.30 missed'
-    assert tables(out) == {'header', 'steps'}
 
 
-def test_cost_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    out = tmp_path / 'c.json'
-    small = ['--batch-size', '1', '--tokens', '3', '--rounds', '1', '--least', '0']
-    assert cost.main([*small, '--json', str(out)]) == 0
-    assert tables(out) == {
-        *('header', 'machine', 'count', 'time', 'expected'),
-        *(f'paper-{name}' for name in ('ViT-Tiny/4', 'ViT-B/16')),
-    }
-    # a product that the model forgot is seen
-    right = cost_model.hyperbolic_head
-    monkeypatch.setattr(cost_model, 'hyperbolic_head', lambda b, d, c: cost_model.repeated(2, right(b, d, c)))
-    assert cost.main(small) == 1
-    assert 'products disagree: head, ours: 50.0%' in capsys.readouterr().err
+def test_graphs_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ['--variants', 'res', '--embed-dim', '12', '--checks', 'fx', 'torch.func']
+    rows = rows_of(graphs, *flags, out=tmp_path / 'g.csv')
+    found = [(row['check'], row['kept'], row['reason']) for row in rows]
+    assert found == [('fx', 'True', ''), ('torch.func', 'True', '')]
+    assert rows[0]['difference'] == '0'
+
+    def raises(*_: object) -> None:
+        raise RuntimeError('no such graph\nand more')
+
+    monkeypatch.setitem(graph_checks.CHECKS, 'fx', raises)
+    monkeypatch.setitem(graph_checks.CHECKS, 'torch.func', lambda *_: graph_checks.Found(0.5, 0.1, (1, 3)))
+    assert graphs.main([*flags, '--csv', str(tmp_path / 'g.csv')]) == 1
+    (fx, func) = report.read_csv(tmp_path / 'g.csv')[1]
+    assert (fx['kept'], fx['reason']) == ('False', 'RuntimeError: no such graph')
+    assert (func['kept'], func['difference'], func['graphs']) == ('False', '0.5', '1/3')
+    for counts, kept in {(1, 2, 2, 2, 2): True, (1, 1, 1, 1, 1): True, (1, 2, 3, 3, 3): False, (3,) * 5: False}.items():
+        assert graph_checks.Found(0, 0.1, counts).is_kept == kept
+    assert not graph_checks.Found(float('nan'), 0.1).is_kept
+
+
+def test_graphs_program_takes_every_variant_with_open_gates() -> None:
+    names = {graphs.name_of(variant) for variant in graphs.VARIANTS}
+    assert names == {name for name in timm.list_models('vit_tiny_patch4_*') if 'flat' not in name}
+    model = graphs.build('all', graphs.parse(['--embed-dim', '12']))
+    loss = model(torch.randn(2, 3, 16, 16)).square().sum()
+    assert all(g.any() for g in torch.autograd.grad(loss, list(model.parameters())))
+
+
+def test_hyperbolize_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    small = {'img_size': 32, 'patch_size': 16, 'embed_dim': 12, 'depth': 1, 'num_classes': 5}
+    monkeypatch.setitem(hyperbolize.MODELS, hyperbolize.ONE_MODEL, (small, 'head,pos,res0,mlp'))
+    flags = ['--models', hyperbolize.ONE_MODEL, '--images', '2']
+    rows = rows_of(hyperbolize, *flags, out=tmp_path / 'h.csv')
+    equal = {row['c']: float(row['relative']) for row in rows if row['swapped'] == 'head,pos,res0,mlp'}
+    assert equal['0'] < hyperbolize.ALLOWED < equal['0.001']
+    alone = {'head', 'pos', 'res0', 'mlp', 'res', 'resx', 'attn'}
+    assert {row['swapped'] for row in rows} == {*alone, 'head,pos,res0,mlp'}
+    assert {row['relative'] for row in rows if row['start'] == 'gated'} == {'0'}
+    # a conversion that changes the function is seen
+    monkeypatch.setattr(hyperbolize, 'ALLOWED', 0.0)
+    assert hyperbolize.main(flags) == 1
+    assert 'not the function of before: vit_tiny_patch16_224' in capsys.readouterr().err
+    assert set(hyperbolize.MODELS) <= set(timm.list_models())
+
+
+def test_finetune_program_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    pair = torch.randint(256, (200, 3, 32, 32), generator=generator, dtype=torch.uint8), torch.arange(200) % 100
+    monkeypatch.setattr(finetune, 'load', lambda *_: {'train': pair, 'test': pair})
+    contender = 'head,res@0.5'
+
+    def run(output: str) -> list[dict[str, str]]:
+        flags = ['--data-dir', str(tmp_path), '--output', str(tmp_path / output), '--contenders', contender]
+        flags += ['--seeds', '0', '1', '--pretrain-epochs', '1', '--finetune-epochs', '1', '--depth', '1']
+        return rows_of(finetune, *flags, '--embed-dim', '12', '--batch-size', '32', out=tmp_path / f'{output}.csv')
+
+    expected = run('whole')
+    assert [(row['contender'], row['seeds']) for row in expected] == [('euclid', '2'), (contender, '2')]
+    assert expected[0]['gain'] == '0'
+    epoch, epochs = finetune.Phase._epoch, 0
+
+    def interrupted(self: finetune.Phase, number: int) -> float:
+        nonlocal epochs
+        epochs += 1
+        if epochs == 3:  # the contender of the first seed
+            raise KeyboardInterrupt
+        return epoch(self, number)
+
+    monkeypatch.setattr(finetune.Phase, '_epoch', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run('stopped')
+    assert run('stopped') == expected
+    assert epochs == 3 + 4  # what was left, and no epoch twice
+    with pytest.raises(SystemExit, match=r"--contenders neck@1: .*unknown 'neck'"):
+        finetune.main(['--data-dir', str(tmp_path), '--output', str(tmp_path / 'x'), '--contenders', 'neck@1'])
+    with pytest.raises(SystemExit, match='runs of another setting'):
+        finetune.main(['--data-dir', str(tmp_path), '--output', str(tmp_path / 'whole'), '--depth', '2'])
+
+
+def test_finetune_parts_are_the_two_halves_of_the_classes() -> None:
+    images, targets = torch.arange(300), torch.arange(300) % 100
+    kept, classes = finetune.part(images, targets, True, 2)
+    assert kept.tolist() == [i for i in range(200) if i % 100 >= 50]
+    assert classes.tolist() == [i % 100 - 50 for i in kept.tolist()]
+
+
+def test_delta_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip('datasets')
+    monkeypatch.setattr(delta, 'MODEL', 'test_efficientnet')
+    torch.manual_seed(1)
+    state = timm.create_model(delta.MODEL).state_dict()  # the weights are published under other names
+    weights = tmp_path / 'weights.pth'
+    torch.save({f'_{i}.{key.rpartition(".")[2]}': value for i, (key, value) in enumerate(state.items())}, weights)
+    model = timm.create_model(delta.MODEL)
+    delta.load_weights(model, weights)
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (24, 8, 8, 3), generator=generator, dtype=torch.uint8).numpy()
+    columns = {'img': [Image.fromarray(p) for p in pixels], 'fine_label': [i // 2 % 3 for i in range(24)]}
+    data = datasets.Dataset.from_dict(columns).cast_column('img', datasets.Image())
+    data.to_parquet(tmp_path / 'set' / 'test-00000-of-00001.parquet')
+    flags = ['--data-dir', str(tmp_path / 'set'), '--img-size', '32', '--samples', '10', '12', '--draws', '2']
+    rows = rows_of(delta, '--weights', str(weights), *flags, out=tmp_path / 'd.csv')
+    samples = [(row['training'], row['samples']) for row in rows]
+    assert samples == [('ImageNet', '10'), ('ImageNet', '12'), ('none', '10'), ('none', '12')]
+    assert all(0 < float(row[kind]) < 1 for row in rows for kind in ('points', 'gaussian', 'isotropic'))
+    assert rows[0]['points'] != rows[2]['points']
+    with pytest.raises(SystemExit, match='--weights nowhere: not there'):
+        delta.main(['--weights', 'nowhere'])
+
+
+def test_nearest_mean_of_separate_clouds() -> None:
+    targets = torch.arange(3).repeat_interleave(10)
+    features = torch.randn(30, 4) + 100 * targets.unsqueeze(1)
+    assert delta.nearest_mean_accuracy(features, targets) == 100
+    assert delta.nearest_mean_accuracy(features, torch.arange(30) // 2 % 3) < 100

@@ -10,7 +10,7 @@ from local_hub import LocalHub, connect
 from PIL import Image
 from prediction import Classifier, open_image
 
-from timm_hyperbolic.engine.errors import UserError
+from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.hub import push_run
 
 pytestmark = pytest.mark.usefixtures('one_thread')

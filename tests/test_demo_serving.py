@@ -8,7 +8,7 @@ from demo_helpers import NAMES, model_folder
 from prediction import Classifier
 from serving import main, open_classifiers, parse_options, warm_up
 
-from timm_hyperbolic.engine.errors import UserError
+from timm_hyperbolic.errors import UserError
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

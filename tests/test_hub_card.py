@@ -9,8 +9,9 @@ from hub_helpers import made_run, save_weights, tiny_model
 from huggingface_hub import ModelCard
 
 from timm_hyperbolic import hyperbolize
-from timm_hyperbolic.hub import Run, model_card
+from timm_hyperbolic.hub import model_card
 from timm_hyperbolic.hub.card import differences
+from timm_hyperbolic.train.run_files import Run
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,7 @@ import torch
 from local_hub import LocalHub, connect
 from safetensors.torch import load_file
 
-from timm_hyperbolic.engine import main
+from timm_hyperbolic.commands.train import main
 
 PULL = """
 import json, sys, timm, torch
@@ -22,7 +22,7 @@ except RuntimeError as error:
 
 import timm_hyperbolic
 from safetensors.torch import save_file
-from timm_hyperbolic.engine.validate import parse_options, validate
+from timm_hyperbolic.commands.validate import parse_options, validate
 
 torch.set_num_threads(1)
 names, out = sys.argv[1].split(','), sys.argv[2]

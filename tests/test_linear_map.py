@@ -71,9 +71,21 @@ def test_kernel_is_the_definition(scale: float, clip: dict) -> None:
             torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize('clip', CLIPS, ids=str)
-def test_float32_is_right_to_its_rounding(clip: dict) -> None:
+def at_the_boundary(layer: HyperbolicLinear) -> HyperbolicLinear:
+    """The layer with a centre of each part at norm `1 - 1e-4` of the unit ball, where a sum hides what is added."""
+    for part, p in enumerate((layer.p_out, layer.p_in)):
+        p.data[part] *= (1 - 1e-4) / (layer.curvature()[part].detach().sqrt() * p.data[part].norm())
+    return layer
+
+
+@pytest.mark.parametrize(
+    ('clip', 'far'),
+    [(clip, far) for clip in CLIPS for far in (False, True) if clip.get('curvature') != 0.0 or not far],
+    ids=str,
+)
+def test_float32_is_right_to_its_rounding(clip: dict, far: bool) -> None:
     layer = make(16, 24, parts=2, dtype=torch.float32, **clip)
+    layer = at_the_boundary(layer) if far else layer
     exact = copy.deepcopy(layer).double()
     for scale in (1e-20, 0.01, 0.3, 2.0, 1e4):
         x = scale * torch.randn(40, 16)

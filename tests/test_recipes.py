@@ -7,10 +7,10 @@ import timm
 import torch
 from train_helpers import run, summary
 
-from timm_hyperbolic.engine import parse_options
-from timm_hyperbolic.engine.model import create_model
-from timm_hyperbolic.engine.selection import best_epoch
+from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.layers import HyperbolicHead, HyperbolicModule, HyperbolicPosEmbed
+from timm_hyperbolic.train.model import create_model
+from timm_hyperbolic.train.selection import best_epoch
 
 ROOT = Path(__file__).resolve().parent.parent
 CIFAR100 = ROOT.parent / 'shared' / 'data' / 'cifar100'

@@ -16,9 +16,9 @@ from train_helpers import TINY, run, summary
 
 import timm_hyperbolic
 from timm_hyperbolic import cli
-from timm_hyperbolic.engine import main
-from timm_hyperbolic.engine.digits import Digits
-from timm_hyperbolic.engine.loop import Loop
+from timm_hyperbolic.commands.train import main
+from timm_hyperbolic.data.digits import Digits
+from timm_hyperbolic.train.loop import Loop
 
 ROOT = Path(__file__).parent.parent
 CIFAR100 = ROOT.parent / 'shared' / 'data' / 'cifar100'
@@ -282,7 +282,7 @@ def test_interrupt_in_the_first_epoch(tmp_path, capsys, monkeypatch):
 
 
 def test_interrupt_before_training(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr('timm_hyperbolic.engine.command.create_splits', Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr('timm_hyperbolic.commands.train.create_splits', Mock(side_effect=KeyboardInterrupt))
     assert run(tmp_path)[0] == 130
     assert capsys.readouterr().err == 'train_hyp.py: interrupted: nothing was saved\n'
 

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from timm_hyperbolic.engine import main
+from timm_hyperbolic.commands.train import main
 
 # Four tokens of 24 features through two blocks: an epoch of the digits takes about a second.
 TINY = ['--model-kwargs', 'embed_dim=24', 'depth=2', 'num_heads=3', '--img-size', '8', '-b', '240', '--lr', '3e-3']

@@ -5,8 +5,9 @@ import sys
 import torch
 import torch.distributed as dist
 
-from timm_hyperbolic.engine import parse_options, train
-from timm_hyperbolic.engine.distributed import Processes
+from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.commands.train import train
+from timm_hyperbolic.train.processes import Processes
 
 MODEL = ['--model', 'vit_tiny_patch4_hyp_all', '--img-size', '8', '-b', '240', '--lr', '3e-3', '--epochs', '6']
 MODEL += ['--workers', '0', '--device', 'cpu']

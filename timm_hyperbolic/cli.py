@@ -10,11 +10,11 @@ __all__ = ['main']
 
 # Each command is a `main(argv, prog) -> exit status`, imported only when it is called.
 _COMMANDS = {
-    'train': ('timm_hyperbolic.engine', 'train a model on images, the same as train_hyp.py'),
-    'push': ('timm_hyperbolic.engine.push', 'push a trained model to the Hugging Face Hub'),
-    'card': ('timm_hyperbolic.engine.card', 'write the model card of a run'),
-    'validate': ('timm_hyperbolic.engine.validate', 'measure a trained model on a split of a data set'),
-    'report': ('timm_hyperbolic.engine.report_page', 'write a page of pictures of what a model has learned'),
+    'train': ('timm_hyperbolic.commands.train', 'train a model on images, the same as train_hyp.py'),
+    'push': ('timm_hyperbolic.commands.push', 'push a trained model to the Hugging Face Hub'),
+    'card': ('timm_hyperbolic.commands.card', 'write the model card of a run'),
+    'validate': ('timm_hyperbolic.commands.validate', 'measure a trained model on a split of a data set'),
+    'report': ('timm_hyperbolic.commands.report', 'write a page of pictures of what a model has learned'),
 }
 
 

@@ -15,14 +15,7 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 
 from .analytic import arsinh2, arsinhc, artanhc, sech2, tanhc
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
-from .formulas import (
-    TwoVectorFormula,
-    centered_residual,
-    origin_residual,
-    point_residual,
-    positional_sum,
-    two_vectors,
-)
+from .formulas import TwoVectorFormula, centered_residual, origin_residual, point_residual, positional_sum, two_vectors
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
 from .limits import Limits
 from .midpoint import midpoint_log0

@@ -165,17 +165,21 @@ def _with_double_backward(operation: Any, definition: Callable[..., Tensor], bac
 
     Args:
         operation: Made by `torch.library.custom_op`. It takes tensors first, then other arguments. Where it returns a
-            tuple, that is the output and what is kept besides for the way back, which has no gradient.
+            tuple, that is the output and what is kept besides for the way back, which has no gradient. On a GPU the
+            output is not kept.
         definition: Takes the same arguments, and returns the output.
-        backward: An operation that takes the gradient of the output, the same tensors, the tuple if there is one, and
-            the other arguments; it returns the gradients of the tensors.
+        backward: An operation that takes the gradient of the output, the same tensors, the tuple if there is one, with
+            None for an output that is not kept, and the other arguments; it returns the gradients of the tensors.
         tensors: How many tensors the operation takes.
     """
 
     def setup_context(ctx: Any, inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
-        kept = output if isinstance(output, tuple) else ()
-        ctx.save_for_backward(*inputs[:tensors], *kept)
-        ctx.mark_non_differentiable(*kept[1:])
+        if isinstance(output, tuple):
+            out, *kept = output
+            ctx.save_for_backward(*inputs[:tensors], None if out.device.type == 'cuda' else out, *kept)
+            ctx.mark_non_differentiable(*kept)
+        else:
+            ctx.save_for_backward(*inputs[:tensors])
         ctx.others = inputs[tensors:]
 
     def gradients(ctx: Any, g: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -386,7 +390,7 @@ def _linear(
 
 @_operation(
     'linear_backward',
-    '(Tensor g, Tensor x, Tensor weight, Tensor bias, Tensor p_in, Tensor p_out, Tensor c, Tensor out, Tensor kept, '
+    '(Tensor g, Tensor x, Tensor weight, Tensor bias, Tensor p_in, Tensor p_out, Tensor c, Tensor? out, Tensor kept, '
     'float[] clip) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)',
 )
 def _linear_backward(
@@ -397,7 +401,7 @@ def _linear_backward(
     p_in: Tensor,
     p_out: Tensor,
     c: Tensor,
-    out: Tensor,
+    out: Tensor | None,
     kept: Tensor,
     clip: list[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -464,13 +468,20 @@ def _linear_backward_flops(
     weight: Sequence[int],
     bias: Sequence[int],
     p_in: Sequence[int],
+    p_out: Sequence[int],
+    c: Sequence[int],
+    result: Sequence[int] | None,
     *_: Any,
     out_shape: Any = None,
     **__: Any,
 ) -> int:
-    """The gradients of `x` and `W`, four sums over `x` for each part, and what gives those of the fixed vectors."""
+    """The gradients of `x` and `W`, four sums over `x` for each part, and what gives those of the fixed vectors.
+
+    Where the result was not kept, `Wx` is computed once more.
+    """
     out, dim = weight
-    return 2 * math.prod(x) * (2 * out + 4 * p_in[0]) + 10 * out * dim
+    products = 2 if result is not None else 3
+    return 2 * math.prod(x) * (products * out + 4 * p_in[0]) + 10 * out * dim
 
 
 # Attention by distance

@@ -168,6 +168,7 @@ def linear_backward(
     w = shared.weight.view(-1, dim)
     size = math.prod(x.shape[:-1])
     rows, (g_rows, out_rows) = x.reshape(size, dim), (t.reshape(size, parts, width) for t in (g, out))
+    again = not linear_map.result_gives_product(shared.numbers)
     dx, dw = torch.empty(rows.shape, dtype=dtype), torch.zeros(w.shape, dtype=dtype)
     piece = module.BLOCKS * module.ROWS
     pieces = -(-size // piece)
@@ -181,10 +182,12 @@ def linear_backward(
     buffers = torch.empty(size, parts, width, dtype=dtype), torch.empty(size, parts, 4, dtype=dtype)
     for first in range(0, pieces, at_once):
         some, chunk = slice(first, first + at_once), slice(first * piece, (first + at_once) * piece)
-        xs, gs, outs = (t[chunk].detach().to(dtype).contiguous() for t in (rows, g_rows, out_rows))
+        vs = (rows[chunk].detach() @ w.T).view_as(out_rows[chunk]) if again else out_rows[chunk]
+        xs, gs, vs = (t.detach().to(dtype).contiguous() for t in (rows[chunk], g_rows[chunk], vs))
         dxs, (dys, along_x) = dx[chunk], (t[: len(xs)] for t in buffers)
         sums = along_g[some], of_numbers[some]
-        arrays = _arrays(gs, xs, shared.p_in, shared.fixed, numbers, outs, kept[chunk], dxs, dys, along_x, *sums)
+        arrays = _arrays(gs, xs, shared.p_in, shared.fixed, numbers, vs)
+        arrays += [int(again), *_arrays(kept[chunk], dxs, dys, along_x, *sums)]
         launch(module.backward, len(sums[0]), arrays, least=1)
         _add_product(dxs, dys.flatten(1), w, x.dtype)
         _add_product(dw, dys.flatten(1).T, xs, x.dtype)

@@ -218,6 +218,9 @@ def linear(
 ) -> tuple[Tensor, Tensor]:
     """The result of `ops.linear`, and the inner products of every row, which `linear_backward` takes.
 
+    `linear_backward` computes `Wx` once more. To compute it from the result would need no product, but a centre near
+    the boundary would hide it there, and to see where that is so the CPU would have to wait for the GPU.
+
     Args:
         x: `[..., D]`.
         weight: `[P·E, D]`.
@@ -242,19 +245,20 @@ def linear_backward(
     p_in: Tensor,
     p_out: Tensor,
     c: Tensor,
-    out: Tensor,
+    out: Tensor | None,
     kept: Tensor,
     clip: Sequence[float],
 ) -> tuple[Tensor, ...]:
-    """Gradients of all tensors that `linear` takes, from the gradient `g` of its result."""
+    """Gradients of all tensors that `linear` takes, from the gradient `g` of its result `out`, which is not read."""
     with torch.autocast(x.device.type, enabled=False):
         common = linear_map.shared(x, weight, bias, p_in, p_out, c)
-        g_rows, rows, out_rows = map(_rows, (g, x, out))
+        g_rows, rows = map(_rows, (g, x))
+        y = rows @ common.weight.flatten(0, 1).T
         dx, dy, blocks = torch.empty_like(rows), torch.empty_like(g_rows), blocks_of(_linear_module(), len(rows))
         (parts, dim), width = common.p_in.shape, common.fixed.shape[-1]
         along_x, along_g = (common.p_in.new_empty(blocks, parts, *n) for n in ((4, dim), (3, width)))
         of_numbers = c.new_empty(blocks, *common.numbers.shape)
-        results = out_rows, kept, dx, dy, along_x, along_g, of_numbers
+        results = y, kept, dx, dy, along_x, along_g, of_numbers
         _launch_linear('backward', (g_rows, rows), common[1:], clip, results, by_part=False)
         dx = torch.addmm(dx, dy, common.weight.flatten(0, 1))
         dw = (dy.T @ rows).to(along_x.dtype).view(common.weight.shape)

@@ -14,7 +14,7 @@ from ..gyrovector import Frame
 from ..limits import Bounds
 from .row_program import CLIP, RowProgram
 
-__all__ = ['FIXED', 'Shared', 'gradients', 'kept_shape', 'row_program', 'shared']
+__all__ = ['FIXED', 'Shared', 'gradients', 'kept_shape', 'result_gives_product', 'row_program', 'shared']
 
 #: Inner products of what all rows share: the Gram matrix of `q = W·p_in`, `o = p_out` and the bias `b`, of which the
 #: upper triangle is read, and `⟨p_in, p_in⟩`.
@@ -74,6 +74,24 @@ def shared(x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor,
     gram = (exact.unsqueeze(1) * exact.unsqueeze(2)).sum(-1).flatten(1)
     pp = p_in.double().square().sum(-1, keepdim=True)
     return Shared(w.to(x.dtype), p_in.contiguous(), fixed, torch.cat([c.detach().unsqueeze(-1), gram, pp], 1))
+
+
+#: Least product of the complements `1 - c‖p‖²` of both centres with which the result gives `y` again.
+_LEAST_COMPLEMENT = 1 / 4
+
+
+def result_gives_product(numbers: Tensor) -> bool:
+    """Whether the way back may compute `y = Wx` from the result, instead of a further matrix product.
+
+    Möbius addition to a centre multiplies a vector by about the centre's complement `1 - c‖p‖²`, and by so much more
+    the rounding of the result counts in a `y` that is computed from it. The answer depends on parameters alone, so that
+    a row is computed in the same way in every batch.
+
+    Args:
+        numbers: From `shared`.
+    """
+    pp, oo = 1 + FIXED.index('pp'), 1 + FIXED.index('oo')
+    return all((1 - n[0] * n[pp]) * (1 - n[0] * n[oo]) >= _LEAST_COMPLEMENT for n in numbers.tolist())
 
 
 def gradients(

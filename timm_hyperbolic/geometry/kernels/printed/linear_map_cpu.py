@@ -5,8 +5,8 @@ The passes over memory of a linear map between centres, on a CPU.
 They stand around matrix products that torch computes. Behind the one of the way there, `y = Wx`, a pass takes a block
 of rows of `y`, computes their inner products and then the scalars of all rows of the block, and writes the combination
 of `y` and the fixed vectors `q = W·p_in`, `o = p_out` and `b`, the bias, in the place of `y`. On the way back a pass
-before the products takes the gradient `g` of the result and the result itself. The latter gives `y` again, of which
-nothing is kept but the inner products.
+before the products takes the gradient `g` of the result and a vector `v`. That is the result, from which the pass gets
+`y` again; or it is `y`, computed once more, where the result has too few digits of it (`linear.result_gives_product`).
 
 The map has parts: each takes all of `x`, with centres and numbers of its own, and makes its own columns of `y`.
 
@@ -836,11 +836,11 @@ def combine(y, i, fixed, part, of_y, of_q, of_o, of_b):
 
 
 @jit(any_order=True)
-def combine_gradient(g, out, i, fixed, part, of_g, of_out, of_q, of_o, of_b, dy):
-    """The gradient of `y` as a combination of `g`, the result and the fixed vectors."""
+def combine_gradient(g, v, i, fixed, part, of_g, of_v, of_q, of_o, of_b, dy):
+    """The gradient of `y` as a combination of `g`, `v` and the fixed vectors."""
     for j in range(g.shape[2]):
         fixed_part = of_q * fixed[part, 0, j] + of_o * fixed[part, 1, j] + of_b * fixed[part, 2, j]
-        dy[i, part, j] = of_g * g[i, part, j] + of_out * out[i, part, j] + fixed_part
+        dy[i, part, j] = of_g * g[i, part, j] + of_v * v[i, part, j] + fixed_part
 
 
 @jit(any_order=True)
@@ -893,7 +893,7 @@ def forward_block(block, x, p_in, fixed, numbers, y, kept):
 
 
 @jit
-def backward_block(block, piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, along_x, along_g, of_numbers):
+def backward_block(block, piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers):
     """The gradients of one block of rows; sums over rows are added to those of its piece.
 
     Those of the inner products of `x` with `p_in` and of `y` with `q`, `o` and `b` are written to `along_x`.
@@ -909,10 +909,12 @@ def backward_block(block, piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, 
         forward_scalars(S[part], numbers[part])
     for r in range(rows):
         for part in range(parts):
-            along_out, along_q, along_o, along_b = inner_products(g, out, first + r, fixed, part)
-            of_y, of_q = S[part, OF_Y * ROWS + r], S[part, OF_Q * ROWS + r]
-            of_o, of_b = S[part, OF_O * ROWS + r], S[part, OF_B * ROWS + r]
-            S[part, G_OF_Y * ROWS + r] = (along_out - of_q * along_q - of_o * along_o - of_b * along_b) / of_y
+            along_v, along_q, along_o, along_b = inner_products(g, v, first + r, fixed, part)
+            if not v_is_y:
+                of_q, of_o, of_b = S[part, OF_Q * ROWS + r], S[part, OF_O * ROWS + r], S[part, OF_B * ROWS + r]
+                along_v -= of_q * along_q + of_o * along_o + of_b * along_b
+                along_v /= S[part, OF_Y * ROWS + r]
+            S[part, G_OF_Y * ROWS + r] = along_v
             S[part, G_OF_Q * ROWS + r] = along_q
             S[part, G_OF_O * ROWS + r] = along_o
             S[part, G_OF_B * ROWS + r] = along_b
@@ -930,13 +932,14 @@ def backward_block(block, piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, 
             of_o, of_b = S[part, OF_O * ROWS + r], S[part, OF_B * ROWS + r]
             by_xp, by_yq = S[part, D_XP * ROWS + r], S[part, D_YQ * ROWS + r]
             by_yo, by_yb = S[part, D_YO * ROWS + r], S[part, D_YB * ROWS + r]
-            of_out = 2.0 * S[part, D_YY * ROWS + r] / of_y
-            dy_q, dy_o, dy_b = (
-                number(by_yq - of_out * of_q),
-                number(by_yo - of_out * of_o),
-                number(by_yb - of_out * of_b),
-            )
-            combine_gradient(g, out, i, fixed, part, number(of_y), number(of_out), dy_q, dy_o, dy_b, dy)
+            of_v, dy_q, dy_o, dy_b = 2.0 * S[part, D_YY * ROWS + r], by_yq, by_yo, by_yb
+            if not v_is_y:
+                of_v /= of_y
+                dy_q -= of_v * of_q
+                dy_o -= of_v * of_o
+                dy_b -= of_v * of_b
+            of_fixed = number(dy_q), number(dy_o), number(dy_b)
+            combine_gradient(g, v, i, fixed, part, number(of_y), number(of_v), *of_fixed, dy)
             accumulate_g(g, i, part, number(of_q), number(of_o), number(of_b), along_g, piece)
             along_x[i, part, 0], along_x[i, part, 1] = by_xp, by_yq
             along_x[i, part, 2], along_x[i, part, 3] = by_yo, by_yb
@@ -944,12 +947,12 @@ def backward_block(block, piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, 
 
 
 @jit
-def backward_piece(piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, along_x, along_g, of_numbers):
+def backward_piece(piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers):
     """The gradients of one piece of rows, with its sums."""
     along_g[piece] = 0.0
     of_numbers[piece] = 0.0
     for block in range(piece * BLOCKS, min((piece + 1) * BLOCKS, (len(x) + ROWS - 1) // ROWS)):
-        backward_block(block, piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, along_x, along_g, of_numbers)
+        backward_block(block, piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers)
 
 
 @jit
@@ -960,7 +963,7 @@ def forward(first, last, x, p_in, fixed, numbers, y, kept):
 
 
 @jit
-def backward(first, last, g, x, p_in, fixed, numbers, out, kept, dx, dy, along_x, along_g, of_numbers):
+def backward(first, last, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers):
     """The gradients of `x` but for the product with `dy`, of `y`, and sums for each piece of rows, in some pieces."""
     for piece in range(first, last):
-        backward_piece(piece, g, x, p_in, fixed, numbers, out, kept, dx, dy, along_x, along_g, of_numbers)
+        backward_piece(piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers)

@@ -5,8 +5,8 @@ The passes over memory of a linear map between centres, on a GPU.
 They stand around matrix products that torch computes. Behind the one of the way there, `y = Wx`, a pass takes a block
 of rows of `y`, computes their inner products and then the scalars of all rows of the block, and writes the combination
 of `y` and the fixed vectors `q = W·p_in`, `o = p_out` and `b`, the bias, in the place of `y`. On the way back a pass
-before the products takes the gradient `g` of the result and the result itself. The latter gives `y` again, of which
-nothing is kept but the inner products.
+before the products takes the gradient `g` of the result and `y`, which is computed once more: nothing of it is kept
+but the inner products.
 
 The map has parts: each takes all of `x`, with centres and numbers of its own, and makes its own columns of `y`.
 
@@ -827,14 +827,10 @@ def backward_scalars(S, numbers, clip):
     tl.store(S + D_PP * ROWS + r, t1225)
 
 
-# Further slots: the factors of `g`, the result and the fixed vectors in the gradient of `y`, and of `x` in its own.
-DY_G = tl.constexpr(SLOTS)
-DY_OUT = tl.constexpr(SLOTS + 1)
-DY_Q = tl.constexpr(SLOTS + 2)
-DY_O = tl.constexpr(SLOTS + 3)
-DY_B = tl.constexpr(SLOTS + 4)
-DX_X = tl.constexpr(SLOTS + 5)
-SCRATCH = tl.constexpr(SLOTS + 6)
+# Further slots: the factors of `y` in its gradient, and of `x` in its own.
+DY_Y = tl.constexpr(SLOTS)
+DX_X = tl.constexpr(SLOTS + 1)
+SCRATCH = tl.constexpr(SLOTS + 2)
 # Inputs of the program, which are kept for the way back, and numbers that all rows share, without those of the clip.
 INPUTS = tl.constexpr(OF_Y)
 COUNT = tl.constexpr(SLOTS - D_C)
@@ -942,27 +938,10 @@ def write_sums(S, SUMS, rows):
 
 
 @triton.jit
-def finish_cotangent(S):
-    """The gradient of `of_y` from inner products of `g`, of which that with the result is there in its place."""
-    r = tl.arange(0, ROWS)
-    along = tl.load(S + G_OF_Y * ROWS + r)
-    along -= tl.load(S + OF_Q * ROWS + r) * tl.load(S + G_OF_Q * ROWS + r)
-    along -= tl.load(S + OF_O * ROWS + r) * tl.load(S + G_OF_O * ROWS + r)
-    along -= tl.load(S + OF_B * ROWS + r) * tl.load(S + G_OF_B * ROWS + r)
-    tl.store(S + G_OF_Y * ROWS + r, along / tl.load(S + OF_Y * ROWS + r))
-
-
-@triton.jit
 def write_gradient_factors(S):
-    """The factors of `g`, the result and the fixed vectors in the gradient of `y`, and of `x` in its own."""
+    """The factors of `y` in its gradient, and of `x` in its own."""
     r = tl.arange(0, ROWS)
-    of_y = tl.load(S + OF_Y * ROWS + r)
-    of_out = f64(2.0) * tl.load(S + D_YY * ROWS + r) / of_y
-    tl.store(S + DY_G * ROWS + r, of_y)
-    tl.store(S + DY_OUT * ROWS + r, of_out)
-    tl.store(S + DY_Q * ROWS + r, tl.load(S + D_YQ * ROWS + r) - of_out * tl.load(S + OF_Q * ROWS + r))
-    tl.store(S + DY_O * ROWS + r, tl.load(S + D_YO * ROWS + r) - of_out * tl.load(S + OF_O * ROWS + r))
-    tl.store(S + DY_B * ROWS + r, tl.load(S + D_YB * ROWS + r) - of_out * tl.load(S + OF_B * ROWS + r))
+    tl.store(S + DY_Y * ROWS + r, f64(2.0) * tl.load(S + D_YY * ROWS + r))
     tl.store(S + DX_X * ROWS + r, f64(2.0) * tl.load(S + D_XX * ROWS + r))
 
 
@@ -981,7 +960,7 @@ def backward(
     FIXED,
     numbers,
     clip,
-    OUT,
+    Y,
     KEPT,
     DX,
     DY,
@@ -1007,7 +986,7 @@ def backward(
         FIXED: See there.
         numbers: See there.
         clip: See there.
-        OUT: The results.
+        Y: `WX`.
         KEPT: As `forward` wrote it.
         DX: `[rows, D]`.
         DY: `[rows, PARTS, E]`.
@@ -1040,12 +1019,8 @@ def backward(
         for i in range(0, ROWS, Y_AT_ONCE):
             r, at, inside = rows_at(i, first, rows, E, PARTS * E, Y_WIDTH, Y_AT_ONCE)
             g = read(G + part * E, at, inside)
-            out = read(OUT + part * E, at, inside)
-            write_inner_products(S, r, g, out, q, o, b, G_OF_Y, G_OF_Q, G_OF_O, G_OF_B)
-        tl.debug_barrier()
-        forward_scalars(S, numbers + part * COUNT, clip)
-        tl.debug_barrier()
-        finish_cotangent(S)
+            y = read(Y + part * E, at, inside)
+            write_inner_products(S, r, g, y, q, o, b, G_OF_Y, G_OF_Q, G_OF_O, G_OF_B)
         tl.debug_barrier()
         backward_scalars(S, numbers + part * COUNT, clip)
         tl.debug_barrier()
@@ -1058,8 +1033,8 @@ def backward(
         for i in range(0, ROWS, Y_AT_ONCE):
             r, at, inside = rows_at(i, first, rows, E, PARTS * E, Y_WIDTH, Y_AT_ONCE)
             g = read(G + part * E, at, inside)
-            dy = factor(S, DY_G, r) * g + factor(S, DY_OUT, r) * read(OUT + part * E, at, inside)
-            dy += factor(S, DY_Q, r) * q + factor(S, DY_O, r) * o + factor(S, DY_B, r) * b
+            dy = factor(S, OF_Y, r) * g + factor(S, DY_Y, r) * read(Y + part * E, at, inside)
+            dy += factor(S, D_YQ, r) * q + factor(S, D_YO, r) * o + factor(S, D_YB, r) * b
             tl.store(DY + part * E + at, narrow(dy, DY), mask=inside)
             along_q += tl.sum(factor(S, OF_Q, r) * g, 0)
             along_o += tl.sum(factor(S, OF_O, r) * g, 0)

@@ -1,0 +1,199 @@
+import copy
+import itertools
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from timm.optim import create_optimizer_v2
+from timm.task import ClassificationTask
+
+import timm_hyperbolic  # noqa: F401
+from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.errors import UserError
+from timm_hyperbolic.layers import HyperbolicModule
+from timm_hyperbolic.train.loop import Loop
+from timm_hyperbolic.train.model import create_model
+from timm_hyperbolic.train.optimizer import create_optimizer
+from timm_hyperbolic.train.phases import Phases, check_phases
+from timm_hyperbolic.train.processes import Processes
+from timm_hyperbolic.train.progress import Progress
+
+TINY = ['--model', 'vit_tiny_patch4_hyp_all', '--model-kwargs', 'embed_dim=12', 'depth=2', 'num_heads=3']
+ATTENTION = ['--train-only', 'blocks.*.attn.*', 'centroids.*']
+
+
+def make(*argv: str, ema: bool = False):
+    torch.manual_seed(0)
+    args = parse_options([*TINY, *argv])
+    model = create_model(args, 10)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name.endswith('gamma_raw'):
+                p.fill_(0.5)  # an open gate: else no gradient reaches the branches
+    task = ClassificationTask(model, verbose=False)
+    if ema:
+        task.setup_ema(decay=0.5)
+    return args, model, task
+
+
+def batches(count: int, size: int = 4):
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (torch.randn(size, 3, 8, 8, generator=generator), torch.randint(10, (size,), generator=generator))
+        for _ in range(count)
+    ]
+
+
+def train(loop: Loop, phases: Phases, epochs) -> None:
+    for epoch in epochs:
+        phases.begin(epoch)
+        with Progress(epoch, 9, 3, 50) as progress:
+            loop.train_one_epoch(batches(3), progress)
+
+
+def moved(before: dict, after: dict) -> set[str]:
+    return {key for key in before if not torch.equal(before[key], after[key])}
+
+
+@pytest.mark.parametrize('opt', ['hypadamw', 'lookahead_hypadamw', 'hypsgd', 'adamw', 'lamb'])
+def test_frozen_parameters_stay_and_their_optimizer_state_too(opt):
+    kind = [] if 'hyp' in opt else ['--model', 'vit_tiny_patch4_flat_all']  # timm's keep no points on a ball
+    flags = ['--opt', opt, '--lr', '0.1', '--weight-decay', '0.5']
+    args, model, task = make(*ATTENTION, '--train-only-epochs', '1', *flags, *kind, ema=True)
+    optimizer = create_optimizer(model, args)
+    loop, phases = Loop(task, optimizer, None, args), Phases(task, model, args)
+    chosen = {name for name, _ in model.named_parameters() if '.attn.' in name or name.startswith('centroids')}
+    start = copy.deepcopy(model.state_dict())
+    train(loop, phases, [0])
+    trained = moved(start, model.state_dict())
+    assert {'blocks.0.attn.qkv.weight', 'centroids.weight'} <= trained <= chosen
+    by_id = {id(p): name for name, p in model.named_parameters()}
+    state = getattr(optimizer, '_base_optimizer', optimizer).state
+    assert set() < {by_id[id(p)] for p, own in state.items() if own} <= chosen
+    average = task.get_trainable_module(ema=True).module.state_dict()
+    assert moved(start, average) <= trained
+    train(loop, phases, [1])
+    assert {'head.weight', 'blocks.0.mlp.fc1.weight', 'pos_embed'} <= moved(start, model.state_dict())
+
+
+def test_an_epoch_is_set_up_by_its_number_alone():
+    """What a run that goes on in the middle finds is what the uninterrupted one had there."""
+    argv = [*ATTENTION, '--train-only-epochs', '2', '--amp', '--hamp', '--hamp-start-epoch', '1']
+    seen = {}
+    for order in itertools.permutations(range(3)):
+        args, model, task = make(*argv, ema=True)
+        phases = Phases(task, model, args)
+        for epoch in order:
+            phases.begin(epoch)
+            state = (
+                tuple(name for name, p in model.named_parameters() if p.requires_grad),
+                tuple(m.hamp for m in task.modules() if isinstance(m, HyperbolicModule)),
+            )
+            assert seen.setdefault(epoch, state) == state
+    assert seen[0][0] == seen[1][0] != seen[2][0]
+    assert [set(seen[epoch][1]) for epoch in range(3)] == [{False}, {True}, {True}]
+
+
+def test_without_an_end_one_part_is_trained_to_the_last_epoch():
+    args, model, task = make('--train-only', 'head.*')
+    phases = Phases(task, model, args)
+    phases.begin(99)
+    assert {name.split('.')[0] for name, p in model.named_parameters() if p.requires_grad} == {'head'}
+    assert str(phases) == 'training 5 of 81 parameters (head.*) in all epochs'
+
+
+def test_what_is_trained_when_is_said():
+    for epochs, text in (('1', 'in epoch 1, then all of them'), ('10', 'in epochs 1 to 10, then all of them')):
+        args, model, task = make(*ATTENTION, '--train-only-epochs', epochs)
+        assert str(Phases(task, model, args)).endswith(f'(blocks.*.attn.*, centroids.*) {text}')
+    args, model, task = make()
+    assert str(Phases(task, model, args)) == ''
+
+
+def test_a_parameter_that_the_model_keeps_fixed_stays_fixed():
+    args, model, task = make(*ATTENTION, '--train-only-epochs', '1')
+    model.pos_embed.requires_grad_(False)
+    phases = Phases(task, model, args)
+    phases.begin(1)
+    assert not model.pos_embed.requires_grad
+    assert model.cls_token.requires_grad
+
+
+def test_the_switch_of_hamp_compiles_once_more():
+    argv = ['--amp', '--hamp', '--hamp-start-epoch', '2', '--model', 'vit_tiny_patch4_hyp_res']
+    args, model, task = make(*argv, '--model-kwargs', 'embed_dim=12', 'depth=1', 'num_heads=3')
+    phases = Phases(task, model, args)
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    run, counts, outputs = torch.compile(model.eval(), backend=backend), [], []
+    image = batches(1)[0][0]
+    for epoch in range(4):
+        phases.begin(epoch)
+        with torch.no_grad(), torch.autocast('cpu', dtype=torch.bfloat16):
+            outputs.append(run(image))
+        counts.append(len(compiled))
+    assert counts[0] == counts[1]
+    assert counts[2] == counts[3] == 2 * counts[0]
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[1], outputs[2])
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['--hamp'], '--hamp: acts on mixed precision; give --amp'),
+        (['--amp', '--hamp-start-epoch', '1'], '--hamp-start-epoch 1: .*give --hamp too'),
+        (['--train-only-epochs', '3'], '--train-only-epochs 3: give --train-only'),
+    ],
+)
+def test_flags_that_need_another(argv, message):
+    with pytest.raises(UserError, match=message):
+        check_phases(parse_options(argv))
+
+
+def test_a_pattern_that_matches_nothing():
+    args, model, task = make('--train-only', 'blocks.*.atn.*')
+    with pytest.raises(UserError, match=r'--train-only blocks.*Nearest: blocks\.\*\.attn\.\*'):
+        Phases(task, model, args)
+
+
+def _two_phases(rank: int, size: int, port: int, folder: str) -> None:
+    """Train through both phases, on this process's share of each batch, and leave the weights in `folder`."""
+    torch.set_num_threads(1)
+    args, model, task = make(*ATTENTION, '--train-only-epochs', '1')
+    if size > 1:
+        torch.distributed.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=size)
+        task.prepare_distributed()
+    optimizer = create_optimizer_v2(model, 'sgd', lr=0.1, momentum=0.9)
+    phases = Phases(task, model, args, Processes(task.device, rank, size))
+    for epoch in range(2):
+        phases.begin(epoch)
+        task.eval()  # no dropout: the shares of a batch would have other masks
+        for image, target in batches(3):
+            optimizer.zero_grad()
+            task(image[rank::size], target[rank::size])['loss'].backward()
+            optimizer.step()
+    torch.save(model.state_dict(), f'{folder}/{size}-{rank}.pt')
+    if size > 1:
+        torch.distributed.destroy_process_group()
+
+
+def test_two_processes_go_through_both_phases_as_one_does(tmp_path):
+    """DistributedDataParallel would wait for the frozen parameters, and would forget those that are freed later."""
+    with torch.random.fork_rng():
+        _two_phases(0, 1, 0, str(tmp_path))
+    import socket
+
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    mp.spawn(_two_phases, args=(2, port, str(tmp_path)), nprocs=2)
+    one, *two = (torch.load(tmp_path / name) for name in ('1-0.pt', '2-0.pt', '2-1.pt'))
+    for state in two:
+        for key, value in one.items():
+            torch.testing.assert_close(state[key], value, rtol=1e-4, atol=1e-5, msg=lambda m, key=key: f'{key}: {m}')
+    assert all(torch.equal(two[0][key], two[1][key]) for key in one)

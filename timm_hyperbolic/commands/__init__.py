@@ -1,0 +1,1 @@
+"""The commands of `timm-hyperbolic` and `train_hyp.py`, one file each, with the options that they share."""

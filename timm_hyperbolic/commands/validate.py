@@ -1,0 +1,178 @@
+"""The command that measures a trained model on a split: accuracy, loss, calibration, superclasses, speed."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.task import ClassificationEvaluator
+from tqdm import tqdm
+
+from ..errors import TrainingError, UserError, exit_status
+from ..evaluate.metrics import CalibrationError, SuperclassAccuracy
+from ..train.device import create_autocast, resolve_device
+from ..train.progress import format_table
+from .options import read_command_line
+from .trained import create_trained_parser, open_trained, with_defaults
+
+__all__ = ['main', 'parse_options', 'validate']
+
+
+def main(argv: list[str] | None = None, prog: str | None = None) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        argv: the command line without the program's name, by default `sys.argv[1:]`.
+        prog: name of the program in help and messages, by default that of the running script.
+
+    Returns:
+        0; 2 for input that cannot be measured on; 1 for a failure; 130 for an interrupt.
+    """
+    prog = prog or Path(sys.argv[0]).name
+    return exit_status(lambda: validate(parse_options(argv, prog)), prog)
+
+
+def parse_options(argv: list[str] | None = None, prog: str | None = None) -> argparse.Namespace:
+    """Return the value of every option; those of training alone have their defaults.
+
+    Raises:
+        UserError: a flag or value that does not exist or is out of range.
+    """
+    parser, groups = create_trained_parser(
+        prog,
+        'Measure a trained model on a split of a data set. With --model local-dir:FOLDER, the folder that a run '
+        'leaves, weights and input are those of the run; a named model takes its weights from --checkpoint.',
+        data=('data',),
+        run=('torchcompile',),
+    )
+    groups['model'].add_argument('--checkpoint', metavar='PATH', help='the weights: a file, or a folder made by a run')
+    groups['run'].add_argument(
+        '--results-file', metavar='FILE', help='write the results here, as CSV or JSON by the ending of the name'
+    )
+    given = read_command_line(parser, argv)
+    if 'model' not in given:
+        raise UserError('--model is needed: the name of a model, or local-dir:FOLDER with the folder of a run')
+    return with_defaults(parser, {**given, 'checkpoint_flag': '--checkpoint'})
+
+
+def validate(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure the model that `args`, from `parse_options`, name; print the results and return them.
+
+    Returns:
+        `top1`, `top5`, `ece` and, where the data set has them, `superclass_top1` in percent; `loss`, the mean
+        cross-entropy; `images_per_second`, data included but for the first batch; and what was measured: `model`,
+        `checkpoint`, `dataset`, `split`, `images`, `param_count` (in millions), `img_size`, `crop_pct`,
+        `interpolation`.
+
+    Raises:
+        UserError: something that `args` name does not exist or does not fit; nothing was measured.
+        TrainingError: the results could not be written.
+    """
+    results_file = _check_results_file(args.results_file)
+    device = resolve_device(args.device)
+    autocast = create_autocast(args, device)
+    trained = open_trained(args, device)
+    model, superclasses = trained.model, trained.superclasses
+    param_count = sum(p.numel() for p in model.parameters())
+    if args.torchcompile:
+        model = torch.compile(model, backend=args.torchcompile)
+    measures = {'ece': CalibrationError(device=device)}
+    if superclasses is not None:
+        measures['superclass_top1'] = SuperclassAccuracy(superclasses.of_class.to(device))
+    metrics, images, seconds = _measure(model, trained.loader, measures, autocast, device)
+
+    results = {
+        'model': args.model,
+        'checkpoint': args.checkpoint,
+        'dataset': args.dataset or args.data_dir,
+        'split': trained.split,
+        'images': images,
+        'top1': metrics['top1'],
+        'top1_err': 100 - metrics['top1'],
+        'top5': metrics['top5'],
+        'top5_err': 100 - metrics['top5'],
+        'loss': metrics['loss'],
+        **{name: measure.compute() for name, measure in measures.items()},
+        'images_per_second': images / seconds,
+        'param_count': param_count / 1e6,
+        'img_size': trained.data_config['input_size'][-1],
+        'crop_pct': trained.data_config['crop_pct'],
+        'interpolation': trained.data_config['interpolation'],
+    }
+    print(f'{args.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
+    print(_table(results))
+    if results_file is not None:
+        _write(results_file, results)
+    return results
+
+
+@torch.inference_mode()
+def _measure(model, loader, measures, autocast, device: torch.device) -> tuple[dict[str, float], int, float]:
+    """Return loss and accuracies, the number of images, and the seconds without those of the first, extra batch."""
+    evaluator = ClassificationEvaluator(device)
+    images, start = 0, None
+    for image, target in tqdm(loader, desc='evaluation', leave=False, disable=None):
+        if start is None:  # compilation, and choices of kernels
+            with autocast():
+                model(image)
+            _wait_for(device)
+            start = time.perf_counter()
+        with autocast():
+            output = model(image)
+        evaluator.update(output, target)
+        for measure in measures.values():
+            measure.update(output, target)
+        images += len(target)
+    metrics = dict(evaluator.compute())  # waits for the device
+    return metrics, images, time.perf_counter() - start
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type != 'cpu':
+        torch.get_device_module(device).synchronize()
+
+
+def _table(results: dict[str, Any]) -> str:
+    rows = [('Top-1', f'{results["top1"]:.2f} %'), ('Top-5', f'{results["top5"]:.2f} %')]
+    if 'superclass_top1' in results:
+        rows.append(('superclass Top-1', f'{results["superclass_top1"]:.2f} %'))
+    rows += [('ECE', f'{results["ece"]:.2f} %'), ('loss', f'{results["loss"]:.4f}')]
+    return format_table([*rows, ('images/s', f'{results["images_per_second"]:.0f}')])
+
+
+def _check_results_file(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix not in ('.csv', '.json'):
+        raise UserError(f'--results-file {name}: must end in .csv or .json')
+    if not path.parent.is_dir():
+        raise UserError(f'--results-file {name}: there is no folder {path.parent}; make it first')
+    if path.is_dir():
+        raise UserError(f'--results-file {name}: is a folder; give the name of a file')
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UserError(f'--results-file {name}: you may not write into the folder {path.parent}')
+    return path
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    """Write the results whole or not at all."""
+    text = io.StringIO()
+    if path.suffix == '.json':
+        text.write(json.dumps(results, indent=4) + '\n')
+    else:
+        writer = csv.DictWriter(text, fieldnames=list(results), lineterminator='\n')
+        writer.writeheader()
+        writer.writerow(results)
+    scratch = path.with_name(f'.unfinished-{path.name}')
+    try:
+        scratch.write_text(text.getvalue(), encoding='utf-8')
+        scratch.replace(path)
+    except OSError as error:
+        raise TrainingError(f'--results-file {path}: {error}') from error

@@ -1,0 +1,200 @@
+"""Images as a model takes them: 8 bits a channel, grey or colour."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from timm.data import IterableImageDataset
+from torch.utils.data import Dataset
+
+from ..errors import UserError
+from .labels import ClassMap, label_problem
+
+__all__ = ['MODES', 'ImageError', 'ImageStream', 'Images', 'to_eight_bits', 'to_mode']
+
+#: Pillow's mode of an image by the number of its channels.
+MODES = {1: 'L', 3: 'RGB'}
+
+_TRIES = 50  # images in a row that cannot be read; timm gives up as late
+# Formats whose 32-bit pixels, as Pillow opens them, are 16-bit ones.
+_SIXTEEN_BITS = ('PNG', 'PPM')
+
+
+class ImageError(UserError):
+    """An image that cannot be trained on or measured.
+
+    It may be met in a loader's process. From there torch passes on the traceback as text, to an error of the same type;
+    this one keeps the message, which is the last line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(' '.join(message.rpartition(f'{ImageError.__name__}: ')[2].split()))
+
+
+def to_eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image with at most 8 bits a channel.
+
+    Of 16-bit grey values the high byte is kept, which is what Pillow itself does to 16-bit colours. Its `convert`
+    would cut everything above 255 off, and the image would be white.
+
+    Args:
+        image: of any mode.
+
+    Raises:
+        ImageError: the range of its pixels is not known: floats, or whole numbers of 32 bits.
+    """
+    if image.mode.startswith('I;16') or (image.mode == 'I' and image.format in _SIXTEEN_BITS):
+        return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).astype(np.uint8))
+    if image.mode in ('I', 'F'):
+        kind = 'floating-point numbers' if image.mode == 'F' else 'whole numbers of 32 bits'
+        if image.mode == 'F' and not np.isfinite(np.asarray(image)).all():
+            kind += ', some of them not finite'
+        raise ImageError(
+            f"its pixels are {kind} (Pillow's mode {image.mode}), of which it is not known what black and white are; "
+            'save it with 8 or 16 bits'
+        )
+    return image
+
+
+def to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Return an image in a mode of `MODES`. Transparency is left out, as timm and torchvision do.
+
+    Raises:
+        ImageError: it cannot be had in this mode.
+    """
+    image = to_eight_bits(image)
+    if image.mode == 'LAB':  # of which Pillow makes nothing but colours
+        image = image.convert('RGB')
+    try:
+        return image.convert(mode)
+    except ValueError as error:
+        raise ImageError(f'{error}; save it as a grey or colour image') from error
+
+
+class Images(Dataset):
+    """A split whose images can be read in any order.
+
+    A file that cannot be read is told, and the next image takes its place, as in timm's data sets.
+
+    Args:
+        reader: timm's reader, which yields a file and a label; or a data set of torchvision, which yields an image.
+        targets: the labels of all images; None where they are known only with the images.
+        classes: names of the classes by label, None where there are none.
+        where: the split, for messages.
+
+    Attributes:
+        input_img_mode: Pillow's mode of the images, `RGB` or `L`.
+        transform: applied to each image.
+    """
+
+    def __init__(self, reader: Any, targets: Sequence[int] | None, classes: Sequence[str] | None, where: str) -> None:
+        self.reader = reader
+        self.targets = targets
+        self.classes = classes
+        self.where = where
+        self.input_img_mode = 'RGB'
+        self.transform = None
+        self._told: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        for row in range(index, index + _TRIES):
+            row %= len(self)
+            try:
+                image, target = self.read(row)
+                break
+            except ImageError:
+                raise
+            except Exception as error:  # each format of Pillow has errors of its own
+                reason = self.complaint(row, error)
+                if row not in self._told:
+                    self._told.add(row)
+                    print(f'{reason}; the next image takes its place', file=sys.stderr, flush=True)
+        else:
+            raise ImageError(f'{_TRIES} images in a row cannot be read, the last of them: {reason}')
+        return image if self.transform is None else self.transform(image), target
+
+    def read(self, row: int) -> tuple[Image.Image, int]:
+        """Return one image and its label.
+
+        Raises:
+            ImageError: its pixels have no known range.
+            Exception: it cannot be read.
+        """
+        source, target = self.reader[row]
+        try:
+            if isinstance(source, Image.Image):
+                image = to_mode(source, self.input_img_mode)
+            else:
+                with source:
+                    image = to_mode(Image.open(source), self.input_img_mode)
+        except ImageError as error:
+            raise ImageError(f'{self.name(row)}: {error}') from error
+        return image, target if self.targets is None else self.targets[row]
+
+    def complaint(self, row: int, error: Exception) -> str:
+        """Return in words that an image cannot be read, and why."""
+        said = ' '.join(str(error).split()) or type(error).__name__
+        return f'{self.name(row)} cannot be read: {"no image" if isinstance(error, UnidentifiedImageError) else said}'
+
+    def name(self, row: int) -> str:
+        """Return how messages call an image: its file, where it has one of its own, else its row."""
+        file = None
+        with suppress(Exception):  # not every reader knows
+            file = str(self.reader.filename(row, absolute=True) or '')
+        if file and Path(file).exists():
+            return file
+        return f'{self.where}, row {row}' + (f' ({file})' if file else '')
+
+
+class ImageStream(IterableImageDataset):
+    """A split whose images come one after another.
+
+    Args:
+        reader: timm's.
+        names: the reader's names by its own labels, None where it has none.
+        known: the label of each class, None to keep those of the reader.
+        where: the split, for messages.
+
+    Attributes:
+        classes: names of the classes by label, None where there are none.
+        targets: None: the labels are known only with the images.
+    """
+
+    def __init__(self, reader: Any, names: Sequence[str] | None, known: ClassMap | None, where: str) -> None:
+        super().__init__('', reader=reader)
+        self.names = names
+        self.known = known
+        self.where = where
+        self.classes = names if known is None else known.names
+        self.targets = None
+        self.input_img_mode = 'RGB'
+
+    @property
+    def input_img_mode(self) -> str:
+        """Pillow's mode of the images, `RGB` or `L`."""
+        return self._mode
+
+    @input_img_mode.setter
+    def input_img_mode(self, mode: str) -> None:
+        self._mode = mode
+        # Tensorflow decodes into a mode at once; the other readers convert with Pillow, which `to_mode` does better.
+        self.reader.input_img_mode = mode if type(self.reader).__name__ == 'ReaderTfds' else ''
+
+    def __iter__(self) -> Iterator[tuple[Any, int]]:
+        for row, (source, value) in enumerate(self.reader):
+            problem = label_problem(value, None, named=self.known is not None)
+            if problem is not None:
+                raise ImageError(f'{self.where}: image {row} of the stream {problem}')
+            try:
+                target = value if self.known is None else self.known.apply([value], self.names, self.where)[0]
+                image = to_mode(source, self.input_img_mode)
+            except UserError as error:  # of a type that a loader's process can pass on
+                raise ImageError(f'image {row} of the stream: {error}') from error
+            yield image if self.transform is None else self.transform(image), target

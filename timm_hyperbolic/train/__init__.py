@@ -1,0 +1,1 @@
+"""Training: the model, task and optimizer of a run, its loop, checkpoints, processes, run folder and trackers."""

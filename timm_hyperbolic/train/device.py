@@ -1,0 +1,49 @@
+"""Where a run computes, and in which precision."""
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
+import torch
+
+from ..errors import UserError
+
+__all__ = ['create_autocast', 'create_scaler', 'resolve_device']
+
+
+def resolve_device(name: str | None) -> torch.device:
+    """Return the device called `name`, by default the first CUDA device or else the CPU.
+
+    Raises:
+        UserError: torch knows no such device, or this machine has none.
+    """
+    if name is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device).cpu()  # the meta device has no values to copy: it cannot train
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f'--device {name}: not usable here ({str(error).splitlines()[0]}); try --device cpu') from error
+    return device
+
+
+def create_autocast(args: argparse.Namespace, device: torch.device) -> Callable[[], AbstractContextManager]:
+    """Return what makes the context in which a forward pass runs: torch's autocast with `--amp`, else nothing.
+
+    Raises:
+        UserError: the device has no autocast of that type.
+    """
+    if not args.amp:
+        return nullcontext
+    autocast = partial(torch.autocast, device.type, dtype=getattr(torch, args.amp_dtype))
+    if not autocast()._enabled or (
+        device.type == 'cuda' and args.amp_dtype == 'bfloat16' and not torch.cuda.is_bf16_supported()
+    ):
+        raise UserError(f'--amp-dtype {args.amp_dtype}: no mixed precision of that type on {device}')
+    return autocast
+
+
+def create_scaler(args: argparse.Namespace, device: torch.device) -> torch.amp.GradScaler | None:
+    """Return the scaler that keeps small float16 gradients from vanishing; no other type needs one."""
+    return torch.amp.GradScaler(device.type) if args.amp and args.amp_dtype == 'float16' else None

@@ -1,0 +1,324 @@
+"""The training loop: what happens in an epoch and in an evaluation."""
+
+import argparse
+import math
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+
+import torch
+from timm.data import Mixup
+from timm.scheduler.scheduler import Scheduler
+from timm.task import TrainingTask, evaluation_sample_limit
+from timm.utils import unwrap_model
+from torch import nn
+from tqdm import tqdm
+
+from ..data.sampling import TrainLoader, replace_dead_workers
+from ..data.seeding import derive_seed, seed_generators
+from ..errors import Diverged, TrainingError
+from .nonfinite import find_fault, running_statistics
+from .norms import add_norms, mean_norms
+from .optimizer import create_clip
+from .processes import Processes, plain_module
+from .progress import Progress
+from .sharding import average_whole_gradients, is_sharded
+
+__all__ = ['EpochStats', 'Loop', 'State']
+
+
+@dataclass(frozen=True)
+class EpochStats:
+    """What an epoch of training measured.
+
+    Attributes:
+        loss: mean training loss, of the steps that were made.
+        lr: learning rate of the last step, the largest of all parameter groups: the one that layers' shares are of.
+        images: images trained on.
+        seconds: time that took, data included, evaluation not.
+        norms: mean norm of the gradients before clipping: `grad_norm`, and `man_grad_norm` of points on a manifold.
+    """
+
+    loss: float
+    lr: float
+    images: int
+    seconds: float
+    norms: dict[str, float]
+
+
+@dataclass
+class State:
+    """How far a run has come, and the sums of its running epoch. Plain numbers: it is what a checkpoint keeps of it.
+
+    A step that was skipped counts as a step: the schedule goes with the data.
+
+    Attributes:
+        epoch: number of the running epoch, from 0.
+        batch: batches of it that are done; all of them, and the epoch is still to be evaluated.
+        step: steps of the optimizer since the start of the run.
+        skipped: how many of them were left out, since a loss or gradient was not finite.
+        bad_in_row: how many of the last ones.
+        loss_sum: sum of the losses of the epoch's images, over all processes.
+        loss_images: their number, skipped steps left out.
+        images: images of the epoch so far.
+        seconds: time of the epoch so far.
+        lr: learning rate of the last step.
+        norms: of the epoch's gradients, as `add_norms` keeps them.
+        run_images: images of the epochs before.
+        run_seconds: their time.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    skipped: int = 0
+    bad_in_row: int = 0
+    loss_sum: float = 0.0
+    loss_images: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    lr: float = 0.0
+    norms: dict[str, tuple[float, int]] = field(default_factory=dict)
+    run_images: int = 0
+    run_seconds: float = 0.0
+
+    def next_epoch(self) -> 'State':
+        """Return the state at the start of the next epoch."""
+        run = {'run_images': self.run_images + self.images, 'run_seconds': self.run_seconds + self.seconds}
+        counts = {'step': self.step, 'skipped': self.skipped, 'bad_in_row': self.bad_in_row}
+        return State(epoch=self.epoch + 1, lr=self.lr, **counts, **run)
+
+
+class Loop:
+    """A task, its optimizer and all that one step of training needs.
+
+    Args:
+        task: turns a batch into a loss; owns the model and its moving average.
+        optimizer: of the task's parameters.
+        scheduler: sets the learning rate after every step, None for a constant one.
+        args: options of the run (`seed`, `grad_accum_steps`, `max_steps`, `max_bad_steps`, `log_interval`, those of the
+            clip).
+        autocast: makes the context of a forward pass.
+        scaler: of the loss, for float16.
+        mixup: mixes the images of a batch.
+        processes: that train together.
+
+    Attributes:
+        state: how far the run has come.
+        stop_wanted: asked in every step whether this process was told to stop.
+        stopping: whether any process was.
+        on_step: called after every step.
+        on_eval_batch: called after every batch of an evaluation.
+    """
+
+    def __init__(
+        self,
+        task: TrainingTask,
+        optimizer: torch.optim.Optimizer,
+        scheduler: Scheduler | None,
+        args: argparse.Namespace,
+        autocast: Callable[[], AbstractContextManager] = nullcontext,
+        scaler: torch.amp.GradScaler | None = None,
+        mixup: Mixup | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        self.task = task
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.args = args
+        self.autocast = autocast
+        self.scaler = scaler
+        self.mixup = mixup
+        self.clip = create_clip(unwrap_model(task.get_trainable_module()), args)
+        self.processes = processes or Processes(task.device)
+        self.state = State()
+        self.sample: torch.Tensor | None = None  # a batch of images as they are evaluated
+        self.sharded = is_sharded(plain_module(unwrap_model(task.get_trainable_module())))
+        self.stop_wanted: Callable[[], bool] = lambda: False
+        self.stopping = False
+        self.on_step: Callable[[], None] = lambda: None
+        self.on_eval_batch: Callable[[], None] = lambda: None
+        self._statistics = running_statistics(task.get_trainable_module())
+
+    @property
+    def step(self) -> int:
+        """Steps of the optimizer since the start of the run."""
+        return self.state.step
+
+    @property
+    def done(self) -> bool:
+        """Whether `--max-steps` has been reached."""
+        return self.args.max_steps is not None and self.step >= self.args.max_steps
+
+    @property
+    def evaluated_model(self) -> nn.Module:
+        """The model that is evaluated, without wrappers: the moving average where the task keeps one."""
+        return unwrap_model(self.task.get_eval_model(ema=self.task.has_ema()))
+
+    def train_one_epoch(self, loader: TrainLoader, progress: Progress) -> EpochStats:
+        """Train on the batches of `loader`, which begins with that of `state.batch`, or until `--max-steps`.
+
+        Raises:
+            Diverged: `--max-bad-steps` in a row were not finite; `state` is then that after the last good one.
+            DeadWorkers: loader processes died again and again; `state` is then that after the last step.
+        """
+        self.task.train()
+        state, last_good = self.state, replace(self.state)
+        accum, batches = self.args.grad_accum_steps, len(loader)
+        recent: deque[float] = deque(maxlen=self.args.log_interval)
+        start, images, images_before = time.perf_counter() - state.seconds, state.images, state.images
+        began = time.perf_counter()
+        losses: list[tuple[int, float]] = []  # of the batches of one step
+        fault, statistics = None, []
+        self.optimizer.zero_grad()
+        for index, (image, target) in enumerate(() if self.done else loader, state.batch):
+            first = index - index % accum
+            update = (index + 1) % accum == 0 or index + 1 == batches
+            if index == first:
+                statistics = [buffer.clone() for buffer in self._statistics]
+            seed = derive_seed(self.args.seed, state.epoch, index, self.processes.rank)
+            seed_generators(seed, self.task.device)
+            if self.mixup is not None:
+                image, target = self.mixup(image, target)
+            with nullcontext() if update else self.task.no_sync():
+                with self.autocast():
+                    loss = self.task(image, target)['loss']
+                self._backward(loss / min(accum, batches - first))
+            value = loss.item()
+            losses.append((len(image), value))
+            if math.isfinite(value):
+                recent.append(value)
+            images += len(image) * self.processes.count
+            if fault is None and not math.isfinite(value):
+                fault = self._fault(seed, image, target)
+            if update:
+                if self.sharded:
+                    average_whole_gradients(self.task.trainable_module, self.processes)
+                norms = self._clip_gradients()
+                if fault is None and not self._are_finite(norms):
+                    fault = self._fault(seed, image, target)
+                state.lr = self._lr()
+                loss_sum, count = sum(n * value for n, value in losses), sum(n for n, _ in losses)
+                loss_sum, count, bad, stop = self.processes.sum(
+                    [loss_sum, count, fault is not None, self.stop_wanted()]
+                )
+                self.stopping = self.stopping or bool(stop)
+                if bad:
+                    self._skip(losses, fault, statistics)
+                else:
+                    self._make_step()
+                    state.bad_in_row = 0
+                    state.loss_sum += loss_sum
+                    state.loss_images += int(count)
+                    state.norms = add_norms(state.norms, norms)
+                losses, fault = [], None
+                state.batch, state.images = index + 1, images
+                state.step += 1
+                state.seconds = time.perf_counter() - start
+                self.optimizer.zero_grad()
+                if self.scheduler is not None:
+                    self.scheduler.step_update(state.step)
+                if not bad:
+                    last_good = replace(state)
+                elif state.bad_in_row >= self.args.max_bad_steps:
+                    self.state = replace(last_good, skipped=state.skipped)
+                    raise Diverged(f'{state.bad_in_row} steps in a row, up to step {state.step}, were not finite')
+            rate = (images - images_before) / (time.perf_counter() - began)
+            progress.update(index + 1, sum(recent) / max(len(recent), 1), state.lr or self._lr(), rate)
+            if update:
+                if self.processes.count == 1:  # several agree once a step, before it is made
+                    self.stopping = self.stop_wanted()
+                self.on_step()
+            if self.done:
+                break
+        loss = state.loss_sum / max(state.loss_images, 1)
+        return EpochStats(loss, state.lr, state.images, state.seconds, mean_norms(state.norms))
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+
+    def _clip_gradients(self) -> dict[str, float]:
+        """Unscale and clip the gradients, and return the norms that they had before."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+        norms = self.clip()
+        names = ('grad_norm', 'man_grad_norm')
+        return {name: norm.item() for name, norm in zip(names, norms, strict=True) if norm is not None}
+
+    def _are_finite(self, norms: dict[str, float]) -> bool:
+        """Whether the gradients are no fault: finite, or an overflow that the scaler mends by a smaller scale."""
+        overflow = self.scaler is not None and self.scaler.get_scale() > 1
+        return overflow or all(map(math.isfinite, norms.values()))
+
+    def _make_step(self) -> None:
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        # timm's average starts from the weights after the first step, which a skipped one is not.
+        self.task.update_ema(step=self.state.step - self.state.skipped + 1)
+
+    def _skip(self, losses: list[tuple[int, float]], fault: str | None, statistics: list[torch.Tensor]) -> None:
+        """Leave out a step: neither the weights, nor the optimizer's state, nor the moving average change."""
+        state = self.state
+        state.skipped += 1
+        state.bad_in_row += 1
+        for buffer, before in zip(self._statistics, statistics, strict=True):
+            buffer.copy_(before)
+        if self.scaler is not None:
+            self.scaler.update()
+        if fault is not None:
+            shown = ', '.join(f'{value:.4g}' for _, value in losses)
+            who = f', process {self.processes.rank}' if self.processes.count > 1 else ''
+            print(
+                f'step {state.step + 1}{who}: skipped, not finite: {fault} (training loss {shown}; '
+                f'{state.bad_in_row} in a row, {state.skipped} in all)',
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _fault(self, seed: int, image: torch.Tensor, target: torch.Tensor) -> str:
+        if self.sharded:  # a step of one process alone would wait for the others
+            return 'in a sharded model, where the module is not looked for'
+        seed_generators(seed, self.task.device)
+        scale = 1.0 if self.scaler is None else self.scaler.get_scale()
+        return find_fault(self.task, image, target, self.autocast, scale)
+
+    def _lr(self) -> float:
+        return max(group['lr'] for group in self.optimizer.param_groups)
+
+    def evaluate(self, loader) -> dict[str, float]:
+        """Return `loss`, `top1` and `top5` (percent) on `loader`, of the moving average where the task keeps one.
+
+        Every process calls it, with its share of the images; the result is that of all of them.
+
+        Raises:
+            DeadWorkers: loader processes died again and again.
+            TrainingError: the loss is not finite.
+        """
+        with torch.no_grad() if self.sharded else torch.inference_mode():  # shards are gathered by versioned tensors
+            evaluator = replace_dead_workers(loader, lambda: self._evaluate(loader), 'the evaluation')
+        metrics = dict(evaluator.compute(distributed=self.processes.count > 1))
+        if not math.isfinite(metrics['loss']):
+            raise TrainingError(
+                f'the loss at evaluation is {metrics["loss"]}, after step {self.step}; what was saved is kept. '
+                'Try a smaller --lr or --clip-grad 1'
+            )
+        return metrics
+
+    def _evaluate(self, loader):
+        model = plain_module(self.task.get_eval_model(ema=self.task.has_ema()))
+        model.eval()
+        evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))
+        for image, target in tqdm(loader, desc='evaluation', leave=False, disable=None):
+            if self.sample is None:
+                self.sample = image
+            with self.autocast():
+                output = model(image)
+            evaluator.update(output, target)
+            self.on_eval_batch()
+        return evaluator

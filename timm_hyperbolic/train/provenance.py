@@ -1,0 +1,118 @@
+"""How a run came about and what has come out of it: `run.json` in its folder, from which its card is made."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..data.splits import Splits
+from ..errors import TrainingError
+from ..version import __version__
+from .loop import State
+from .processes import Processes
+from .run_files import ABOUT
+from .run_folder import OutputFolder
+
+__all__ = ['Provenance']
+
+
+class Provenance:
+    """Writes `run.json`, after every epoch and at the end.
+
+    Args:
+        folder: of the run.
+        splits: its data.
+        parameters: how many the model has.
+        processes: that train it.
+        command: the words of the command line, None for a run that was started from Python.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder,
+        splits: Splits,
+        parameters: int,
+        processes: Processes,
+        command: Sequence[str] | None,
+    ) -> None:
+        self.folder = folder
+        self.about = {
+            'command': None if command is None else list(command),
+            'recipe': None if command is None else _recipe(command),
+            'started': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            'parameters': parameters,
+            'train_images': len(splits.train),
+            'hardware': _hardware(processes),
+            'versions': _versions(),
+            'advice': [],
+        }
+        if folder.rows:  # a run that goes on: it is still the one that was begun
+            with suppress(OSError, ValueError):
+                before = json.loads((folder.path / ABOUT).read_text(encoding='utf-8'))
+                self.about |= {key: before[key] for key in ('command', 'recipe', 'started', 'advice') if key in before}
+
+    @property
+    def advice(self) -> list[str]:
+        """What there is to say of the model that is the result so far."""
+        return self.about['advice']
+
+    def write(self, state: State, result: Mapping[str, Any], advice: Sequence[str] | None = None, last: bool = False):
+        """Write how far the run has come, and its result so far. The next call tries again where that fails.
+
+        Args:
+            state: of the run.
+            result: so far.
+            advice: on the model of the last epoch; it is kept where that model is the result. None where there is no
+                new one.
+            last: whether this is the last call.
+
+        Raises:
+            TrainingError: it cannot be written, and this is the `last` call.
+        """
+        if advice is not None and result['epoch'] == self.folder.rows[-1]['epoch']:
+            self.about['advice'] = list(advice)
+        images, seconds = state.run_images + state.images, state.run_seconds + state.seconds
+        numbers = {
+            'epochs': len(self.folder.rows),
+            'steps': state.step,
+            'seconds': seconds,
+            'images_per_second': images / seconds,
+        }
+        try:
+            self.folder.save_about({**self.about, **numbers, 'result': dict(result)})
+        except TrainingError as error:
+            if last:
+                raise
+            print(f'{error}; tried again after the next epoch', file=sys.stderr, flush=True)
+
+
+def _recipe(command: Sequence[str]) -> str | None:
+    """The name of the `--config` file on a command line."""
+    for word, following in zip(command, [*command[1:], ''], strict=True):
+        if word in ('-c', '--config'):
+            return Path(following).name
+        if word.startswith('--config='):
+            return Path(word.partition('=')[2]).name
+    return None
+
+
+def _hardware(processes: Processes) -> dict[str, Any]:
+    device = processes.device
+    name = f'CPU ({platform.machine()}), threads: {torch.get_num_threads()}'
+    if device.type == 'cuda':
+        name = torch.cuda.get_device_name(device)
+    elif device.type != 'cpu':
+        name = device.type
+    return {'device': name, 'processes': processes.count, 'system': platform.system()}
+
+
+def _versions() -> dict[str, str]:
+    versions = {'timm_hyperbolic': __version__, 'Python': platform.python_version(), 'torch': torch.__version__}
+    return versions | {name: version(name) for name in ('timm', 'geoopt')}

@@ -1,0 +1,209 @@
+"""The folder of a run. Every file is written under another name and then renamed: none is ever half written."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+import yaml
+from timm.models import safe_model_name
+from timm.models._hub import save_config_for_hf
+from torch import nn
+
+from ..errors import TrainingError, UserError
+from ..version import __version__
+from .lock import FolderLock
+from .processes import Processes
+from .run_files import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST, VERSION_LINE
+
+__all__ = ['OutputFolder', 'check_output', 'scratch_folder']
+
+_SCRATCH = '.unfinished-'
+
+
+class OutputFolder:
+    """Where a run puts its model, options and metrics.
+
+    Args:
+        path: the folder, which need not exist.
+        resumed: whether it may hold a run, to go on with.
+        writes: whether this process writes; of several that train together one does.
+
+    Raises:
+        UserError: the folder cannot be written, or holds another run.
+    """
+
+    def __init__(self, path: Path, resumed: bool = False, writes: bool = True) -> None:
+        self.path = path
+        self.resumed = resumed
+        self.writes = writes
+        self.lock = FolderLock(path)
+        self.rows: list[dict[str, Any]] = []
+        if not writes:
+            return
+        check_output(path)
+        self._check_empty()
+
+    def _check_empty(self) -> None:
+        if not self.resumed and (self.path / ARGS).exists():
+            raise UserError(
+                f'--experiment: {self.path} already holds a run; choose another name, go on with it by --resume auto, '
+                'or remove the folder'
+            )
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> 'OutputFolder':
+        """Return the folder that `--output` and `--experiment` name, by default after time, model and image size."""
+        name = args.experiment
+        if not name:
+            size = [] if args.img_size is None else [str(args.img_size)]
+            name = '-'.join([datetime.now().strftime('%Y%m%d-%H%M%S'), safe_model_name(args.model), *size])
+        path, count = Path(args.output) / name, 1
+        while not args.experiment and path.exists():  # two runs in one second
+            path, count = path.with_name(f'{name}-{count}'), count + 1
+        return cls(path, resumed=_goes_on_in(args.resume, path))
+
+    @classmethod
+    def shared(cls, args: argparse.Namespace, processes: Processes) -> 'OutputFolder':
+        """Return the folder of a run of several processes: the first one names it, and alone writes into it."""
+        own = cls.of(args) if processes.first else None
+        path = processes.from_first(None if own is None else str(own.path))
+        return cls(Path(path), writes=False) if own is None else own
+
+    def create(self, args: argparse.Namespace) -> None:
+        """Make the folder, lock it until `close` or the end of the process, and write the resolved options into it.
+
+        Raises:
+            UserError: the folder cannot be made, or another run is writing into it.
+        """
+        if not self.writes:
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire()
+            self._check_empty()  # another run may have come first
+            for left in self.path.glob(f'{_SCRATCH}*'):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            self._write(ARGS, f'{VERSION_LINE}{__version__}\n{yaml.safe_dump(vars(args), sort_keys=True)}')
+        except (OSError, TrainingError) as error:
+            raise UserError(f'--output: cannot make the folder {self.path}: {error}') from error
+
+    def close(self) -> None:
+        """Let other runs write into the folder."""
+        self.lock.release()
+
+    def append_summary(self, row: dict[str, Any]) -> None:
+        """Add the metrics of an epoch to the table of all of them."""
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(self.rows)
+        self._write(SUMMARY, text.getvalue())
+
+    def save_test(self, metrics: dict[str, Any]) -> None:
+        """Write the metrics of the test split."""
+        self._write(TEST, json.dumps(metrics, indent=1) + '\n')
+
+    def save_about(self, about: dict[str, Any]) -> None:
+        """Write how the run came about, and its result so far."""
+        self._write(ABOUT, json.dumps(about, indent=1) + '\n')
+
+    def save_model(self, model: nn.Module, data_config: dict[str, Any], classes: list[str] | None) -> None:
+        """Write weights and configuration so that `timm.create_model('local-dir:…', pretrained=True)` returns `model`.
+
+        Args:
+            model: a model made by `timm.create_model`, which keeps the keywords that it was given.
+            data_config: how its input is prepared.
+            classes: names of the classes by label.
+        """
+        if not self.writes:
+            return
+        # A classifier may have room for more classes than there are.
+        config = {'label_names': classes} if classes and len(classes) <= model.num_classes else {}
+        with scratch_folder(self.path) as scratch:
+            # Unlike timm's `save_for_hf`, this takes tied tensors, and the strides that --channels-last leaves.
+            safetensors.torch.save_model(model, str(scratch / MODEL))
+            save_config_for_hf(model, str(scratch / CONFIG), model_config=config, data_config=data_config)
+            # safetensors makes its file readable by the owner alone, whatever the umask.
+            (scratch / MODEL).chmod((scratch / CONFIG).stat().st_mode)
+
+    def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
+        """Write a checkpoint that torch loads with `weights_only=True`."""
+        if not self.writes:
+            return
+        with scratch_folder(self.path) as scratch:
+            torch.save(content, scratch / name)
+
+    def _write(self, name: str, text: str) -> None:
+        if not self.writes:
+            return
+        with scratch_folder(self.path) as scratch:
+            (scratch / name).write_text(text, encoding='utf-8')
+
+
+def check_output(path: Path) -> None:
+    """Check that the folder of `--output`, which need not exist, can be written.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise UserError(f'--output: cannot make the folder {path}: {error.strerror}') from error
+    if not existing.is_dir():
+        raise UserError(f'--output: cannot make the folder {path}: {existing} is a file')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f'--output: cannot write into {existing}')
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Give a folder whose files replace those in the folder `path`, once all are complete and on the disk.
+
+    Raises:
+        TrainingError: they could not be written.
+    """
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
+        try:
+            yield scratch
+            for file in scratch.iterdir():
+                _sync(file)
+            for file in scratch.iterdir():
+                file.replace(path / file.name)
+            _sync(path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except (OSError, RuntimeError) as error:  # torch's writer has no error of its own for a full disk
+        raise TrainingError(f'cannot write into {path}: {error}') from error
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    if path.is_dir() and os.name == 'nt':  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _goes_on_in(resume: str | None, path: Path) -> bool:
+    """Whether `--resume` names the run in the folder `path`: else its checkpoint begins a new one."""
+    if resume in (None, 'auto'):
+        return resume == 'auto'
+    source = Path(resume)
+    return (source if source.is_dir() else source.parent).resolve() == path.resolve()
