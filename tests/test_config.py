@@ -37,12 +37,14 @@ def test_impossible_margin_is_named_with_its_remedy(value: object, mapping: bool
     [
         ({'curvature': -1}, ['curvature=-1', '>= 0']),
         ({'curvature': math.nan}, ['curvature=nan', '>= 0']),
+        ({'curvature': math.inf}, ['curvature=inf', '>= 0']),
         ({'curvature': True}, ['curvature=True', '>= 0']),
         ({'curvature': '1'}, ["curvature='1'", '>= 0']),
         ({'learn_curvature': 'no'}, ["learn_curvature='no'", 'True, False']),
-        ({'curvature': 0.0, 'learn_curvature': True}, ['learn_curvature=True', 'curvature > 0']),
+        ({'curvature': 0.0, 'learn_curvature': True}, ['learn_curvature=True', 'curvature > 0', 'leave']),
         ({'max_norm': 2.44}, ['max_norm=2.44', 'curvature=0']),
-        ({'curvature': 0.0, 'max_norm': 0.0}, ['max_norm=0.0', 'positive']),
+        ({'curvature': 0.0, 'max_norm': 0.0}, ['max_norm=0.0', 'positive', 'None']),
+        ({'curvature': 0.0, 'max_norm': -1.0}, ['max_norm=-1.0', 'positive', 'None']),
         ({'hamp': 'false'}, ["hamp='false'", 'True or False']),
     ],
 )

@@ -39,8 +39,8 @@ def _check_margin(value: Any) -> None:
         if not (margin is None or is_name or (_is_number(margin) and 0 < margin < 1)):
             raise ValueError(
                 f'margin={margin!r}{where} is outside (0, 1): it is the largest norm of a point in the unit ball. '
-                "None, or 'none' through timm.create_model (which drops keywords that are None), means no clip; "
-                "'study' means the margins of the published study."
+                "margin=None, or margin='none' through timm.create_model (which drops keywords that are None), means "
+                "no clip; margin='study' means the margins of the published study."
             )
 
 
