@@ -1,0 +1,2 @@
+"""Trees of names."""
+from .tree import Taxonomy
