@@ -216,7 +216,9 @@ def embed_tree(
     if tau is None:
         tau = edge_length(depth, dtype)
     if not 0 < tau * max(depth, 1) < 350:
-        raise UserError(f'tau={tau} with a tree of depth {depth} must be positive and less than {350 / max(depth, 1):.3g}')
+        raise UserError(
+            f'tau={tau} with a tree of depth {depth} must be positive and less than {350 / max(depth, 1):.3g}'
+        )
     # Directions, points of the hyperboloid, and the temporary copies of a step.
     check_memory(
         f'the embedding of {len(taxonomy):,} nodes in {dim} dimensions',

@@ -433,7 +433,9 @@ class Taxonomy:
         begins = np.searchsorted(self.links[:, 0], np.arange(len(self) + 1))
         several = np.flatnonzero(np.diff(begins) > 1).tolist()
         # Every two relations of one child: the parent of the first may stand above that of the second.
-        pairs = [(i, j) for n in several for i in range(*begins[n : n + 2]) for j in range(*begins[n : n + 2]) if i != j]
+        pairs = [
+            (i, j) for n in several for i in range(*begins[n : n + 2]) for j in range(*begins[n : n + 2]) if i != j
+        ]
         if not pairs:
             return self.links
         first, second = np.array(pairs).T

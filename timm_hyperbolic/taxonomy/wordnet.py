@@ -86,10 +86,14 @@ def read_nouns(folder: Path) -> Nouns:
             names[offset] = f'{word}.n.{senses[word].index(offset) + 1:02d}'
         except (ValueError, IndexError, KeyError) as error:
             raise UserError(f'{folder / "data.noun"}: line {number} is no noun of WordNet ({error})') from error
-        above[offset] = [target for kind, target in zip(pointers[::4], pointers[1::4], strict=True) if kind in ('@', '@i')]
+        above[offset] = [
+            target for kind, target in zip(pointers[::4], pointers[1::4], strict=True) if kind in ('@', '@i')
+        ]
     missing = next(((offset, p) for offset, of in above.items() for p in of if p not in names), None)
     if missing is not None:
-        raise UserError(f'{folder / "data.noun"}: the hypernym {missing[1]} of {names[missing[0]]} is no noun of the file')
+        raise UserError(
+            f'{folder / "data.noun"}: the hypernym {missing[1]} of {names[missing[0]]} is no noun of the file'
+        )
     parents = {names[offset]: [names[p] for p in of] for offset, of in above.items()}
     if len(parents) < len(names):
         raise UserError(f'{folder / "data.noun"}: {len(names) - len(parents)} names stand twice')
