@@ -1,8 +1,9 @@
 """Entailment cones: each point has a cone that opens away from the origin, and what lies in it is below the point.
 
-The cone of `x` has the half-aperture `ψ(x)` around the ray from the origin through `x`. A point `y` lies in it where the
-exterior angle `Ξ(x, y)`, between the ray beyond `x` and the geodesic from `x` to `y`, is at most `ψ(x)`. Cones are nested:
-where `y` lies in the cone of `x`, the cone of `y` does. The energy `max(0, Ξ(x, y) - ψ(x))` says how far `y` is outside.
+The cone of `x` has the half-aperture `ψ(x)` around the ray from the origin through `x`. A point `y` lies in this cone
+where the exterior angle `Ξ(x, y)`, between the ray beyond `x` and the geodesic from `x` to `y`, is at most `ψ(x)`. Cones
+are nested: where `y` lies in the cone of `x`, the whole cone of `y` does. The energy `max(0, Ξ(x, y) - ψ(x))` of an
+entailment is how far `y` lies outside the cone of `x`.
 
 With the distance `r` of `x` from the origin, `sinh(√c·r)` is `√c‖h‖` in the Lorentz model, whose points are given by
 their space part `h`, and `2√c‖p‖/(1 - c‖p‖²)` in the ball. So both models share one formula. Functions without a
@@ -60,7 +61,10 @@ def lorentz_half_aperture(h: Tensor, c: Tensor | float, k: float = 0.1) -> Tenso
 
 
 def half_aperture(p: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
-    """Half-aperture `ψ = arcsin(K(1 - c‖p‖²)/(√c‖p‖))` of the cone of a point of the ball; as `lorentz_half_aperture`."""
+    """Half-aperture `ψ = arcsin(K(1 - c‖p‖²)/(√c‖p‖))` of the cone of a point of the ball.
+
+    Arguments and result are those of `lorentz_half_aperture`.
+    """
     return lorentz_half_aperture(ball_to_lorentz(p.double(), c), c, k).to(p.dtype)
 
 

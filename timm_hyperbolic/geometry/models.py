@@ -12,9 +12,9 @@ All have curvature `-c` and the same origin and length unit:
 - half-space: `(y, t)` with `t > 0` and the metric `(dy² + dt²)/(c·t²)`, the origin at `(0, 1/√c)`, which is infinitely
   far up at `c = 0`.
 
-At `c = 0` the first four are `p`, `h = 2p`, `k = 2p`, `(2p, 1)`. Tensors are `[..., D]`, on the hemisphere `[..., D + 1]`;
-`c` is broadcastable to `[..., 1]`; nothing is checked, as in the layers. Everything is computed in float64; results have
-the type of the input.
+At `c = 0` the first four are `p`, `h = 2p`, `k = 2p`, `(2p, 1)`. Tensors are `[..., D]`, those of the hemisphere
+`[..., D + 1]`; `c` is broadcastable to `[..., 1]`; nothing is checked, as in the layers. Everything is computed in
+float64; results have the type of the input.
 
 `MODELS` holds for each model its maps from and to the Lorentz model, its distance and its weighted mean, which is one
 point in all of them; `convert` goes from any model to any other.
@@ -188,7 +188,7 @@ def half_space_distance(z: Tensor, w: Tensor, c: Tensor | float) -> Tensor:
 
 
 def _sums(h: Tensor, c: Tensor | float, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """`H = Σ w·h`, `T = Σ w·τ` and `T² - c‖H‖²`, for `τ = √(1 + c‖h‖²)`: `[..., K, D]` to `[..., D]` and twice `[..., 1]`.
+    """`H = Σ w·h`, `[..., D]`, `T = Σ w·τ` for `τ = √(1 + c‖h‖²)`, `[..., 1]`, and `T² - c‖H‖²`, `[..., 1]`.
 
     `T ∓ √c‖H‖` is the sum of `τ ∓ √c⟨h, u⟩` for the direction `u` of `H`. With the minus sign each term is computed as
     `1/(τ + √c‖h‖) + √c(‖h‖ - ⟨h, u⟩)`, both of which are positive.

@@ -24,8 +24,9 @@ _DIGITS_LEFT = 64
 def edge_length(depth: int, dtype: torch.dtype) -> float:
     """Return the longest edge with which the deepest node of a tree still has digits in a number type.
 
-    At the distance `r` from the origin, neighbouring numbers of a type with the resolution `eps` are `eps·eʳ/2` apart in
-    the hyperbolic metric. The deepest node is at most at `r = ln(1/(64·eps))`: 31.9 in float64, 11.8 in float32.
+    At the distance `r` from the origin, points that differ in the last digit of a type with the resolution `eps` are
+    `eps·eʳ/2` apart in the hyperbolic metric. The edges are such that the deepest node is at most at the distance
+    `ln(1/(64·eps))`, which is 31.9 in float64 and 11.8 in float32.
 
     Args:
         depth: edges from the root to the deepest node.
@@ -157,17 +158,17 @@ class TreeEmbedding:
             `[N, D]`.
 
         Raises:
-            UserError: the model is unknown, the curvature is not positive, or the deepest node has no digits left in this
-                type; a longer `tau` than `edge_length` gives such trees.
+            UserError: the model is unknown, the curvature is not positive, or the deepest node has no digits left in
+                this type, which a longer `tau` than that of `edge_length` leads to.
         """
         if not curvature > 0:
             raise UserError(f'curvature={curvature} must be positive: a tree has no embedding in flat space')
         deepest, least = float(self.radius.max()), 1 / torch.finfo(dtype).eps
         if model in ('ball', 'klein') and deepest > math.log(least) * (1 if model == 'ball' else 0.5):
             raise UserError(
-                f'the deepest node is {deepest:.1f} from the root, where {dtype} has no digits left in the {model} model; '
-                f'take a shorter tau (at most {edge_length(self.taxonomy.max_depth, dtype):.3g}), a wider type or '
-                f"model='tangent'"
+                f'the deepest node is {deepest:.1f} from the root, where {dtype} has no digits left in the {model} '
+                f'model; take a shorter tau (in the ball {edge_length(self.taxonomy.max_depth, dtype):.3g}), a wider '
+                f"type or model='tangent'"
             )
         time, space = self._from_root
         direction = space / torch.where(time > 0, space.norm(dim=1), 1).unsqueeze(1)
@@ -198,8 +199,8 @@ def embed_tree(
     Args:
         taxonomy: the tree; of nodes with several parents the spanning tree decides.
         dim: the dimension of the space, at least 2.
-        tau: the length of an edge in units of `1/√c`. None takes the longest one with which points in `dtype` keep their
-            digits; see `edge_length`.
+        tau: the length of an edge in units of `1/√c`. None takes the longest one with which points in `dtype` keep
+            their digits; see `edge_length`.
         dtype: the type in which the points will be stored.
         max_memory: the memory that the embedding may take, in bytes.
 

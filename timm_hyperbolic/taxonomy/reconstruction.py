@@ -18,7 +18,7 @@ __all__ = ['Ranking', 'Report', 'rank_relations', 'relations_of', 'report']
 
 RELATIONS = ('tree', 'direct', 'closure')
 
-_BLOCK = 1 << 23  # entries of the largest temporary matrix
+_BLOCK = 1 << 20  # entries of a block of distances, few enough for the processor's caches
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Report(Ranking):
 
     Attributes:
         relations: which relations were ranked, see `relations_of`.
-        mean_distortion: mean over pairs of nodes of `|d/(τ·n) - 1|`, for the distance `d` of two nodes that are `n` edges
-            of the length `τ` apart.
+        mean_distortion: mean over pairs of nodes of `|d/(τ·n) - 1|`, for the distance `d` of two nodes that are `n`
+            edges of the length `τ` apart.
         worst_distortion: the largest ratio `d/(τ·n)` over the smallest one; 1 for a tree without distortion.
         pairs: the number of pairs of nodes.
     """
@@ -103,10 +103,6 @@ def rank_relations(
     precision, ranks, total, nan = 0.0, 0.0, 0, 0
     for block in nodes.split(max(1, _BLOCK // count)):
         d = distances(block)
-        if d.sum(1).isnan().any():
-            wrong = d.isnan()
-            nan += int(wrong.sum())
-            d.masked_fill_(wrong, torch.inf)
         rows = torch.arange(len(block))
         d[rows, block] = torch.inf
         sizes = begins[block + 1] - begins[block]
@@ -114,10 +110,16 @@ def rank_relations(
         column = related[torch.cat([torch.arange(a, b) for a, b in zip(begins[block], begins[block + 1], strict=True)])]
         near = d[row, column]
         d[row, column] = torch.inf
+        nan += int(near.isnan().sum())
+        near.masked_fill_(near.isnan(), torch.inf)
         farthest = torch.zeros(len(block), dtype=d.dtype).scatter_reduce(0, row, near, 'amax')
-        before_row, before_column = (d < farthest.unsqueeze(1)).nonzero(as_tuple=True)
-        between = torch.searchsorted(before_row, torch.arange(len(block) + 1))
-        values = d[before_row, before_column]
+        # One pass over the block finds the rows that need more: an unrelated node comes early, or a distance is NaN.
+        least = d.amin(1)
+        nan += int(d[least.isnan()].isnan().sum())
+        some = (~(least >= farthest)).nonzero().flatten()
+        before_row, before_column = (d[some] < farthest[some].unsqueeze(1)).nonzero(as_tuple=True)
+        between = torch.searchsorted(some[before_row], torch.arange(len(block) + 1))
+        values = d[some[before_row], before_column]
         ends = sizes.cumsum(0)
         for i, (size, end) in enumerate(zip(sizes.tolist(), ends.tolist(), strict=True)):
             of_row = near[end - size : end].sort().values
@@ -198,7 +200,7 @@ class _Rows:
         step = max(1, int(math.log(1e-7 / torch.finfo(torch.float64).eps) / 2 / embedding.tau))
         self.frames: list[tuple[Tensor, Tensor, Tensor]] = []  # points, and where the ranges begin and end
         for depth in range(0, tree.max_depth + 1, step):
-            heads = np.flatnonzero((tree.depth == depth) & (size > 1))
+            heads = np.flatnonzero((tree.depth == depth) & ((size > 1) | (depth == 0)))
             heads = heads[np.argsort(self.place[heads])]
             begin = torch.from_numpy(self.place[heads])
             time, space = embedding.frames(order, torch.from_numpy(tree.ancestors_at(depth))[order])
@@ -207,15 +209,15 @@ class _Rows:
 
     def __call__(self, places: Tensor) -> Tensor:
         """`cosh d` of nodes and all nodes, `[B, N]`; the places ascend."""
-        values = torch.ones(len(places), len(self.place), dtype=torch.float64)
+        values = torch.empty(len(places), len(self.place), dtype=torch.float64)
+        sign = torch.ones(self.frames[0][0].shape[1], dtype=torch.float64)
+        sign[1:] = -1
         for points, begin, end in self.frames:
-            # The ranges that have one of the nodes at least.
+            # The ranges that have one of the nodes at least. The first frame's range is everything.
             first, last = torch.searchsorted(places, begin), torch.searchsorted(places, end)
             for i in (last > first).nonzero().flatten().tolist():
                 rows, columns = slice(first[i], last[i]), slice(begin[i], end[i])
-                one = points[places[rows]]
-                values[rows, columns] = one[:, :1] * points[columns, 0]
-                values[rows, columns].addmm_(one[:, 1:], points[columns, 1:].T, alpha=-1)
+                torch.mm(sign * points[places[rows]], points[columns].T, out=values[rows, columns])
         return values
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ class Taxonomy:
     """Names that stand in a tree, and their further parents where the names stand in a graph.
 
     WordNet's nouns are a directed acyclic graph: 2,213 of them have several parents. `closure` and `ancestors` follow
-    all parents. Depths, paths, lowest common ancestors, distances and embeddings follow the spanning tree, in which each
-    node has the parent that is nearest to the root, and of equally near ones the parent listed first.
+    all parents. Depths, paths, lowest common ancestors, distances and embeddings follow the spanning tree, in which
+    each node has the parent that is nearest to the root, and of equally near ones the parent listed first.
 
     Nodes are numbered as the names are given. Methods take names or numbers of nodes.
 
@@ -169,9 +170,9 @@ class Taxonomy:
         """Read a tree from indented lines, one name a line, the root first.
 
         Args:
-            text: the lines themselves, or the path of a UTF-8 file. Indentation is by spaces or by tabs; names may follow
-                a `-`; empty lines and lines that begin with `#` are left out. The leaves become the classes, in their
-                order.
+            text: the lines themselves, or the path of a UTF-8 file. Indentation is by spaces or by tabs; names may
+                follow a `-`; empty lines and lines that begin with `#` are left out. The leaves become the classes, in
+                their order.
 
         Raises:
             UserError: naming the line of an indentation that fits no line above, a second root, a name that is missing
@@ -255,9 +256,9 @@ class Taxonomy:
     def for_model(self, model: Any) -> Taxonomy:
         """Return the tree of a timm model's classes.
 
-        The names of the classes are the `label_names` of the model's `pretrained_cfg`, where it has them: names of nodes,
-        WordNet's ids (`n02084071`), or all of them names of CIFAR-100. Otherwise the model must have the classes of one
-        of the ImageNet sets that timm knows by their WordNet ids.
+        The names of the classes are the `label_names` of the model's `pretrained_cfg`, where it has them: names of
+        nodes, WordNet's ids (`n02084071`), or all of them names of CIFAR-100. Otherwise the model must have the classes
+        of one of the ImageNet sets that timm knows by their WordNet ids.
 
         Args:
             model: a timm model.
@@ -452,7 +453,7 @@ class Taxonomy:
         order = np.argsort(of_child, kind='stable')
         ends = np.searchsorted(of_child[order], np.arange(depth.max() + 2))
         links = self.links[order]
-        return [links[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [links[a:b] for a, b in pairwise(ends)]
 
     def lca(self, a: Any, b: Any) -> Indices:
         """Return the lowest common ancestors of pairs of nodes in the spanning tree.
@@ -580,7 +581,7 @@ def _class_names(model: Any) -> list[str]:
     subset = infer_imagenet_subset(model)
     if subset is None:
         raise UserError(
-            f'the names of the {getattr(model, "num_classes", "unknown number of")} classes are not known: the model has '
-            f"no label_names in its pretrained_cfg, and as many classes as none of timm's ImageNet sets"
+            f'the names of the {getattr(model, "num_classes", "unknown number of")} classes are not known: the model '
+            f"has no label_names in its pretrained_cfg, and as many classes as none of timm's ImageNet sets"
         )
     return ImageNetInfo(subset).label_names()
