@@ -9,7 +9,7 @@ from timm.models import create_model
 from train_helpers import run, summary
 
 from timm_hyperbolic import cli
-from timm_hyperbolic.analysis.contents import FIGURES
+from timm_hyperbolic.analysis.report_sections import FIGURES
 from timm_hyperbolic.engine.digits import Digits
 from timm_hyperbolic.engine.report_page import PAGE, main, parse_options
 from timm_hyperbolic.engine.trained import open_trained

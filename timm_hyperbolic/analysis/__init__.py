@@ -1,6 +1,6 @@
 """What a model looks like from the outside: its curvatures, gates, how much of it lies at the margin, its features.
 
-`figures`, `page` and `contents` need the extra `report` and are imported by whoever draws.
+`figures`, `page` and `report_sections` need the extra `report` and are imported by whoever draws.
 """
 
 from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas

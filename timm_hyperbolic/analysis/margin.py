@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import HyperbolicLinear, HyperbolicModule
-from .entering import look_at_entering
+from .input_hooks import visit_inputs
 
 __all__ = ['margin_shares', 'row_lengths']
 
@@ -41,7 +41,7 @@ def margin_shares(model: nn.Module, images: Tensor) -> dict[str, float]:
         if module.is_clipped:
             shares[name] = _share(module, vectors.values())
 
-    look_at_entering(model, images, look)
+    visit_inputs(model, images, look)
     return _numbers(shares)
 
 
@@ -63,7 +63,7 @@ def row_lengths(model: nn.Module, images: Tensor, share: float = 0.95) -> dict[s
             longest = [v.float().square().sum(-1).expand(_shape(vectors)) for v in vectors.values()]
             lengths[name] = torch.stack(longest).amax(0).flatten().sqrt().quantile(share)
 
-    look_at_entering(model, images, look)
+    visit_inputs(model, images, look)
     return _numbers(lengths)
 
 

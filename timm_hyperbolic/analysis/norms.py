@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import HyperbolicModule
-from .entering import look_at_entering
+from .input_hooks import visit_inputs
 
 __all__ = ['QUANTILES', 'OriginDistances', 'clip_distance', 'origin_distances']
 
@@ -19,7 +19,7 @@ class OriginDistances:
     """Distances to the origin of what enters one module.
 
     Attributes:
-        quantiles: the `QUANTILES` of the distances, by what enters, named as `look_at_entering` names it.
+        quantiles: the `QUANTILES` of the distances, by what enters, named as `visit_inputs` names it.
         clip: the distance at which the module clips, of several curvatures the least; None where it does not.
     """
 
@@ -57,5 +57,5 @@ def origin_distances(model: nn.Module, images: Tensor) -> dict[str, OriginDistan
             quantiles[label] = distances[:: len(distances) // (1 << 24) + 1].quantile(levels).tolist()
         found[name] = OriginDistances(quantiles, clip_distance(module))
 
-    look_at_entering(model, images, look)
+    visit_inputs(model, images, look)
     return found

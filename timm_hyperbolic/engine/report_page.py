@@ -141,18 +141,18 @@ def report(args: argparse.Namespace) -> Path:
     samples = _sample_size(args, len(predictions.targets))
     labels = _labels(trained)
 
-    from ..analysis import contents  # needs matplotlib
+    from ..analysis import report_sections  # needs matplotlib
     from ..analysis.page import render
 
     config = trained.data_config
     sections = [
-        contents.curvature_section(trained.model),
-        contents.gates_section(trained.model),
-        contents.margin_section(trained.model, predictions, autocast),
-        contents.distances_section(trained.model, predictions, autocast),
-        contents.delta_section(predictions, samples, args.draws, args.seed),
-        *contents.disk_sections(trained.model, predictions, labels),
-        contents.confidence_section(predictions, labels, config['mean'], config['std']),
+        report_sections.curvature_section(trained.model),
+        report_sections.gates_section(trained.model),
+        report_sections.margin_section(trained.model, predictions, autocast),
+        report_sections.distances_section(trained.model, predictions, autocast),
+        report_sections.delta_section(predictions, samples, args.draws, args.seed),
+        *report_sections.disk_sections(trained.model, predictions, labels),
+        report_sections.confidence_section(predictions, labels, config['mean'], config['std']),
     ]
     name = trained.model.pretrained_cfg.get('architecture') or args.model
     page = render(name, _facts(args, name, trained, predictions.top1, len(predictions.targets)), sections)
@@ -200,7 +200,7 @@ def _facts(args: argparse.Namespace, name: str, trained: Trained, top1: float, i
 
 def _write(folder: Path, page: str, sections: Sequence) -> None:
     """Write figures and page; figures of an earlier page that this one has not got are removed."""
-    from ..analysis.contents import FIGURES
+    from ..analysis.report_sections import FIGURES
 
     figures = folder / 'figures'
     try:

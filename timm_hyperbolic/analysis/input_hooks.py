@@ -16,13 +16,13 @@ from ..layers import (
     PointResidual,
 )
 
-__all__ = ['look_at_entering']
+__all__ = ['visit_inputs']
 
 Look = Callable[[str, HyperbolicModule, dict[str, Tensor]], None]
 
 
 @torch.no_grad()
-def look_at_entering(model: nn.Module, images: Tensor, look: Look) -> None:
+def visit_inputs(model: nn.Module, images: Tensor, look: Look) -> None:
     """Run `model` once, in eager mode, and show what enters each hyperbolic module before its first clip.
 
     Args:
