@@ -8,14 +8,16 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from torch.utils.data import IterableDataset
 
+from ..analysis.history import History, read_history
 from ..analysis.predictions import Labels, predict
-from ..hub.run import ARGS, MODEL
+from ..hub.run import ARGS, MODEL, SUMMARY
 from ..version import __version__
 from .argtypes import whole
 from .device import create_autocast, resolve_device
@@ -141,25 +143,29 @@ def report(args: argparse.Namespace) -> Path:
     samples = _sample_size(args, len(predictions.targets))
     labels = _labels(trained)
 
-    from ..analysis import report_sections  # needs matplotlib
-    from ..analysis.page import render
+    from ..analysis.page import LeftOut, render
+    from ..analysis.report_sections import ReportInput, create_sections  # needs matplotlib
 
-    config = trained.data_config
-    sections = [
-        report_sections.curvature_section(trained.model),
-        report_sections.gates_section(trained.model),
-        report_sections.margin_section(trained.model, predictions, autocast),
-        report_sections.distances_section(trained.model, predictions, autocast),
-        report_sections.delta_section(predictions, samples, args.draws, args.seed),
-        *report_sections.disk_sections(trained.model, predictions, labels),
-        report_sections.confidence_section(predictions, labels, config['mean'], config['std']),
-    ]
+    config, history = trained.data_config, _history(args)
+    found = ReportInput(trained.model, predictions, labels, trained.is_matched, config['mean'], config['std'], history)
+    sections = create_sections(replace(found, autocast=autocast, samples=samples, draws=args.draws, seed=args.seed))
     name = trained.model.pretrained_cfg.get('architecture') or args.model
     page = render(name, _facts(args, name, trained, predictions.top1, len(predictions.targets)), sections)
     _write(folder, page, sections)
-    left_out = ', '.join(section.name for section in sections if section.missing)
+    left_out = ', '.join(section.name for section in sections if isinstance(section, LeftOut))
     print(f'{folder / PAGE}: {name} on {trained.split}' + (f'; without {left_out}' if left_out else ''))
     return folder / PAGE
+
+
+def _history(args: argparse.Namespace) -> History | None:
+    """Read the training curves of a run whose folder is the model."""
+    path = Path(args.model.removeprefix('local-dir:')) / SUMMARY
+    if not (args.model.startswith('local-dir:') and path.is_file()):
+        return None
+    try:
+        return read_history(path)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _check_packages() -> None:
@@ -205,7 +211,7 @@ def _write(folder: Path, page: str, sections: Sequence) -> None:
     figures = folder / 'figures'
     try:
         figures.mkdir(parents=True, exist_ok=True)
-        drawn = [figure for section in sections for figure in section.figures]
+        drawn = [figure for section in sections for figure in getattr(section, 'figures', ())]
         with scratch_folder(figures) as scratch:
             for figure in drawn:
                 (scratch / f'{figure.name}.svg').write_bytes(figure.svg)
