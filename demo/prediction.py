@@ -198,9 +198,11 @@ class Classifier:
         distances = tangent_distance(v, prototypes, c)
         if not self.has_disk:
             return norm, distances, None
-        # The likeliest class and the next one differ upwards: where possible, they lie on different sides of the image.
+        # The likeliest class is above, and the next one below where possible: where they differ more than they agree.
         up = prototypes[likeliest[0]] - prototypes[likeliest[-1]]
-        points = unit_disk(turn_about(v[0], torch.cat([v, prototypes]), up), c)
+        flat = turn_about(v[0], torch.cat([v, prototypes]), up)
+        flat[:, 1] *= torch.where(flat[1 + likeliest[0], 1] < 0, -1, 1)
+        points = unit_disk(flat, c)
         margin = 1.0 if head.limits.margin is None else head.limits.margin
         return norm, distances, Disk(points[0], points[1:], margin, (c.sqrt() * distances.min()).item())
 
