@@ -8,7 +8,6 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +140,25 @@ def report(args: argparse.Namespace) -> Path:
         _sample_size(args, len(trained.dataset))
     predictions = predict(trained.model, trained.loader, args.images, autocast)
     samples = _sample_size(args, len(predictions.targets))
-    labels = _labels(trained)
 
     from ..analysis.page import LeftOut, render
     from ..analysis.report_sections import ReportInput, create_sections  # needs matplotlib
 
-    config, history = trained.data_config, _history(args)
-    found = ReportInput(trained.model, predictions, labels, trained.is_matched, config['mean'], config['std'], history)
-    sections = create_sections(replace(found, autocast=autocast, samples=samples, draws=args.draws, seed=args.seed))
+    sections = create_sections(
+        ReportInput(
+            trained.model,
+            predictions,
+            _labels(trained),
+            trained.is_matched,
+            trained.data_config['mean'],
+            trained.data_config['std'],
+            _history(args),
+            autocast,
+            samples,
+            args.draws,
+            args.seed,
+        )
+    )
     name = trained.model.pretrained_cfg.get('architecture') or args.model
     page = render(name, _facts(args, name, trained, predictions.top1, len(predictions.targets)), sections)
     _write(folder, page, sections)
