@@ -70,7 +70,7 @@ def confused(classes: int, labels: Labels) -> Confusion:
 FIGURES = {
     'grid': lambda width: figures.grid_figure(numbers(modules(12)), 'c', '.2f', SCALE, width=width),
     'gates': lambda width: figures.gates_figure(gates(12, True), width),
-    'norms': lambda width: figures.distances_figure(distances(modules(12), ['q', 'k', 'v']), width),
+    'norms': lambda width: figures.distances_figure(distances(modules(12, KINDS[:3]), ['q', 'k', 'v']), width),
     'delta': lambda width: figures.delta_figure(DeltaDraws([0.9, 0.21], [0.23, 0.24], [0.12, 0.11]), width),
     'disk': lambda width: figures.disk_figure(view(100, 500), torch.arange(500) % 100, GROUPS, width),
     'origin': lambda width: figures.origin_figure(view(100, 5), GROUPS, width=width),
@@ -107,7 +107,7 @@ def texts(figure: Figure) -> list[Text]:
         if axes.axison:
             for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
                 found.append(axis.label)
-                shown = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+                shown = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)  # hidden labels are left out
                 found += [label for at, label in shown if min(limits) <= at <= max(limits)]
     return [text for text in found if text.get_visible() and text.get_text().strip()]
 

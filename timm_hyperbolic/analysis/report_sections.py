@@ -201,7 +201,7 @@ def _curvature_section(model: nn.Module) -> Found:
     def draw(width: float) -> Figure:
         return figures.grid_figure(values, 'c relative to its start', '.2f', scale, ratios, width)
 
-    furthest = max(ratios, key=lambda name: max(ratios[name], 1 / ratios[name]))
+    furthest = max(ratios, key=lambda name: max(ratios[name], 1 / max(ratios[name], 1e-30)))
     caption = (
         f'From {min(values.values()):.4g} to {max(values.values()):.4g}. Furthest from its start: {furthest}, '
         f'{values[furthest] / ratios[furthest]:.4g} to {values[furthest]:.4g}.'

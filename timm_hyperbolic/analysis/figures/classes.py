@@ -105,14 +105,19 @@ def confusion_figure(confusion: Confusion, labels: Labels, width: float = WIDE) 
     counts, k = matrix.tolist(), len(matrix)
     wide = width >= WIDE
     runs = _runs(confusion.groups.tolist(), labels) if confusion.groups is not None and k > MOST_BARS else None
+    step = 1
     if runs:
         names, size = [shortened(name, 24 if wide else 16) for name in runs[1]], 8.5 if wide else 6.5
     else:
         names = (
             [shortened(labels.name(i), 20 if wide else 12) for i in confusion.order.tolist()] if k <= MOST_BARS else []
         )
-        size = 8
-    label = 0.0085 * size * max(map(len, names), default=0)  # inches: what the names take from the matrix
+        size = min(8, 42 * width / k)  # points, that the height of a row leaves
+        step, size = (
+            math.ceil(6.5 / size),
+            max(size, 6.5),
+        )  # where that is too small to read, every second class has its name
+    label = 0.0085 * size * max(map(len, names), default=0)  # inches that the names take from the matrix
     figure = new_figure(width, width + 0.45 if names and not runs else width - label + 0.6)
     axes = figure.add_subplot()
     axes.set_facecolor('none')
@@ -128,15 +133,15 @@ def confusion_figure(confusion: Confusion, labels: Labels, width: float = WIDE) 
             axes.axhline(start - 0.5, color=GREY, linewidth=0.5)
             axes.axvline(start - 0.5, color=GREY, linewidth=0.5)
     elif names:
-        axes.set_yticks(range(k), names, fontsize=size)
-        axes.set_xticks(range(k), names, fontsize=size, rotation=90 if max(map(len, names)) > 2 else 0)
+        places = range(0, k, step)
+        axes.set_yticks(places, names[::step], fontsize=size)
+        axes.set_xticks(places, names[::step], fontsize=size, rotation=90 if max(map(len, names)) > 2 else 0)
     if k <= _NUMBERED:
         for row, column in np.ndindex(k, k):
             if counts[row][column]:
                 ink = text_color_on(colormap(shares[row, column]))
                 axes.text(column, row, counts[row][column], ha='center', va='center', fontsize=8, color=ink)
-    axes.set_xlabel('prediction', fontsize=9)
-    axes.set_ylabel('class', fontsize=9)
+    axes.set_xlabel('class down, prediction across', fontsize=9)
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colormap), ax=axes, location='bottom', aspect=40, pad=0.02)
     ticks = (0, 0.01, 0.05, 0.2, 0.5, 1)
     bar.set_ticks([t**0.5 for t in ticks], labels=[f'{100 * t:.0f} %' for t in ticks], fontsize=8)

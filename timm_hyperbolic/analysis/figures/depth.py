@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from ..depth import Place, places
 from ..norms import OriginDistances
@@ -71,10 +72,12 @@ def _blocks(where: Mapping[str, Place]) -> int:
 
 def _bands(blocks: int, across: int) -> list[range]:
     """The blocks in bands of equal length that fit `across` cells."""
+    if blocks == 0:
+        return []
     bands = -(-blocks // across)
     if bands > _MOST_BANDS:
         return [range(blocks)]
-    length = -(-blocks // max(bands, 1))
+    length = -(-blocks // bands)
     return [range(i, min(i + length, blocks)) for i in range(0, blocks, length)]
 
 
@@ -239,10 +242,12 @@ def distances_figure(distances: Mapping[str, OriginDistances], width: float = WI
         axes.set_xticks(range(len(outside)), list(outside), fontsize=9)
         axes.set_xlim(-0.6, len(outside) - 0.4)
     numbers = [value for own in distances.values() for q in own.quantiles.values() for value in q]
-    numbers = [max(value, _FLOOR) for value in [*numbers, *(own.clip for own in distances.values() if own.clip)]]
+    numbers += [own.clip for own in distances.values() if own.clip]
+    numbers = [max(value, _FLOOR) for value in numbers if math.isfinite(value)] or [1.0]
     low, high = math.log10(min(numbers)), math.log10(max(numbers))
     reach = max(high - low, 0.5)
     grid[0].set_yscale('log')
+    grid[0].yaxis.set_minor_locator(NullLocator())
     grid[0].set_ylim(10 ** (low - 0.08 * reach), 10 ** (high + 0.35 * reach))  # with room for the legend
     for axes in grid[:panels:columns]:
         axes.set_ylabel('distance to the origin', fontsize=9)

@@ -41,7 +41,7 @@ def delta_figure(draws: DeltaDraws, width: float = WIDE) -> Figure:
     axes.set_yticks(range(len(rows)), list(rows), fontsize=9)
     axes.set_ylim(-0.5, len(rows) - 0.3)
     axes.set_xlim(0, max(0.4, 1.15 * max(value for values, _ in rows.values() for value in values)))
-    axes.set_xlabel('δ_rel of each draw; the line is the mean', fontsize=9)
+    axes.set_xlabel('δ_rel of each draw, and the mean', fontsize=9)
     return figure
 
 
@@ -153,5 +153,5 @@ def origin_figure(view: DiskView, labels: Labels, most: int = 20, width: float =
     axes.set_yticks(range(len(nearest)), [shortened(labels.name(k), 24) for k in nearest], fontsize=9)
     axes.set_ylim(len(nearest) - 0.4, -0.6)
     axes.margins(x=0.15)
-    axes.set_xlabel('distance of the prototype to the origin', fontsize=9)
+    axes.set_xlabel('distance to the origin', fontsize=9)
     return figure

@@ -146,6 +146,9 @@ def to_png(figure: Figure) -> bytes:
 def _saved(figure: Figure, form: str) -> bytes:
     for artist in figure.findobj(lambda found: isinstance(found, (Text, Line2D, Spine))):
         _replace_black(artist)
+    for axes in figure.axes:
+        if to_hex(axes.get_facecolor()) == '#ffffff':
+            axes.set_facecolor('none')
     stream = io.BytesIO()
     with rc_context({'svg.hashsalt': 'timm_hyperbolic', 'svg.fonttype': 'path'}):
         figure.savefig(stream, format=form, dpi=_DPI, metadata={'Date': None} if form == 'svg' else None)
