@@ -18,6 +18,8 @@ from torch import Tensor
 
 from timm_hyperbolic.geometry import Limits, formulas, ops
 from timm_hyperbolic.geometry.kernels import attention_gpu, gpu, library, logits_gpu
+from timm_hyperbolic.geometry.ops.choice import TRIALS
+from timm_hyperbolic.geometry.ops.operation import clip_numbers
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 DEVICE = torch.device('cpu' if INTERPRETED else 'cuda')
@@ -102,7 +104,7 @@ def test_bits_do_not_depend_on_the_batch_or_on_where_it_lies() -> None:
     for part in ([39, 3, 17], [5], slice(7, 40)):
         assert torch.equal(bits(x[part], y[part])[0], everything[0][part])
     elsewhere = torch.cat([x.new_zeros(1), x.flatten()])[1:].view_as(x)  # not at a multiple of 16 bytes
-    numbers, clip = torch.tensor([0.8], dtype=torch.float64, device=DEVICE), ops._clip(LIMITS['margin'])
+    numbers, clip = torch.tensor([0.8], dtype=torch.float64, device=DEVICE), clip_numbers(LIMITS['margin'])
     assert torch.equal(gpu.two_vectors(formulas.positional_sum, elsewhere, y, numbers, clip), everything[0])
 
 
@@ -152,7 +154,7 @@ def test_the_linear_layer_of_every_shape(rows: tuple[int, ...], dim: int, out: i
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
 def test_the_linear_layer_on_vectors_of_every_type(dtype: torch.dtype) -> None:
-    for name, ours, exact, allowed in ops._linear_both_ways('linear_map', str(DEVICE), dtype, 24):
+    for name, ours, exact, allowed in TRIALS['linear_map']('linear_map', str(DEVICE), dtype, 24):
         assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
         assert allowed < 0.2
 
@@ -189,7 +191,7 @@ def test_attention_equals_its_formula(name: str, dtype: torch.dtype, dropped: bo
 
 
 def test_attention_of_many_tokens() -> None:
-    for name, ours, exact, allowed in ops._attention_both_ways('attention', str(DEVICE), torch.float32, 8):
+    for name, ours, exact, allowed in TRIALS['attention']('attention', str(DEVICE), torch.float32, 8):
         assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
         assert allowed < 1e-4
 
@@ -217,6 +219,6 @@ def test_logits_of_every_shape(rows: tuple[int, ...], dim: int, classes: int) ->
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_logits_of_many_features_of_every_type(dtype: torch.dtype) -> None:
-    for name, ours, exact, allowed in ops._logits_both_ways('logits', str(DEVICE), dtype, 24):
+    for name, ours, exact, allowed in TRIALS['logits']('logits', str(DEVICE), dtype, 24):
         assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
         assert allowed < 0.2

@@ -14,10 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from timm_hyperbolic.geometry import Limits, exp0, mobius_add, ops
 from timm_hyperbolic.geometry.attention import attention as definition
-from timm_hyperbolic.geometry.kernels import attention_cpu
+from timm_hyperbolic.geometry.kernels import attention_cpu, library
 from timm_hyperbolic.geometry.limits import Bounds
+from timm_hyperbolic.geometry.ops.operation import clip_numbers
 
-pytestmark = [pytest.mark.usefixtures('one_thread'), pytest.mark.skipif(not ops.library.has_numba(), reason='no Numba')]
+pytestmark = [pytest.mark.usefixtures('one_thread'), pytest.mark.skipif(not library.has_numba(), reason='no Numba')]
 
 CLIP = Limits(0.985, None, torch.float32)
 SIZE = {'batch': 2, 'tokens': 5, 'heads': 2, 'dim': 3, 'shared': 4}
@@ -82,7 +83,7 @@ def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dt
     qkv[0, 1, 0] = (1 + 1e-4) * qkv[0, 0, 1]  # a query that nearly is a key
     numbers = torch.tensor([c, -0.5 / float(temperature) ** 2], dtype=torch.float64)
     g = torch.linspace(-1, 1, 2 * dim, dtype=dtype).cos().view(1, 2, dim)
-    clip = ops._clip(Limits(margin, None, dtype))
+    clip = clip_numbers(Limits(margin, None, dtype))
     out, known = attention_cpu.attention(qkv, centroids, numbers, None, clip)
     found = attention_cpu.attention_backward(g, qkv, centroids, numbers, None, out, known, clip)
 
@@ -146,7 +147,7 @@ def assert_is_the_definition(kernels: ModuleType, name: str, dtype: torch.dtype,
     limits = case.pop('limits')
     if limits.margin is None:
         dtype = torch.float64  # as `ops.attention` has it
-    clip = ops._clip(limits)
+    clip = clip_numbers(limits)
     qkv, centroids, temperature, c = (t.detach().to(device) for t in inputs(**case, dtype=dtype))
     numbers = torch.cat([c, -0.5 / temperature**2]).double()
     keep = None

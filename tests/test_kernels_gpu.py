@@ -25,6 +25,8 @@ from timm_hyperbolic.geometry.kernels import (
     logits_gpu,
     trial,
 )
+from timm_hyperbolic.geometry.ops.choice import reason_for_definition, try_on_gpu
+from timm_hyperbolic.geometry.ops.operation import clip_numbers
 from timm_hyperbolic.layers import CenteredResidual
 
 needs_triton = pytest.mark.skipif(not library.has_triton(), reason='Triton is made for Linux only')
@@ -128,7 +130,7 @@ compiles = pytest.mark.skipif(
 )
 def test_kernels_of_two_vectors_compile(compiled: dict[str, Any], formula, dtype, dim: int) -> None:
     x, numbers = torch.zeros(33, dim, dtype=dtype), torch.zeros(1 + len(formula.numbers), dtype=torch.float64)
-    clip = ops._clip(Limits(0.985))
+    clip = clip_numbers(Limits(0.985))
     gpu.two_vectors(formula, x, x, numbers, clip)
     gpu.two_vectors_backward(formula, x, x, x, numbers, clip)
     assert {name.rpartition(' ')[2] for name in compiled} == {'write16', 'forward', 'backward'}
@@ -141,7 +143,7 @@ def test_kernels_of_two_vectors_compile(compiled: dict[str, Any], formula, dtype
 def test_kernels_of_the_linear_layer_compile(compiled: dict[str, Any], dtype, dim: int, out: int, parts: int) -> None:
     x, centres = torch.zeros(33, dim, dtype=dtype), (torch.zeros(parts, dim), torch.zeros(parts, out))
     shared = torch.zeros(parts * out, dim), torch.zeros(parts * out), *centres, torch.zeros(parts, dtype=torch.float64)
-    clip = ops._clip(Limits(0.985))
+    clip = clip_numbers(Limits(0.985))
     y, kept = gpu.linear(x, *shared, clip)
     gpu.linear_backward(y, x, *shared, y, kept, clip)
     assert {name.rpartition(' ')[2] for name in compiled} == {'write16', 'forward', 'backward'}
@@ -154,7 +156,7 @@ def test_kernels_of_the_linear_layer_compile(compiled: dict[str, Any], dtype, di
 def test_kernels_of_attention_compile(compiled: dict[str, Any], dtype: torch.dtype, tokens: int, shared: int) -> None:
     qkv, centroids = torch.zeros(2, tokens, 3, 2, 64, dtype=dtype), torch.zeros(2, shared, 64, dtype=dtype)
     numbers, keep = torch.zeros(3, dtype=torch.float64), torch.ones(2, 2, tokens, shared + tokens, dtype=torch.bool)
-    clip = ops._clip(Limits(0.985))
+    clip = clip_numbers(Limits(0.985))
     for keep_some in (None, keep):
         out, known = attention_gpu.attention(qkv, centroids, numbers, keep_some, clip)
         attention_gpu.attention_backward(out, qkv, centroids, numbers, keep_some, out, known, clip)
@@ -169,7 +171,7 @@ def test_kernels_of_attention_compile(compiled: dict[str, Any], dtype: torch.dty
 @pytest.mark.parametrize(('dtype', 'dim', 'classes'), [(torch.bfloat16, 192, 1000), (torch.float64, 7, 3)])
 def test_kernels_of_logits_compile(compiled: dict[str, Any], dtype: torch.dtype, dim: int, classes: int) -> None:
     x, weight, bias = torch.zeros(40, dim, dtype=dtype), torch.zeros(classes, dim), torch.zeros(classes)
-    numbers, clip = torch.zeros(3, dtype=torch.float64), ops._clip(Limits(0.96))
+    numbers, clip = torch.zeros(3, dtype=torch.float64), clip_numbers(Limits(0.96))
     out = logits_gpu.logits(x, weight, bias, numbers, True, clip)
     logits_gpu.logits_backward(out, x, weight, bias, numbers, True, clip)
     names = {'feature_point_gpu', 'prototype_point_gpu', 'prototype_logit_gpu', 'primitives_gpu'}
@@ -194,7 +196,7 @@ def right(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tried(name: str = 'origin_residual', dtype: torch.dtype = torch.float32) -> str | None:
-    return ops._try_on_gpu(name, 'cpu', dtype, 24)
+    return try_on_gpu(name, 'cpu', dtype, 24)
 
 
 @pytest.mark.usefixtures('right')
@@ -278,7 +280,7 @@ def test_a_kernel_that_gives_nan_or_does_not_compile_is_not_used(monkeypatch: py
 @pytest.mark.parametrize('dynamic', [False, True])
 def test_a_kernel_is_tried_while_a_model_compiles_and_not_traced(dynamic: bool) -> None:
     def chosen(x):
-        return x + (1 if ops._try_on_gpu('positional_sum', str(x.device), x.dtype, 64) is None else 2)
+        return x + (1 if try_on_gpu('positional_sum', str(x.device), x.dtype, 64) is None else 2)
 
     torch.compiler.reset()
     compiled = torch.compile(chosen, fullgraph=True, backend='aot_eager', dynamic=dynamic)
@@ -290,10 +292,10 @@ def test_a_kernel_is_tried_while_a_model_compiles_and_not_traced(dynamic: bool) 
 def test_where_results_cannot_be_looked_at_the_definition_runs() -> None:
     with FakeTensorMode():
         x = torch.empty(2, 3, 8, device='cuda')
-        assert 'still to be tried' in ops.reason_for_definition(x, 'centered_residual')
+        assert 'still to be tried' in reason_for_definition(x, 'centered_residual')
         assert CenteredResidual(device='cuda')(x, x).device.type == 'cuda'
         too_wide = torch.empty(2, gpu.WIDEST + 1, device='cuda')
-        assert str(gpu.WIDEST) in ops.reason_for_definition(too_wide)
+        assert str(gpu.WIDEST) in reason_for_definition(too_wide)
     assert not trial._reasons
 
 
@@ -303,6 +305,6 @@ def test_without_triton_the_definition_runs_with_one_warning(monkeypatch: pytest
     with FakeTensorMode():
         x = torch.empty(2, 3, 8, device='cuda')
         with pytest.warns(UserWarning, match='Triton cannot be imported') as seen:
-            reasons = [ops.reason_for_definition(x) for _ in range(2)]
+            reasons = [reason_for_definition(x) for _ in range(2)]
     assert all('Triton' in reason for reason in reasons)
     assert len(seen) == 1

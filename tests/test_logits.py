@@ -12,8 +12,9 @@ from test_linear_map import error, run
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from timm_hyperbolic.geometry import Limits, exp0, explain, ops
+from timm_hyperbolic.geometry import Limits, exp0, explain
 from timm_hyperbolic.geometry.kernels import logits_cpu
+from timm_hyperbolic.geometry.ops.operation import clip_numbers
 from timm_hyperbolic.layers import HyperbolicHead
 
 pytestmark = pytest.mark.usefixtures('fixed_seed')
@@ -54,7 +55,7 @@ def test_kernel_in_80_digits(
     bias, g = torch.randn(3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     x, prototypes, bias, g = (t.to(dtype) for t in (x, prototypes, bias, g))
     numbers = torch.tensor([c, scale, -0.5 / sigma**2], dtype=torch.float64)
-    clip = ops._clip(Limits(margin, None, dtype))
+    clip = clip_numbers(Limits(margin, None, dtype))
     out = logits_cpu.logits(x, prototypes, bias, numbers, relative, clip)
     gradients = logits_cpu.logits_backward(g, x, prototypes, bias, numbers, relative, clip)
 
