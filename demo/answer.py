@@ -1,4 +1,4 @@
-"""What a model says of an image, as HTML."""
+"""The prediction of a model for an image, as HTML."""
 
 import base64
 from pathlib import Path
@@ -15,7 +15,7 @@ _TEMPLATE = Path(__file__).with_name('answer.html')
 
 
 def to_html(prediction: Prediction) -> str:
-    """Return the classes, their distances, the norm and the disk, as far as the model has them."""
+    """Return classes, distances, norm and disk as HTML, without those that the model does not have."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters['base64'] = lambda content: base64.b64encode(content).decode('ascii')
     disk = prediction.disk and to_svg(place_figure(prediction.disk, prediction.guesses))

@@ -1,6 +1,7 @@
-"""The page: an image in, what each model says of it out. Only the wiring; it needs gradio."""
+"""The page of the demo: an image in, the prediction of each model out. It needs gradio."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,17 +13,23 @@ from timm_hyperbolic.errors import UserError
 __all__ = ['create_page']
 
 _INTRODUCTION = """# Hyperbolic image classification
-Upload an image. A hyperbolic classifier measures how far the image lies from the **prototype** of each class. Its
-distance from the origin, the **hyperbolic norm**, can be read as a confidence: near the origin all classes are near.
+Upload an image or choose an example. A hyperbolic classifier measures the distance from the image to the **prototype**
+of each class. The distance of the image from the origin is its **hyperbolic norm**.
 """
-_READING = """The distance from the disk's centre is exact; an image beyond the margin is drawn in to it. The angle is
-that of the projection to the plane in which the prototypes differ most: points that lie together here may be far apart
-in the ball.
+_READING = """**The disk.** The picture is a plane through the origin and the image. Every prototype is turned about the
+line through these two points into the plane, up or down as the prototypes of the two likeliest classes differ. So the
+distance of each prototype from the origin and from the image is exact, and no prototype lies in the blue circle around
+the image. Distances between prototypes are not to be read. An image beyond the margin is moved in to it.
 """
 
 
-def create_page(classifiers: Sequence[Classifier]) -> gr.Blocks:
-    """Return the page of these models, side by side."""
+def create_page(classifiers: Sequence[Classifier], examples: Sequence[Path] = ()) -> gr.Blocks:
+    """Return the page with the models side by side.
+
+    Args:
+        classifiers: at least one.
+        examples: files of images to choose from.
+    """
 
     def answers(upload: dict[str, Any] | None) -> list[str]:
         if upload is None:
@@ -37,14 +44,16 @@ def create_page(classifiers: Sequence[Classifier]) -> gr.Blocks:
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
-                image = gr.Image(sources=['upload', 'clipboard'], label='image')
-                if any(classifier.has_disk for classifier in classifiers):
-                    gr.Markdown(_READING)
+                image = gr.Image(sources=['upload', 'clipboard'], label='image', height=260, elem_classes='upload')
+                if examples:
+                    gr.Examples([[str(path)] for path in examples], image, label='examples', examples_per_page=12)
             outputs = []
             for classifier in classifiers:
                 with gr.Column(scale=2, min_width=320):
                     gr.Markdown(f'### {classifier.name}')
                     outputs.append(gr.HTML(apply_default_css=False))
-        # Not gradio's own reading: it changes the mode, and its error for a file that is no image is for programmers.
+        if any(classifier.has_disk for classifier in classifiers):
+            gr.Markdown(_READING)
+        # Without gradio's own decoding: it changes the mode, and its error message for other files is a traceback.
         image.change(answers, image, outputs, show_progress='minimal', preprocess=False)
     return page

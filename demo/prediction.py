@@ -1,4 +1,4 @@
-"""What a trained classifier says of one image, and where its head sees it."""
+"""The prediction of a trained classifier for one image, and its place among the prototypes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
 
 import timm_hyperbolic  # noqa: F401  (registers the models)
-from timm_hyperbolic.analysis.disk import head_vectors, main_directions, to_disk
+from timm_hyperbolic.analysis.disk import head_vectors, turn_about, unit_disk
 from timm_hyperbolic.analysis.norms import clip_distance
 from timm_hyperbolic.analysis.predictions import Labels
 from timm_hyperbolic.data.images import MODES, to_eight_bits, to_mode
@@ -29,13 +29,13 @@ __all__ = ['Classifier', 'Disk', 'Guess', 'Prediction', 'open_image']
 
 @dataclass(frozen=True)
 class Guess:
-    """One class of an answer.
+    """One of the likeliest classes.
 
     Attributes:
         label: its number.
         name: its name, else its number.
         probability: softmax probability, in [0, 1].
-        distance: of the image to the class's prototype, `>= 0`; None without prototypes.
+        distance: from the image to the prototype of the class, `>= 0`; None without prototypes.
     """
 
     label: int
@@ -48,27 +48,33 @@ class Guess:
 class Disk:
     """The image among the prototypes, on the unit disk.
 
+    The line through the origin and the image is horizontal. Every prototype is turned about this line into the plane of
+    the picture, so its distances from the origin and from the image are exact: the nearest prototype on the picture is
+    the nearest one in space.
+
     Attributes:
         point: the image, `[2]`.
-        prototypes: `[C, 2]`.
-        margin: norm at which the head clips, in (0, 1]; 1 without a clip.
+        prototypes: the prototypes of all classes, `[C, 2]`.
+        margin: radius at which the head clips, in (0, 1]; 1 without a clip.
+        nearest: distance on the disk, of curvature -1, from the image to the nearest prototype.
     """
 
     point: Tensor
     prototypes: Tensor
     margin: float
+    nearest: float
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one image.
+    """The prediction of a classifier for one image.
 
     Attributes:
         guesses: the classes of highest probability, the highest first.
         norm: distance of the image from the origin before the head's clip; None without a hyperbolic head.
         clip: the distance at which the head clips; None without a clip.
         disk: None where the head is not hyperbolic, or flat.
-        seconds: that it took.
+        seconds: time of the prediction.
     """
 
     guesses: list[Guess]
@@ -82,7 +88,7 @@ def open_image(path: str | Path) -> Image.Image:
     """Read an image, turned upright.
 
     Raises:
-        UserError: the file is no image, a damaged one, or one whose pixels have no known range.
+        UserError: the file is not an image, it is damaged, or its pixels have no known range.
     """
     try:
         with Image.open(path) as image:
@@ -97,13 +103,13 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 class Classifier:
-    """A trained model of timm with its preparation of images and the names of its classes.
+    """A trained timm model with its image transform and the names of its classes.
 
     Args:
         model: made by timm.
 
     Raises:
-        UserError: it takes neither grey nor coloured images.
+        UserError: the model takes neither grey (1 channel) nor coloured (3 channels) images.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -126,16 +132,16 @@ class Classifier:
         """Open a trained model.
 
         Args:
-            source: the folder that a run leaves, or `hf_hub:OWNER/NAME`.
-            argument: that named it, for the message.
+            source: the folder of a run, or `hf_hub:OWNER/NAME`.
+            argument: the command-line argument that names it, for error messages.
 
         Raises:
-            UserError: there is no such model, or it is refused.
+            UserError: there is no such model, or it cannot be loaded.
         """
         name = _model_name(source, argument)
         try:
             return cls(timm.create_model(name, pretrained=True))
-        # What timm says of a foreign configuration or weights, and huggingface_hub of an address or the network.
+        # timm raises these for configurations or weights that do not fit, huggingface_hub for addresses and networks.
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
             said = ' '.join(
                 (str(error) if isinstance(error, (ValueError, RuntimeError, OSError)) else repr(error)).split()
@@ -146,19 +152,19 @@ class Classifier:
 
     @property
     def has_disk(self) -> bool:
-        """Whether its answers come with a disk: not those of a flat head, or of one dimension."""
+        """Whether its predictions come with a disk: a hyperbolic head, not flat, of at least two dimensions."""
         return self.head is not None and not self.head.curvature.is_flat and self.head.in_features > 1
 
     @torch.inference_mode()
     def predict(self, image: Image.Image, most: int = 5) -> Prediction:
-        """Say what an image is.
+        """Predict the class of an image.
 
         Args:
             image: of any size and mode.
-            most: how many classes to name; fewer where there are fewer.
+            most: number of classes to return, at most.
 
         Raises:
-            UserError: the model's answer is not finite, or the image's pixels have no known range.
+            UserError: the prediction is not finite, or the pixels of the image have no known range.
         """
         start = time.perf_counter()
         tokens = self.model.forward_features(self.transform(to_mode(image, self.mode)).unsqueeze(0))
@@ -166,8 +172,8 @@ class Classifier:
         probabilities = self.model.forward_head(tokens)[0].float().softmax(0)
         if not probabilities.isfinite().all():
             raise UserError(f'{self.name} gives no finite answer: its weights, or this image, are beyond its range')
-        norm, distances, disk = self._see(features)
         best = probabilities.topk(min(most, len(probabilities)))
+        norm, distances, disk = self._place(features, best.indices[:2])
         guesses = [
             Guess(label, self.labels.name(label), probability, None if distances is None else distances[label].item())
             for probability, label in zip(best.values.tolist(), best.indices.tolist(), strict=True)
@@ -175,26 +181,34 @@ class Classifier:
         clip = None if self.head is None else clip_distance(self.head)
         return Prediction(guesses, norm, clip, disk, time.perf_counter() - start)
 
-    def _see(self, features: Tensor) -> tuple[float | None, Tensor | None, Disk | None]:
-        """Distance from the origin, distances to the prototypes, and the disk, of what enters the head, `[1, D]`."""
+    def _place(self, features: Tensor, likeliest: Tensor) -> tuple[float | None, Tensor | None, Disk | None]:
+        """Return the distance of an image from the origin, its distances to the prototypes, and the disk.
+
+        Args:
+            features: the inputs of the head, `[1, D]`.
+            likeliest: the two likeliest classes; one where there is only one.
+        """
         head = self.head
         if head is None:
             return None, None, None
-        # All distances from the origin are 2‖v‖, whatever the curvature; see `origin_distances`.
+        # The distance of exp0(v) from the origin is 2‖v‖ at every curvature, see `origin_distances`.
         norm = 2 * (features.double() * head.feature_scale().double()).square().sum().sqrt().item()
         v, prototypes = head_vectors(head, features)
         c = head.curvature().double()
         distances = tangent_distance(v, prototypes, c)
         if not self.has_disk:
             return norm, distances, None
-        # One image has no directions of its own: those in which the prototypes differ stay the same for all images.
-        axes = main_directions(prototypes, torch.arange(len(prototypes)))
+        # The likeliest class is above, and the next one below where possible: where they differ more than they agree.
+        up = prototypes[likeliest[0]] - prototypes[likeliest[-1]]
+        flat = turn_about(v[0], torch.cat([v, prototypes]), up)
+        flat[:, 1] *= torch.where(flat[1 + likeliest[0], 1] < 0, -1, 1)
+        points = unit_disk(flat, c)
         margin = 1.0 if head.limits.margin is None else head.limits.margin
-        return norm, distances, Disk(to_disk(v, axes, c)[0], to_disk(prototypes, axes, c), margin)
+        return norm, distances, Disk(points[0], points[1:], margin, (c.sqrt() * distances.min()).item())
 
 
 def _model_name(source: str, argument: str) -> str:
-    """timm's name of what `source` names."""
+    """Return the name by which timm finds a model."""
     kind, _, repo_id = source.partition(':')
     if kind.replace('-', '_') == 'hf_hub':
         try:

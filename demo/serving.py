@@ -3,8 +3,12 @@
 import argparse
 import importlib.util
 import os
+import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from examples import example_files, examples_of_run
 from PIL import Image
 from prediction import Classifier
 
@@ -28,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parse_options(argv: list[str] | None = None) -> argparse.Namespace:
-    """Return `model`, `against` and `port`. A Space of the Hub passes no arguments, but variables of its settings.
+    """Return `model`, `against`, `examples` and `port`. A Space of the Hub passes no arguments, but variables.
 
     Raises:
         UserError: no model is named.
@@ -48,6 +52,12 @@ def parse_options(argv: list[str] | None = None) -> argparse.Namespace:
         help='a second model beside it (default: the environment variable AGAINST, if it is set)',
     )
     parser.add_argument(
+        '--examples',
+        default=os.environ.get('EXAMPLES'),
+        metavar='DIR',
+        help='folder of images to choose from (default: the environment variable EXAMPLES; else the data of the run)',
+    )
+    parser.add_argument(
         '--port', type=int, metavar='N', help='port to listen on (default: the first free one from 7860 on)'
     )
     args = parser.parse_args(argv)
@@ -60,7 +70,7 @@ def serve(args: argparse.Namespace) -> None:
     """Open the models that `args`, from `parse_options`, name and serve their page.
 
     Raises:
-        UserError: something that `args` name does not exist or does not fit.
+        UserError: an argument names something that does not exist or does not fit.
     """
     for package in ('gradio', 'matplotlib'):
         if importlib.util.find_spec(package) is None:
@@ -70,17 +80,39 @@ def serve(args: argparse.Namespace) -> None:
 
     from blocks import create_page  # needs gradio
 
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            create_page(classifiers, find_examples(args, Path(folder))).launch(server_port=args.port, show_error=True)
+        except OSError as error:  # the port
+            raise UserError(f'--port {args.port}: {error}') from error
+
+
+def find_examples(args: argparse.Namespace, folder: Path) -> list[Path]:
+    """Return the files of the example images: those of `--examples`, else of the data of the run.
+
+    If the data set of the run cannot be opened, a message says why, and there are no examples.
+
+    Args:
+        args: from `parse_options`.
+        folder: an empty folder for images of a data set.
+
+    Raises:
+        UserError: `--examples` names no folder of images.
+    """
+    if args.examples:
+        return example_files(Path(args.examples))
     try:
-        create_page(classifiers).launch(server_port=args.port, show_error=True)
-    except OSError as error:  # the port
-        raise UserError(f'--port {args.port}: {error}') from error
+        return examples_of_run(args.model, folder)
+    except UserError as error:
+        sys.stderr.write(f'no examples: {error}\n')
+        return []
 
 
 def open_classifiers(args: argparse.Namespace) -> list[Classifier]:
-    """Open the model, and the one that it is set against.
+    """Open the model and, with `--against`, the second one.
 
     Raises:
-        UserError: one does not exist, or the two do not tell as many classes apart.
+        UserError: a model does not exist, or the two have different classes.
     """
     classifiers = [Classifier.load(args.model, 'MODEL')]
     if args.against:
@@ -100,10 +132,10 @@ def open_classifiers(args: argparse.Namespace) -> list[Classifier]:
 
 
 def warm_up(classifiers: Sequence[Classifier]) -> None:
-    """Answer once: the first answer loads kernels and fonts, and takes many times as long as the next one.
+    """Make one prediction: the first one loads kernels and fonts, and takes many times as long as the next one.
 
     Raises:
-        UserError: a model gives no finite answer.
+        UserError: a prediction is not finite.
     """
     from answer import to_html  # needs matplotlib
 

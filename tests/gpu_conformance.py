@@ -11,11 +11,13 @@ import pytest
 import torch
 from test_geometry_attention import assert_is_the_definition
 from test_linear_map import CLIPS, at_the_boundary, error, make, run
+from test_logits import CLIPS as HEADS
+from test_logits import make as make_head
 from test_two_vectors import FORMULAS, LIMITS, PAIRS, evaluate, every_formula, pair
 from torch import Tensor
 
 from timm_hyperbolic.geometry import Limits, formulas, ops
-from timm_hyperbolic.geometry.kernels import attention_gpu, gpu, library
+from timm_hyperbolic.geometry.kernels import attention_gpu, gpu, library, logits_gpu
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 DEVICE = torch.device('cpu' if INTERPRETED else 'cuda')
@@ -32,6 +34,7 @@ CASES = {
 def by_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     if INTERPRETED:
         monkeypatch.setattr(ops, 'cpu', gpu)
+        monkeypatch.setattr(ops, 'logits_cpu', logits_gpu)
         monkeypatch.setattr(library, 'has_numba', library.has_triton)
 
 
@@ -189,3 +192,31 @@ def test_attention_of_many_tokens() -> None:
     for name, ours, exact, allowed in ops._attention_both_ways('attention', str(DEVICE), torch.float32, 8):
         assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
         assert allowed < 1e-4
+
+
+# --- the classifier ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('clip', HEADS, ids=str)
+def test_logits_equal_their_formula(clip: dict) -> None:
+    torch.manual_seed(0)
+    head = make_head(classes=7, **clip).to(DEVICE)
+    x = torch.randn(30, 5, dtype=torch.float64) * torch.tensor([1e-20, 3e-3, 0.3, 2.0, 30.0]).repeat(6).unsqueeze(-1)
+    x[0], head.weight.data[1], head.weight.data[2] = 0, 0, 3 * head.weight.data[2]
+    for ours, exact in zip(run(head, x.to(DEVICE)), run(head, x.to(DEVICE), False), strict=True):
+        torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize(('rows', 'dim', 'classes'), [((0,), 5, 6), ((), 1, 1), ((2, 17), 192, 129)])
+def test_logits_of_every_shape(rows: tuple[int, ...], dim: int, classes: int) -> None:
+    torch.manual_seed(0)
+    head, x = make_head(dim, classes).to(DEVICE), torch.randn(*rows, dim, dtype=torch.float64).to(DEVICE)
+    for ours, exact in zip(run(head, x), run(head, x, False), strict=True):
+        torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_logits_of_many_features_of_every_type(dtype: torch.dtype) -> None:
+    for name, ours, exact, allowed in ops._logits_both_ways('logits', str(DEVICE), dtype, 24):
+        assert (ours.double() - exact).abs().max() <= allowed * exact.abs().max(), name
+        assert allowed < 0.2

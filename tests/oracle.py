@@ -14,7 +14,7 @@ from typing import Any
 import mpmath
 from torch import Tensor
 
-__all__ = ['MP', 'Ball', 'derivative', 'norm', 'relative_error', 'to_mp']
+__all__ = ['MP', 'Ball', 'derivative', 'directional_derivatives', 'norm', 'relative_error', 'to_mp']
 
 MP = mpmath.mp.clone()  # a context of our own: whoever else uses mpmath keeps his precision
 MP.dps = 80
@@ -57,6 +57,19 @@ def derivative(f: Callable[[Number], Any], step: str = '1e-25') -> Any:
     if isinstance(high, list):
         return [(a - b) / (2 * h) for a, b in zip(high, low, strict=True)]
     return (high - low) / (2 * h)
+
+
+def _moved(x: Any, h: Number, direction: Any) -> Any:
+    if isinstance(x, list):
+        return [_moved(a, h, d) for a, d in zip(x, direction, strict=True)]
+    return x + h * direction
+
+
+def directional_derivatives(f: Callable[..., Number], at: Sequence[Any], directions: Sequence[Any]) -> list[Number]:
+    """The derivative of a number along a direction in each of its arguments, which are numbers or nested lists."""
+    return [
+        derivative(lambda h, i=i: f(*at[:i], _moved(at[i], h, directions[i]), *at[i + 1 :])) for i in range(len(at))
+    ]
 
 
 def _add(x: Vector, y: Vector) -> Vector:
@@ -171,3 +184,17 @@ class Ball:
         hx = self.exp0(self.pre(x))
         z = self.clip(self.matvec(weight, self.add(self.neg(p_in), hx)))
         return self.log0(self.clip(self.add(p_out, self.add(z, self.exp0(self.pre(bias))))))
+
+    def logit(self, x: Vector, p: Vector, bias: Number, scale: Number, sigma: Number, relative: bool = False) -> Number:
+        """The study's head, for one class; with `relative` compared with a prototype at the origin."""
+        h = self.enter(_times(scale, x))
+        d2 = self.distance(h, p) ** 2
+        if relative:
+            d2 -= self.distance(h, [MP.zero] * len(h)) ** 2
+        return bias - d2 / (2 * sigma**2)
+
+    def attention(self, query: Vector, keys: Sequence[Vector], values: Sequence[Vector], sigma: Number) -> Vector:
+        """The study's attention, for one query, as a tangent vector at the origin."""
+        q = self.enter(query)
+        weights = [MP.exp(-(self.distance(q, self.enter(k)) ** 2) / (2 * sigma**2)) for k in keys]
+        return self.log0(self.midpoint([self.enter(v) for v in values], weights))

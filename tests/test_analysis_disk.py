@@ -3,8 +3,18 @@ import math
 import geoopt
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from timm_hyperbolic.analysis.disk import head_vectors, main_directions, to_disk, view_head
+from timm_hyperbolic.analysis.disk import (
+    euclidean_circle,
+    head_vectors,
+    main_directions,
+    to_disk,
+    turn_about,
+    unit_disk,
+    view_head,
+)
 from timm_hyperbolic.layers import HyperbolicHead
 
 
@@ -39,6 +49,43 @@ def test_a_vector_across_the_plane_has_a_place():
     across = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
     disk = to_disk(across, torch.eye(3, dtype=torch.float64)[:, :2], 1.0)
     assert torch.allclose(disk, torch.tensor([[math.tanh(1), 0.0], [0.0, 0.0]], dtype=torch.float64))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    dim=st.integers(2, 30),
+    classes=st.integers(1, 20),
+    c=st.floats(0.05, 4),
+    image=st.floats(0, 2.4),
+    prototypes=st.floats(0.01, 2.4),
+)
+def test_nearest_on_the_picture_is_nearest_in_space(seed, dim, classes, c, image, prototypes):
+    """Turning about the image's line keeps all distances from the image and from the origin; geoopt is the oracle."""
+    v = randn(1 + classes, dim, seed=seed)
+    length = torch.tensor([image] + [prototypes] * classes, dtype=torch.float64) / math.sqrt(c)
+    v = v / v.norm(dim=1, keepdim=True) * length.unsqueeze(1) * (0.5 + torch.linspace(0, 0.5, 1 + classes).unsqueeze(1))
+    picture = unit_disk(turn_about(v[0], v, v[1] - v[-1]), c)
+    ball, disk = geoopt.PoincareBall(c=c), geoopt.PoincareBall()
+    points = ball.expmap0(v)
+    in_space, drawn = ball.dist(points[0], points[1:]), disk.dist(picture[0], picture[1:]) / math.sqrt(c)
+    assert torch.allclose(drawn, in_space, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(disk.dist0(picture) / math.sqrt(c), ball.dist0(points), rtol=1e-5, atol=1e-6)
+    order = in_space.argsort()
+    assert (drawn[order].diff() > -1e-5).all()
+    assert picture[0, 1].abs() < 1e-7  # the image lies on the horizontal axis
+    # The circle through the nearest prototype has no prototype inside, and the nearest one on it.
+    center, radius = euclidean_circle(picture[0], math.sqrt(c) * in_space.min().item())
+    reach = (picture[1:] - center).norm(dim=1) - radius
+    assert reach.min().abs() < 1e-5
+    assert reach.argmin() == in_space.argmin() or in_space[reach.argmin()] - in_space.min() < 1e-4
+
+
+def test_vectors_are_turned_to_the_side_on_which_they_lie():
+    axis, up = torch.tensor([2.0, 0, 0, 0]), torch.tensor([5.0, 1, 0, 0])
+    vectors = torch.tensor([[1.0, 3, 0, 4], [-1, -3, 4, 0], [3, 0, 0, 0], [0, 0, 2, 0]])
+    assert turn_about(axis, vectors, up).tolist() == [[1, 5], [-1, -5], [3, 0], [0, 2]]
+    assert turn_about(torch.zeros(4), vectors, up).tolist() == [[1, 5], [-1, -5], [3, 0], [0, 2]]
 
 
 def test_directions_are_those_in_which_the_means_differ():

@@ -1,19 +1,24 @@
 """Each figure, in sizes that crowd it: nothing is cut off, no two texts overlap, and the numbers are on it."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from itertools import combinations
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from timm_hyperbolic.analysis import figures
+from timm_hyperbolic.analysis.confusion import Confusion, find_confusion
 from timm_hyperbolic.analysis.delta import DeltaDraws
 from timm_hyperbolic.analysis.disk import DiskView
+from timm_hyperbolic.analysis.figures.style import INK, PAPER, shortened
+from timm_hyperbolic.analysis.history import History
 from timm_hyperbolic.analysis.norms import OriginDistances
-from timm_hyperbolic.analysis.predictions import Example, Labels
+from timm_hyperbolic.analysis.predictions import Example, Labels, Predictions
 
 KINDS = ['attn', 'attn.qkv.0', 'attn.qkv.1', 'attn.qkv.2', 'attn.proj', 'mlp.fc1', 'mlp.fc2', 'residual1', 'residual2']
 
@@ -49,27 +54,46 @@ def examples(count: int, channels: int = 3) -> list[Example]:
 NAMES = [f'a class of a long name {k}' for k in range(100)]
 GROUPS = Labels(NAMES, torch.arange(100) % 20, [f'large_man-made_outdoor_things_{k}' for k in range(20)])
 
+HISTORY = History(
+    list(range(30)), [5 - 0.1 * i for i in range(30)], [4.5] * 30, [3.0 * i for i in range(30)], [1e-3] * 30
+)
+SCALE = figures.ratio_scale([0.5, 1.2], least=1.1)
+
+
+def confused(classes: int, labels: Labels) -> Confusion:
+    targets = torch.arange(4 * classes) % classes
+    predicted = torch.where(torch.arange(4 * classes) < classes, (targets + 1) % classes, targets)
+    return find_confusion(Predictions(targets, targets, predicted, [], [], targets), labels, classes)
+
+
+#: Figures that crowd their space, drawn in both widths; of a narrow screen the worst, of the rest one width is enough.
 FIGURES = {
-    'grid': lambda: figures.grid_figure(numbers(modules(12)), 'curvature c'),
-    'grid of one': lambda: figures.grid_figure({'head': 1.0}, 'curvature c'),
-    'grid of one block': lambda: figures.grid_figure(numbers(modules(1, outside=())), 'curvature c'),
-    'grid, deep': lambda: figures.grid_figure(numbers(modules(48)), 'rows, %', '.0f', (0, 100)),
-    'gates': lambda: figures.gates_figure(gates(12, True)),
-    'gates of one block': lambda: figures.gates_figure(gates(1, False)),
-    'gates, deep': lambda: figures.gates_figure(gates(48, True)),
-    'norms': lambda: figures.distances_figure(distances(modules(12), ['q', 'k', 'v'])),
-    'norms of a head': lambda: figures.distances_figure(distances(['head'], ['features'])),
-    'norms, deep': lambda: figures.distances_figure(distances(modules(48, ['residual1']), ['stream', 'branch'])),
-    'delta': lambda: figures.delta_figure(DeltaDraws([0.2, 0.21, 0.19], [0.23, 0.24, 0.23], [0.12, 0.11, 0.12])),
-    'delta of one': lambda: figures.delta_figure(DeltaDraws([0.9], [0.1], [0.11])),
-    'disk': lambda: figures.disk_figure(view(100, 500), torch.arange(500) % 100, GROUPS),
-    'disk of classes': lambda: figures.disk_figure(view(30, 50), torch.arange(50) % 30, Labels(NAMES)),
-    'disk without colours': lambda: figures.disk_figure(view(31, 50), torch.arange(50) % 31, Labels()),
-    'origin': lambda: figures.origin_figure(view(100, 5), GROUPS),
-    'origin of two': lambda: figures.origin_figure(view(2, 5), Labels()),
-    'examples': lambda: figures.examples_figure(examples(12), Labels(NAMES), [0.5] * 3, [0.5] * 3),
-    'example': lambda: figures.examples_figure(examples(1, 1), Labels(), [0.5], [0.5]),
+    'grid': lambda width: figures.grid_figure(numbers(modules(12)), 'c', '.2f', SCALE, width=width),
+    'gates': lambda width: figures.gates_figure(gates(12, True), width),
+    'norms': lambda width: figures.distances_figure(distances(modules(12, KINDS[:3]), ['q', 'k', 'v']), width),
+    'delta': lambda width: figures.delta_figure(DeltaDraws([0.9, 0.21], [0.23, 0.24], [0.12, 0.11]), width),
+    'disk': lambda width: figures.disk_figure(view(100, 500), torch.arange(500) % 100, GROUPS, width),
+    'origin': lambda width: figures.origin_figure(view(100, 5), GROUPS, width=width),
+    'examples': lambda width: figures.examples_figure(examples(12), Labels(NAMES), [0.5] * 3, [0.5] * 3, width),
+    'training': lambda width: figures.history_figure(HISTORY, width),
+    'classes': lambda width: figures.accuracy_figure(confused(30, Labels(NAMES)), Labels(NAMES), width),
+    'superclasses': lambda width: figures.accuracy_figure(confused(100, GROUPS), GROUPS, width),
+    'confusion': lambda width: figures.confusion_figure(confused(30, Labels(NAMES)), Labels(NAMES), width),
+    'confusion by superclass': lambda width: figures.confusion_figure(confused(100, GROUPS), GROUPS, width),
 }
+ONE_WIDTH = {
+    'grid of one': lambda width: figures.grid_figure({'head': 1.0}, 'c', width=width),
+    'grid, deep': lambda width: figures.grid_figure(numbers(modules(48)), 'rows, %', '.0f', width=width),
+    'gates of one block': lambda width: figures.gates_figure(gates(1, False), width),
+    'norms of a head': lambda width: figures.distances_figure(distances(['head'], ['features']), width),
+    'disk of classes': lambda width: figures.disk_figure(view(30, 50), torch.arange(50) % 30, Labels(NAMES), width),
+    'lowest and highest': lambda width: figures.accuracy_figure(confused(31, Labels(NAMES)), Labels(NAMES), width),
+    'confusion of ten': lambda width: figures.confusion_figure(confused(10, Labels()), Labels(), width),
+    'example': lambda width: figures.examples_figure(examples(1, 1), Labels(), [0.5], [0.5], width),
+}
+CASES = [(draw, width) for draw in FIGURES.values() for width in (figures.WIDE, figures.NARROW)]
+CASES += [(draw, figures.NARROW) for draw in ONE_WIDTH.values()]
+CASE_NAMES = [f'{name} {width}' for name in FIGURES for width in ('wide', 'narrow')] + list(ONE_WIDTH)
 
 
 def texts(figure: Figure) -> list[Text]:
@@ -83,14 +107,15 @@ def texts(figure: Figure) -> list[Text]:
         if axes.axison:
             for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
                 found.append(axis.label)
-                shown = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+                shown = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)  # hidden labels are left out
                 found += [label for at, label in shown if min(limits) <= at <= max(limits)]
     return [text for text in found if text.get_visible() and text.get_text().strip()]
 
 
-@pytest.mark.parametrize('name', FIGURES)
-def test_every_text_is_whole_and_alone(name):
-    figure = FIGURES[name]()
+@pytest.mark.parametrize(('draw', 'width'), CASES, ids=CASE_NAMES)
+def test_every_text_is_whole_and_alone(draw, width):
+    figure = draw(width)
+    assert figure.get_figwidth() == width
     boxes = {text: text.get_window_extent() for text in texts(figure)}
     assert boxes
     page = figure.bbox
@@ -105,23 +130,58 @@ def shown(figure: Figure) -> list[str]:
     return [text.get_text() for text in texts(figure)]
 
 
-def test_a_grid_has_each_number_in_its_cell():
-    values = numbers(modules(3))
-    figure = figures.grid_figure(values, 'curvature c', '.3f')
-    (image,) = figure.axes[0].images
-    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert rows == sorted(KINDS) + ['head', 'pos_join']
-    for name, value in values.items():
-        kind, column = (name.split('.', 2)[2], int(name.split('.')[1])) if name[:6] == 'blocks' else (name, 3)
-        assert image.get_array()[rows.index(kind), column] == value
-        cell = next(t for t in figure.axes[0].texts if t.get_position() == (column, rows.index(kind)))
-        assert cell.get_text() == f'{value:.3f}'
-    assert len(figure.axes[0].texts) == len(values)  # nothing stands where no module is
+@pytest.mark.parametrize(('width', 'bands'), [(figures.WIDE, 1), (figures.NARROW, 2)])
+def test_a_grid_has_each_number_in_its_cell(width, bands):
+    values = numbers(modules(7))
+    figure = figures.grid_figure(values, 'curvature c', '.4f', width=width)
+    *inside, outside = figure.axes[: bands + 1]
+    found = {}
+    for axes in inside:
+        rows = [label.get_text() for label in axes.get_yticklabels()]
+        assert rows == sorted(KINDS)
+        blocks = [label.get_text() for label in axes.get_xticklabels()]
+        for text in axes.texts:
+            column, row = text.get_position()
+            found[f'blocks.{blocks[column]}.{rows[row]}'] = (text.get_text(), axes.images[0].get_array()[row, column])
+    for row, label in enumerate(outside.get_yticklabels()):
+        found[label.get_text()] = (outside.texts[row].get_text(), outside.images[0].get_array()[row, 0])
+    assert found == {name: (f'{value:.4f}', value) for name, value in values.items()}
+
+
+def test_curvatures_are_coloured_about_their_start():
+    """Neutral at the start, two colours about it, and hardly coloured where little has changed."""
+
+    def shade(ratio: float, others: tuple[float, ...] = ()) -> np.ndarray:
+        scale = figures.ratio_scale([ratio, *others], least=1.1)
+        return np.array(scale.colormap(scale.norm(ratio))[:3])
+
+    neutral = shade(1.0)
+    assert neutral.min() > 0.95
+    assert np.abs(shade(1.001) - neutral).max() < 0.03
+    above, below = shade(1.1), shade(1 / 1.1)
+    assert above.min() < 0.3
+    assert below.min() < 0.3
+    assert np.abs(above - below).max() > 0.3
+    assert np.allclose(
+        shade(1.2, (4.0,)), figures.ratio_scale([4.0], 1.1).colormap(0.5 + np.log(1.2) / np.log(4) / 2)[:3]
+    )
+    ten, hundred = (figures.ratio_scale([ratio], 2).norm for ratio in (0.0, 1e9))
+    assert (ten.vmax, hundred.vmax) == (2, 100)
+
+
+def test_norms_are_on_one_logarithmic_axis():
+    found = distances(modules(2, ['residual1', 'residual2']), ['stream'])
+    found['head'] = OriginDistances({'features': [0.0, 0.0, 0.1, 100.0, 200.0]}, None)
+    axes = figures.distances_figure(found).axes[:3]
+    assert {own.get_yscale() for own in axes} == {'log'}
+    low, high = axes[0].get_ylim()
+    assert {own.get_ylim() for own in axes} == {(low, high)}
+    assert low < 1e-3 < 200 < high  # zero is drawn at 0.001
 
 
 def test_colours_have_a_legend():
     said = shown(figures.disk_figure(view(100, 500), torch.arange(500) % 100, GROUPS))
-    assert {name.replace('_', ' ') for name in GROUPS.superclasses} <= set(said)
+    assert {shortened(name, 26) for name in GROUPS.superclasses} <= set(said)
     assert {'image', 'prototype', 'origin', 'margin of the head'} <= set(said)
     assert {'residual1', 'residual2', 'at the start'} <= set(shown(figures.gates_figure(gates(2, True))))
     assert {'q', 'k', 'v', 'clip'} <= set(
@@ -150,13 +210,45 @@ def test_images_are_shown_as_they_were_before_they_were_normalised():
     assert shown(figure) == ['50.0%\nc\nis b']
 
 
+def test_the_matrix_and_the_bars_are_those_of_the_classes():
+    labels = Labels(['a', 'b', 'c'], torch.tensor([1, 0, 1]), ['x', 'y'])  # in the order b, a, c
+    targets, predicted = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([0, 2, 2, 1, 1])
+    confusion = find_confusion(Predictions(targets, targets, predicted, [], [], targets), labels, 3)
+    axes = figures.confusion_figure(confusion, labels).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ['b', 'a', 'c']
+    cells = {text.get_position(): text.get_text() for text in axes.texts}  # by column and row
+    assert cells == {(0, 0): '1', (1, 1): '1', (2, 1): '2', (0, 2): '1'}
+    assert np.allclose(axes.images[0].get_array() ** 2, [[1, 0, 0], [0, 1 / 3, 2 / 3], [1, 0, 0]])
+    bars = figures.accuracy_figure(confusion, labels).axes[0]
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx([100, 100 / 3, 0])
+    assert [label.get_text() for label in bars.get_yticklabels()] == ['b', 'a', 'c']
+
+
 def test_files_are_whole_the_same_each_time_and_leave_matplotlib_alone():
     before = dict(matplotlib.rcParams)
-    first, second = (figures.to_svg(FIGURES['disk']()) for _ in range(2))
+    first, second = (figures.to_svg(FIGURES['disk'](figures.WIDE)) for _ in range(2))
     assert first == second
     root = ElementTree.fromstring(first)
     assert root.tag.endswith('svg')
     assert not [e for e in root.iter() if e.tag.endswith('}text')]  # shapes, for which no font can be missing
-    assert figures.to_png(FIGURES['delta']()).startswith(b'\x89PNG')
+    assert figures.to_png(FIGURES['delta'](figures.WIDE)).startswith(b'\x89PNG')
     assert dict(matplotlib.rcParams) == before
     assert len(first) < 500_000
+
+
+@pytest.mark.parametrize('name', ['grid', 'training', 'confusion'])
+def test_dark_mode_changes_every_colour_of_text_and_lines(name):
+    """What is black or white is the default of matplotlib, and would be lost on one of the two backgrounds."""
+    svg = figures.to_svg(FIGURES[name](figures.NARROW)).decode()
+    rules, body = svg.split('</style>', 1)
+    assert '@media (prefers-color-scheme: dark)' in rules
+    used = set(re.findall(r'(?:fill|stroke): (#\w{6})', body))
+    assert {INK, PAPER} <= used
+    assert used & {'#000000', '#ffffff'} == set()
+    assert re.search(r'<path[^>]*style="fill: #fefefe"', body)  # the background
+    for color in (INK, PAPER):
+        assert f'[style*="fill: {color}"]{{fill: #' in rules
+        assert f'[style*="stroke: {color}"]{{stroke: #' in rules
+    groups = re.findall(r'<g (?:style="([^"]*)" )?transform="translate[^>]*>\s*<(?:use|defs)', body)
+    assert groups  # text, each with a colour of its own
+    assert all('fill: #' in style for style in groups)

@@ -2,8 +2,8 @@ import pytest
 import timm
 import torch
 
-import timm_hyperbolic  # noqa: F401
-from timm_hyperbolic.analysis import named_gates
+from timm_hyperbolic import named_curvatures
+from timm_hyperbolic.analysis import curvature_ratios, named_gates
 
 TINY = {'embed_dim': 12, 'depth': 2, 'num_heads': 3, 'img_size': 8}
 
@@ -28,3 +28,17 @@ def test_gates_are_those_of_the_formula(residual, keys):
 
 def test_a_model_without_gates_has_none():
     assert named_gates(timm.create_model('vit_tiny_patch4_hyp_head', **TINY)) == {}
+
+
+def test_curvatures_are_compared_with_their_starts():
+    model = timm.create_model('vit_tiny_patch4_hyp_attn', curvature=0.25, **TINY)
+    ratios = curvature_ratios(model)
+    assert set(ratios) == set(named_curvatures(model))
+    assert list(ratios.values()) == pytest.approx([1] * len(ratios))
+    with torch.no_grad():
+        raw = model.blocks[1].attn.qkv.curvature.raw
+        raw[2] = torch.log(torch.expm1(torch.tensor(0.75)))
+    changed = {name for name, ratio in curvature_ratios(model).items() if ratio != pytest.approx(1)}
+    assert changed == {'blocks.1.attn.qkv.2'}
+    assert curvature_ratios(model)['blocks.1.attn.qkv.2'] == pytest.approx(3)
+    assert curvature_ratios(timm.create_model('vit_tiny_patch4_hyp_attn', learn_curvature=False, **TINY)) == {}

@@ -7,7 +7,7 @@ from layer_cases import Both, rows
 from torch import nn
 
 import timm_hyperbolic  # noqa: F401
-from timm_hyperbolic.analysis import margin_shares, row_lengths
+from timm_hyperbolic.analysis import clip_ratios, margin_shares, row_lengths
 from timm_hyperbolic.layers import (
     CenteredResidual,
     HyperbolicAttention,
@@ -80,6 +80,22 @@ def test_lengths_are_those_of_the_longest_vector_of_a_row():
     head = HyperbolicHead(4, 3, margin=0.9)
     assert row_lengths(head, rows(2.0)[0]) == {'': pytest.approx(2 * head.feature_scale().item())}
     assert row_lengths(nn.Sequential(HyperbolicLinear(4, 6, margin=None)), x) == {}
+
+
+@pytest.mark.parametrize(
+    ('layer', 'limit'),
+    [
+        (HyperbolicLinear(4, 6, margin=0.9), LIMIT),
+        (HyperbolicLinear(4, 6, margin=0.9, curvature=4.0), LIMIT / 2),
+        (HyperbolicLinear(4, 6, curvature=0.0, max_norm=1.5), 1.5),
+    ],
+)
+def test_a_ratio_above_one_means_that_most_rows_are_clipped(layer, limit):
+    model = nn.Sequential(layer)
+    for ratio in (0.2, 0.99, 1.01, 7.0):
+        x = rows(0.1 * limit, *[ratio * limit] * 3, 20 * limit)
+        assert clip_ratios(model, x) == {'0': pytest.approx(ratio, rel=1e-4)}
+        assert (margin_shares(model, x)['0'] > 0.5) == (ratio > 1)
 
 
 def test_a_model_is_left_as_it_was():

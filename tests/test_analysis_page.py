@@ -1,8 +1,8 @@
 from html.parser import HTMLParser
 
-from timm_hyperbolic.analysis.page import Fact, PageFigure, Section, render
+from timm_hyperbolic.analysis.page import Fact, LeftOut, PageFigure, Section, render
 
-VOID = {'meta', 'link', 'img', 'br'}
+VOID = {'meta', 'link', 'img', 'br', 'source'}
 
 
 class Page(HTMLParser):
@@ -53,25 +53,32 @@ def check(text: str) -> Page:
 
 
 def test_sections_figures_and_facts():
-    figure = PageFigure('a', 'what it shows', 'a caption', b'<svg/>', b'')
+    figure = PageFigure('a', 'what it shows', 'a caption', b'<svg/>', b'', b'<svg />')
     sections = [
+        LeftOut('none', 'Third', 'the model is flat'),
         Section('one', 'First', 'How it is read.', [figure]),
-        Section('two', 'Second', missing='There is none.'),
+        Section('two', 'Second', 'Likewise.', [figure]),
+        LeftOut('nil', 'Fourth', 'the model is flat'),
+        LeftOut('nought', 'Fifth', 'there are no images'),
     ]
     page = check(render('some_model', [Fact('data', 'digits'), Fact('command', 'do it', is_code=True)], sections))
     assert page.text['title'] == ['What some_model learned']
     assert page.text['h2'] == ['First', 'Second']
     assert [s['id'] for s in page.all('section')] == ['one', 'two']
     assert [a['href'] for a in page.all('a')] == ['#one', '#two']
-    assert page.all('img') == [{'src': 'data:image/svg+xml;base64,PHN2Zy8+', 'alt': 'what it shows'}]
-    assert page.text['figcaption'] == ['a caption']
-    assert page.text['p'] == ['How it is read.', 'There is none.']
-    assert [page.text['dt'], page.text['dd']] == [['data', 'command'], ['digits', 'do it']]
+    assert page.all('img') == [{'src': 'data:image/svg+xml;base64,PHN2Zy8+', 'alt': 'what it shows'}] * 2
+    narrow = {'media': '(max-width: 600px)', 'srcset': 'data:image/svg+xml;base64,PHN2ZyAvPg=='}
+    assert page.all('source') == [narrow] * 2
+    assert page.text['figcaption'] == ['a caption'] * 2
+    assert page.text['p'] == ['How it is read.', 'Likewise.']
+    assert page.text['dt'] == ['data', 'command', 'left out']
+    assert page.text['dd'] == ['digits', 'do it', 'Third, Fourth: the model is flat. Fifth: there are no images.']
 
 
 def test_what_comes_from_outside_is_text():
     nasty = '"><script>alert(1)</script>'
-    figure = PageFigure('a', nasty, nasty, b'', b'')
-    page = check(render(nasty, [Fact(nasty, nasty)], [Section('one', nasty, nasty, [figure])]))
+    figure = PageFigure('a', nasty, nasty, b'', b'', b'')
+    sections = [Section('one', nasty, nasty, [figure]), LeftOut('two', nasty, nasty)]
+    page = check(render(nasty, [Fact(nasty, nasty)], sections))
     assert nasty in ''.join(page.text['dd'])
     assert page.all('img')[0]['alt'] == nasty

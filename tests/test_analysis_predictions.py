@@ -2,7 +2,9 @@ import pytest
 import timm
 import torch
 
-from timm_hyperbolic.analysis.predictions import Labels, predict
+from timm_hyperbolic.analysis.confusion import find_confusion
+from timm_hyperbolic.analysis.history import read_history
+from timm_hyperbolic.analysis.predictions import Labels, Predictions, predict
 
 TINY = {'embed_dim': 12, 'depth': 1, 'num_heads': 3, 'img_size': 8, 'num_classes': 7}
 
@@ -52,3 +54,47 @@ def test_the_autocast_of_the_run_is_used(model, images):
 def test_a_class_without_a_name_is_its_number():
     assert [Labels(['a', 'b']).name(k) for k in (1, 2)] == ['b', '2']
     assert Labels().name(3) == '3'
+
+
+def test_errors_are_counted_by_class_in_the_order_of_superclasses():
+    generator = torch.Generator().manual_seed(0)
+    targets, predicted = torch.randint(6, (2, 200), generator=generator)
+    targets[targets == 4] = 5  # a class without images
+    labels = Labels(None, torch.tensor([1, 0, -1, 1, 0, 2]), ['a', 'b', 'c'])
+    found = find_confusion(Predictions(targets, targets, predicted, [], [], targets), labels, 6)
+    assert found.order.tolist() == [1, 4, 0, 3, 5, 2]
+    assert found.groups.tolist() == [0, 0, 1, 1, 2, -1]
+    pairs = list(zip(targets.tolist(), predicted.tolist(), strict=True))
+    wanted = [[pairs.count((i, j)) for j in found.order.tolist()] for i in found.order.tolist()]
+    assert found.counts.tolist() == wanted
+    accuracy = [100 * row[k] / sum(row) if sum(row) else float('nan') for k, row in enumerate(wanted)]
+    assert found.accuracy.tolist() == pytest.approx(accuracy, nan_ok=True)
+    errors = sorted(-pairs.count(pair) for pair in set(pairs) if pair[0] != pair[1])[:3]
+    most = found.most_confused(3)
+    assert [-count for _, _, count in most] == errors
+    assert all(pairs.count((target, answer)) == count for target, answer, count in most)
+    assert find_confusion(Predictions(targets, targets, targets, [], [], targets), Labels(), 6).most_confused(3) == []
+
+
+def test_training_curves_are_those_of_the_summary(tmp_path):
+    path = tmp_path / 'summary.csv'
+    path.write_text(
+        'epoch,lr,eval_top1,other,train_loss,eval_loss\n0,0.1,50,x,2,3\n1,0.2,70,y,1,2.5\n2,0.3,70,z,0.5,4\n'
+    )
+    found = read_history(path)
+    assert (found.epochs, found.lr, found.eval_top1) == ([0, 1, 2], [0.1, 0.2, 0.3], [50, 70, 70])
+    assert (found.train_loss, found.eval_loss, found.best) == ([2, 1, 0.5], [3, 2.5, 4], 1)
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('epoch,lr\n0,1\n', 'no column train_loss'),
+        ('epoch,lr\n', 'no epoch'),
+        ('epoch,lr,train_loss\n0', 'cannot be read'),
+    ],
+)
+def test_a_damaged_summary_is_named(tmp_path, text, said):
+    (tmp_path / 'summary.csv').write_text(text)
+    with pytest.raises(ValueError, match=rf'summary\.csv .*{said}'):
+        read_history(tmp_path / 'summary.csv')

@@ -9,21 +9,24 @@ from timm.models import create_model
 from train_helpers import run, summary
 
 from timm_hyperbolic import cli
-from timm_hyperbolic.analysis.contents import FIGURES
+from timm_hyperbolic.analysis.report_sections import FIGURES
 from timm_hyperbolic.commands.report import PAGE, main, parse_options
 from timm_hyperbolic.commands.trained import open_trained
 from timm_hyperbolic.data.digits import Digits
 
 CIFAR100 = Path(__file__).parent.parent.parent / 'shared' / 'data' / 'cifar100'
 SECTIONS = {
+    'training': 'Training curves',
+    'accuracy': 'Accuracy of each class',
+    'confusion': 'Confusion matrix',
+    'confidence': 'Most and least confident images',
     'curvature': 'Curvature of each module',
     'gates': 'Gates and centres by depth',
-    'margin': 'Share of rows at the margin',
+    'margin': 'How close to the clip',
     'norms': 'Hyperbolic norms by depth',
     'delta': 'δ-hyperbolicity of the features',
     'disk': 'Prototypes and features on the Poincaré disk',
     'origin': 'Classes nearest the origin',
-    'confidence': 'Most and least confident images',
 }
 QUICK = ['--samples', '40', '--draws', '2', '--images', '3']
 # What the model's own configuration says of a model made by a run, and a named one must be told.
@@ -59,8 +62,8 @@ def test_the_page_has_every_section_with_its_figures(folder):
     page = written(folder)
     assert page.text['title'] == ['What vit_tiny_patch4_hyp_head_pos_res learned']
     assert {s['id']: title for s, title in zip(page.all('section'), page.text['h2'], strict=True)} == SECTIONS
-    assert not [attrs for attrs in page.all('p') if attrs.get('class') == 'missing']
-    assert len(page.all('img')) == len(FIGURES)
+    assert 'left out' not in facts(page)
+    assert len(page.all('img')) == len(page.all('source')) == len(FIGURES)
 
 
 def test_the_figures_lie_beside_it_in_both_formats(folder):
@@ -81,12 +84,18 @@ def test_the_header_says_what_was_looked_at(folder, trained):
     assert found['command'] == f'timm-hyperbolic report {trained} --output {folder} {" ".join(QUICK)}'
 
 
-def test_the_numbers_are_in_the_words(folder):
+def test_the_numbers_are_in_the_words(folder, trained):
     page = written(folder)
     delta = next(text for text in page.text['p'] if 'Gromov' in text)
-    assert '2 draws of 40 of the 360 features of 24 dimensions' in delta
+    assert 'Each of 2 draws takes 40 of the 360 features of 24 dimensions' in delta
     caption = next(text for text in page.text['figcaption'] if 'Gaussian' in text)
     assert all(0 < float(number) < 1 for number in re.findall(r'0\.\d+', caption))
+    best = max(summary(trained), key=lambda row: row['eval_top1'])
+    wanted = f'Highest Top-1: {best["eval_top1"]:.2f} % after epoch {best["epoch"] + 1:.0f}'
+    assert any(wanted in text for text in page.text['figcaption'])
+    curvatures = [value for key, value in summary(trained)[-1].items() if key.startswith('curvature/')]
+    wanted = f'From {min(curvatures):.4g} to {max(curvatures):.4g}. Furthest from its start: '
+    assert any(text.startswith(wanted) for text in page.text['figcaption'])
 
 
 def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_path, capsys):
@@ -99,14 +108,14 @@ def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_pa
     other.write_text('of the user')
     flags = ['--model', 'test_vit', '--num-classes', '10', '--output', str(tmp_path / 'out'), '-b', '360', '-j', '0']
     assert main([str(weights), *flags, *QUICK], prog='report') == 0
-    assert 'without curvature, gates, margin, norms, disk, origin' in capsys.readouterr().out
+    assert 'without training, curvature, gates, margin, norms, disk, origin' in capsys.readouterr().out
     page = written(tmp_path / 'out')
-    assert page.text['h2'] == list(SECTIONS.values())
-    said = [text for text in page.text['p'] if text.startswith('This model')]
-    assert len(said) == 6
-    assert len([attrs for attrs in page.all('p') if attrs.get('class') == 'missing']) == 6
+    shown = ('accuracy', 'confusion', 'confidence', 'delta')
+    assert page.text['h2'] == [SECTIONS[name] for name in shown]  # no section is empty
+    missing = ', '.join(title for name, title in SECTIONS.items() if name not in (*shown, 'training'))
+    assert facts(page)['left out'].endswith(f' {missing}: the model has no hyperbolic module.')
     names = {path.stem for path in (tmp_path / 'out' / 'figures').iterdir()}
-    assert names == {'delta', 'most_confident', 'least_confident', 'mine'}
+    assert names == {'accuracy', 'confusion', 'delta', 'most_confident', 'least_confident', 'mine'}
     assert facts(page)['checkpoint'] == str(weights)
 
 
@@ -117,11 +126,13 @@ def test_a_flat_control_has_no_ball(tmp_path):
     flags = ['--model', 'vit_tiny_patch4_flat_head_pos_res', *NAMED, '--output', str(tmp_path / 'out'), '-j', '0']
     assert main([str(weights), *flags, *QUICK], prog='report') == 0
     page = written(tmp_path / 'out')
-    said = [text for text in page.text['p'] if text.startswith('This model')]
-    assert len(said) == 3  # no margin, no disk, no prototypes' distances
-    assert sum('is flat' in text for text in said) == 2
+    said = facts(page)['left out']
+    assert f'{SECTIONS["curvature"]}: the curvatures are fixed at 0 and not learned.' in said
+    assert f'{SECTIONS["margin"]}: no module clips its inputs.' in said
+    assert f'{SECTIONS["disk"]}, {SECTIONS["origin"]}: the classifier is flat.' in said
     # At the start all gates are closed, and the class token sees no image.
-    assert any('The features have no δ: 40 points of diameter 0:' in text for text in page.text['p'])
+    assert f'{SECTIONS["delta"]}: the features have no δ, 40 points of diameter 0:' in said
+    assert SECTIONS['gates'] in page.text['h2']
 
 
 @pytest.mark.skipif(not CIFAR100.is_dir(), reason='../shared/data/cifar100 is not there')
@@ -135,6 +146,8 @@ def test_colours_of_cifar100_are_superclasses(tmp_path):
     assert main([str(weights), *model, *data, *QUICK], prog='report') == 0
     page = written(tmp_path / 'out')
     assert any('Colours are superclasses' in text for text in page.text['p'])
+    assert any('A row is a superclass' in text for text in page.text['p'])
+    assert any('Classes of one superclass stand together' in text for text in page.text['p'])
     assert facts(page)['data'].endswith('split test[:300], 300 images')
 
 
@@ -163,7 +176,9 @@ def test_data_of_other_classes_have_no_accuracy(trained, tmp_path, capsys):
     assert main(argv, prog='report') == 2
     assert 'has no class one, two; ' in capsys.readouterr().err
     assert main([*argv, '--num-classes', '10'], prog='report') == 0
-    assert facts(written(tmp_path / 'out'))['Top-1'] == 'none: the model has other classes than the data'
+    found = facts(written(tmp_path / 'out'))
+    assert found['Top-1'] == 'none: the model has other classes than the data'
+    assert f'{SECTIONS["accuracy"]}, {SECTIONS["confusion"]}: the model has other classes' in found['left out']
 
 
 def test_data_of_a_run_are_those_it_was_trained_on_unless_others_are_named(trained, tmp_path):
@@ -226,6 +241,6 @@ def test_features_that_are_not_finite_leave_out_what_needs_them(trained, tmp_pat
     named = ['--model', 'vit_tiny_patch4_hyp_head_pos_res', *NAMED[:2], 'depth=2', *NAMED[3:], '-j', '0']
     argv = [str(tmp_path / 'weights.pth'), *named, '--output', str(tmp_path / 'out'), *QUICK]
     assert main(argv, prog='report') == 0
-    said = ' '.join(written(tmp_path / 'out').text['p'])
-    assert 'The features have no δ' in said
-    assert 'Some features are not finite' in said
+    said = facts(written(tmp_path / 'out'))['left out']
+    assert 'the features have no δ' in said
+    assert 'some features are not finite' in said

@@ -8,7 +8,7 @@ from prediction import Disk, Guess, Prediction
 from test_analysis_page import Page
 
 GUESSES = [Guess(label, NAMES[label], 0.5 / (i + 1), 1.25 + i) for i, label in enumerate((3, 1, 7, 0, 2))]
-DISK = Disk(torch.tensor([0.6, 0.1]), torch.rand(10, 2) - 0.5, 0.96)
+DISK = Disk(torch.tensor([0.6, 0.1]), torch.rand(10, 2) - 0.5, 0.96, 1.5)
 HYPERBOLIC = Prediction(GUESSES, 8.125, 4.681, DISK, 0.0125)
 FLAT = dataclasses.replace(HYPERBOLIC, clip=None, disk=None)
 EUCLIDEAN = Prediction([dataclasses.replace(guess, distance=None) for guess in GUESSES], None, None, None, 0.0125)

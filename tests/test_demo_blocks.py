@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import gradio
 import pytest
 from blocks import create_page
@@ -36,6 +38,16 @@ def test_without_a_disk_there_is_no_word_of_it(classifiers, tmp_path):
     flat = Classifier.load(str(model_folder(tmp_path / 'flat', 'vit_tiny_patch4_flat_head')), 'MODEL')
     said = texts(create_page([flat, classifiers[1]]), gradio.Markdown)
     assert not any('disk' in text for text in said)
+
+
+def test_examples_stand_on_the_page(classifiers, tmp_path):
+    def offered(page: gradio.Blocks) -> list:
+        return [block.samples for block in page.blocks.values() if isinstance(block, gradio.Dataset)]
+
+    Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+    ((((example,),),),) = [offered(create_page(classifiers, [tmp_path / 'a.png']))]
+    assert Path(example['path'] if isinstance(example, dict) else example).name == 'a.png'
+    assert offered(create_page(classifiers)) == []
 
 
 def test_nothing_is_sent_elsewhere(classifiers):

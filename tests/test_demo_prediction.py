@@ -88,20 +88,23 @@ def test_norm_margin_and_place_agree_with_geoopt(classifier, scale, monkeypatch)
     assert len({tuple(place) for place in found.disk.prototypes.tolist()}) == 10
 
 
-def test_the_plane_is_that_in_which_the_prototypes_differ_most(classifier):
-    """Their principal one, by numpy: the angles on the disk are those of the projection to it."""
-    head = classifier.head
-    v = geoopt.PoincareBall(c=head.curvature().item()).logmap0(head.weight.detach().double()).numpy()
-    flat = v @ np.linalg.svd(v - v.mean(0))[2][:2].T
-    wanted = np.abs(flat / np.linalg.norm(flat, axis=1, keepdims=True))  # each direction is known up to its sign
-    places = classifier.predict(picture()).disk.prototypes.numpy()
-    assert np.allclose(np.abs(places / np.linalg.norm(places, axis=1, keepdims=True)), wanted, atol=1e-5)
+def test_distances_on_the_disk_are_those_of_the_answer(classifier):
+    found = classifier.predict(picture(), most=10)
+    c, guesses = classifier.head.curvature().item(), found.guesses
+    wanted = torch.tensor([guess.distance for guess in guesses], dtype=torch.float64)
+    drawn = geoopt.PoincareBall().dist(found.disk.point, found.disk.prototypes) / math.sqrt(c)
+    assert torch.allclose(drawn[[guess.label for guess in guesses]], wanted, rtol=1e-4)
+    assert found.disk.nearest / math.sqrt(c) == pytest.approx(wanted.min().item())
+    assert found.disk.point[1].abs() < 1e-12
+    # The two likeliest classes lie on different sides of the image, as their prototypes do.
+    first, second = (found.disk.prototypes[guess.label] for guess in guesses[:2])
+    assert first[1] > 0 > second[1]
 
 
-def test_prototypes_stay_where_they_are_when_the_image_changes(classifier):
-    one, other = (classifier.predict(image).disk for image in (picture(), Image.new('RGB', (8, 8))))
-    assert torch.equal(one.prototypes, other.prototypes)
-    assert not torch.equal(one.point, other.point)
+def test_one_class_has_a_disk(tmp_path):
+    found = load(tmp_path, 'vit_tiny_patch4_hyp_head', names=None, num_classes=1).predict(picture())
+    assert len(found.guesses) == 1
+    assert found.disk.prototypes.isfinite().all()
 
 
 def test_a_euclidean_classifier_has_classes_alone(tmp_path):

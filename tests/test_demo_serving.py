@@ -5,9 +5,11 @@ import blocks
 import pytest
 import torch
 from demo_helpers import NAMES, model_folder
+from PIL import Image
 from prediction import Classifier
-from serving import main, open_classifiers, parse_options, warm_up
+from serving import find_examples, main, open_classifiers, parse_options, warm_up
 
+from timm_hyperbolic.data.digits import Digits
 from timm_hyperbolic.errors import UserError
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch):
-    for name in ('MODEL', 'AGAINST'):
+    for name in ('MODEL', 'AGAINST', 'EXAMPLES'):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -78,6 +80,37 @@ def test_bad_input_is_one_line_and_status_2(argv, said, folder, tmp_path, monkey
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith('app.py: error: ')
     assert said in line
+
+
+def test_examples_are_one_image_of_each_class_of_the_run(tmp_path, capsys):
+    args = tmp_path / 'run'
+    args.mkdir()
+    for name in ('config.json', 'args.yaml'):
+        (args / name).write_text('{}' if name == 'config.json' else 'dataset: digits\n')
+    out = tmp_path / 'out'
+    out.mkdir()
+    files = find_examples(parse_options([str(args)]), out)
+    assert [path.parent for path in files] == [out] * 10
+    held_out = Digits('validation')
+    for label, path in enumerate(files):
+        shown = [image for image, target in held_out if target == label]
+        with Image.open(path) as image:
+            assert image.tobytes() == shown[0].tobytes()
+    (args / 'args.yaml').write_text('dataset: hfds/nowhere/at-all\ndata_dir: null\n')
+    assert find_examples(parse_options([str(args)]), out) == []
+    assert capsys.readouterr().err.startswith('no examples: ')
+    assert find_examples(parse_options(['hf_hub:me/one']), out) == []
+
+
+def test_examples_of_a_folder_are_its_images(tmp_path, monkeypatch):
+    for name in ('b.png', 'a.jpg'):
+        Image.new('RGB', (8, 8)).save(tmp_path / name)
+    (tmp_path / 'notes.txt').write_text('none')
+    monkeypatch.setenv('EXAMPLES', str(tmp_path))
+    found = find_examples(parse_options(['hf_hub:me/one']), tmp_path)
+    assert [path.name for path in found] == ['a.jpg', 'b.png']
+    with pytest.raises(UserError, match=r'--examples .*nowhere: no such folder'):
+        find_examples(parse_options(['hf_hub:me/one', '--examples', str(tmp_path / 'nowhere')]), tmp_path)
 
 
 @pytest.mark.parametrize('package', ['gradio', 'matplotlib'])

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 from layer_cases import relative
+from oracle import MP, Ball, directional_derivatives, to_mp
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -69,6 +70,47 @@ def test_it_is_softmax_attention_by_distance_with_midpoints() -> None:
     assert relative(out, expected) < 1e-10
     for got, exact in zip(gradients(out, tensors), gradients(expected, tensors), strict=True):
         assert relative(got, exact) < 1e-8
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ('c', 'margin', 'scale', 'dim'),
+    [(0.0, 0.985, 0.7, 3), (0.6, 0.985, 0.8, 2), (0.6, 0.5, 0.7, 4), (10.0, 0.985, 0.2, 1)],
+)
+def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dtype: torch.dtype) -> None:
+    qkv, centroids, temperature, _ = (t.detach() for t in inputs(1, 2, 1, dim, 1, scale, c, dtype))
+    qkv[0, 1, 0] = (1 + 1e-4) * qkv[0, 0, 1]  # a query that nearly is a key
+    numbers = torch.tensor([c, -0.5 / float(temperature) ** 2], dtype=torch.float64)
+    g = torch.linspace(-1, 1, 2 * dim, dtype=dtype).cos().view(1, 2, dim)
+    clip = ops._clip(Limits(margin, None, dtype))
+    out, known = attention_cpu.attention(qkv, centroids, numbers, None, clip)
+    found = attention_cpu.attention_backward(g, qkv, centroids, numbers, None, out, known, clip)
+
+    def exact(qkv, centroids, numbers) -> list:
+        ball, sigma = Ball(numbers[0], margin), MP.sqrt(-1 / (2 * numbers[1]))
+        query, key, value = ([token[role][0] for token in qkv[0]] for role in range(3))
+        keys, values = centroids[0] + key, centroids[0] + value
+        return [number for q in query for number in ball.attention(q, keys, values, sigma)]
+
+    def weighted(*arguments) -> object:
+        return MP.fdot(exact(*arguments), to_mp(g.flatten()))
+
+    at = [to_mp(t) for t in (qkv, centroids, numbers)]
+    at[2][0] += MP.mpf('1e-20')  # the oracle has no flat space
+    # In float32 a gradient that is a difference of near equals, as that of the curvature, has few digits.
+    of_result, of_gradients = (3e-5, 1e-4) if dtype == torch.float32 else (1e-13, 1e-12)
+    expected = torch.tensor([float(number) for number in exact(*at)], dtype=torch.float64)
+    assert relative(out.flatten().double(), expected) < of_result
+    # A direction in each tensor; both numbers alone, so that none hides the other
+    generator = torch.Generator().manual_seed(0)
+    for i, which in [(0, None), (1, None), (2, 0), (2, 1)]:
+        directions = [torch.zeros_like(t, dtype=torch.float64) for t in (qkv, centroids, numbers)]
+        shape = directions[i].shape
+        some = torch.randn(shape, generator=generator, dtype=torch.float64)
+        directions[i] = some if which is None else torch.eye(2, dtype=torch.float64)[which]
+        along = found[i].double() * directions[i]
+        right = float(directional_derivatives(weighted, at, [to_mp(d) for d in directions])[i])
+        assert abs(float(along.sum()) - right) < of_gradients * max(float(along.norm()), abs(right)), (i, which)
 
 
 @pytest.mark.usefixtures('_both_ways')

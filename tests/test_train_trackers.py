@@ -1,9 +1,14 @@
 import csv
+import importlib
+import io
+import json
 import struct
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 from train_helpers import run
 
 from timm_hyperbolic.commands.options import parse_options
@@ -12,36 +17,64 @@ from timm_hyperbolic.train.trackers import check_trackers, create_trackers
 
 
 def scalars(folder):
-    """Every scalar of the event files in a folder: by tag, the value by epoch."""
+    """Every scalar of the event files in a folder: by tag, the value by step."""
     accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
     events = accumulator.EventAccumulator(str(folder)).Reload()
     return {tag: {e.step: e.value for e in events.Scalars(tag)} for tag in events.Tags()['scalars']}
 
 
 def test_tensorboard_has_the_numbers_of_the_summary(tmp_path):
-    status, folder = run(tmp_path, '--log-tensorboard', steps=10)
+    status, folder = run(tmp_path, '--log-tensorboard', '--val-split', '0.2', '--test-split', 'validation', steps=10)
     assert status == 0
     with (folder / 'summary.csv').open() as file:
         rows = list(csv.DictReader(file))
     found = scalars(folder / 'tensorboard')
+    test = json.loads((folder / 'test.json').read_text())
+    for name in ('loss', 'top1', 'top5'):
+        assert found.pop(f'test/{name}') == {test['epoch']: pytest.approx(test[name])}
     assert len(found) == len(rows[0])
     for tag, column in (('train/loss', 'train_loss'), ('eval/top1', 'eval_top1')):
         assert found[tag] == {i: pytest.approx(float(row[column])) for i, row in enumerate(rows)}
     for column in ('curvature/blocks.0.residual1', 'gamma/blocks.1.residual2', 's/blocks.0.residual1', 'margin/head'):
         assert (column in found) is (column in rows[0]) is ('head' not in column)
     assert found['gamma/blocks.1.residual2'][1] == pytest.approx(float(rows[1]['gamma/blocks.1.residual2']))
+    check_steps(folder, rows)
+
+
+def check_steps(folder, rows):
+    """Step by step there are loss and learning rate, and the first batch is there as it was before normalisation."""
+    steps = scalars(folder / 'tensorboard' / 'steps')
+    assert list(steps['step/loss']) == list(steps['step/lr']) == list(range(1, 11))
+    # Epochs of four whole batches, and half an epoch.
+    for row, own in zip(rows, (range(1, 5), range(5, 9), range(9, 11)), strict=True):
+        losses = [steps['step/loss'][step] for step in own]
+        assert sum(losses) / len(losses) == pytest.approx(float(row['train_loss']), rel=1e-5)
+        assert steps['step/lr'][own[-1]] == pytest.approx(float(row['lr']))
+    accumulator = importlib.import_module('tensorboard.backend.event_processing.event_accumulator')
+    events = accumulator.EventAccumulator(str(folder / 'tensorboard' / 'steps')).Reload()
+    (image,) = events.Images('first batch')
+    pixels = np.asarray(Image.open(io.BytesIO(image.encoded_image_string)))
+    assert pixels.shape == (8 * 10 + 2, 8 * 10 + 2, 3)  # 8 rows of 8 images of 8 pixels, and lines between them
+    levels = np.round(np.arange(17) * 255 / 16)  # of the digits; augmentation of this run moves pixels and mixes none
+    assert (np.abs(pixels[..., None] - levels).min(-1) < 1.5).mean() > 0.5
+    assert pixels.max() > 250
+    assert pixels.min() == 0
 
 
 def test_a_run_that_goes_on_takes_the_place_of_what_was_written_after_its_checkpoint(tmp_path):
     args = parse_options(['--log-tensorboard'])
     (tracker,) = create_trackers(tmp_path, args)
     for epoch in range(3):
+        tracker.log_step({'lr': epoch}, 2 * epoch + 1)
+        tracker.log_step({'lr': epoch}, 2 * epoch + 2)
         tracker.log({'lr': epoch}, epoch)
     tracker.close()
-    (tracker,) = create_trackers(tmp_path, args, first_epoch=2)
+    (tracker,) = create_trackers(tmp_path, args, first_epoch=2, first_step=5)
+    tracker.log_step({'lr': 20}, 6)
     tracker.log({'lr': 20}, 2)
     tracker.close()
     assert scalars(tmp_path / 'tensorboard') == {'lr': {0: 0, 1: 1, 2: 20}}
+    assert scalars(tmp_path / 'tensorboard' / 'steps') == {'step/lr': {1: 0, 2: 0, 3: 1, 4: 1, 5: 2, 6: 20}}
 
 
 def records(path):
@@ -76,7 +109,8 @@ def test_wandb_offline_keeps_the_numbers_in_the_folder(tmp_path, monkeypatch):
     pytest.importorskip('wandb')
     for name, value in (('WANDB_MODE', 'offline'), ('WANDB_DATA_DIR', str(tmp_path / 'd'))):
         monkeypatch.setenv(name, value)
-    status, folder = run(tmp_path, '--log-wandb', '--wandb-project', 'p', '--wandb-tags', 'a', 'b', steps=10)
+    test = ['--val-split', '0.2', '--test-split', 'validation']
+    status, folder = run(tmp_path, '--log-wandb', '--wandb-project', 'p', '--wandb-tags', 'a', 'b', *test, steps=10)
     assert status == 0
     (file,) = folder.glob('wandb/offline-run-*/run-*.wandb')
     assert file.stem == f'run-{(folder / "wandb-id.txt").read_text().strip()}'
@@ -90,7 +124,19 @@ def test_wandb_offline_keeps_the_numbers_in_the_folder(tmp_path, monkeypatch):
     ]
     with (folder / 'summary.csv').open() as file:
         rows = list(csv.DictReader(file))
-    assert len(history) == len(rows) == 2
+    assert [int(h['_step']) for h in history] == list(range(11))
+    assert 'first batch' in ' '.join(history[0])
+    assert [h for h in history[1:] if not {'step/loss', 'step/lr'} <= h.keys()] == []
+    result = {
+        '.'.join(item.nested_key) or item.key: item.value_json
+        for record in found
+        if record.HasField('summary')
+        for item in record.summary.update
+    }
+    assert float(result['test_top1']) == pytest.approx(json.loads((folder / 'test.json').read_text())['top1'])
+    history = [h for h in history if 'train_loss' in h]
+    assert [int(h['_step']) for h in history] == [4, 8, 10]
+    assert len(rows) == 3
     for name in ('train_loss', 'curvature/blocks.0.residual1', 'gamma/blocks.0.residual1'):
         assert [float(h[name]) for h in history] == pytest.approx([float(row[name]) for row in rows])
 

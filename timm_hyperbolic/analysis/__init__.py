@@ -1,17 +1,20 @@
-"""What a model looks like from the outside: its curvatures, gates, how much of it lies at the margin, its features.
+"""Measurements on trained models: curvatures, gates, clipped tokens, norms, features, predictions.
 
-`figures`, `page` and `contents` need the extra `report` and are imported by whoever draws.
+`figures`, `page` and `report_sections` need the extra `report` and are not imported here.
 """
 
+from .curvatures import curvature_ratios
 from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas
 from .gates import named_gates
-from .margin import margin_shares, row_lengths
+from .margin import clip_ratios, margin_shares, row_lengths
 from .norms import OriginDistances, origin_distances
 from .tracking import track
 
 __all__ = [
     'DeltaDraws',
     'OriginDistances',
+    'clip_ratios',
+    'curvature_ratios',
     'gaussian_like',
     'gromov_delta',
     'margin_shares',

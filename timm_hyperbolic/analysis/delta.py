@@ -1,4 +1,4 @@
-"""Gromov's δ: how far a finite metric space is from a tree."""
+"""Gromov's δ-hyperbolicity: how far a finite metric space is from a tree."""
 
 from dataclasses import dataclass
 
@@ -7,27 +7,27 @@ from torch import Tensor
 
 __all__ = ['DeltaDraws', 'gaussian_like', 'gromov_delta', 'relative_delta', 'relative_deltas']
 
-_CHUNK = 1 << 22  # entries of the largest temporary tensor but for the matrix of distances
+_CHUNK = 1 << 22  # entries of the largest temporary tensor besides the matrix of distances
 
 
 def gromov_delta(distances: Tensor, base: int | None = 0) -> Tensor:
-    """The smallest `δ` with `(x|z)_w >= min((x|y)_w, (y|z)_w) - δ` for all `x, y, z`, and a base point `w` or all.
+    """Return the smallest `δ` with `(x|z)_w >= min((x|y)_w, (y|z)_w) - δ` for all points `x, y, z`.
 
-    `(x|y)_w = (d(x,w) + d(y,w) - d(x,y))/2` is Gromov's product. With the matrix `A` of products, `δ_w` is the largest
-    entry of `A∘A - A`, where `(A∘A)_xz = max_y min(A_xy, A_yz)` is the max-min product. A tree has 0; the four points
-    of a cycle of length four, 1.
+    `(x|y)_w = (d(x,w) + d(y,w) - d(x,y))/2` is Gromov's product at the base point `w`; `x`, `y`, `z` are any points.
+    With the matrix `A` of products, `δ_w` is the largest entry of `A∘A - A`, where `(A∘A)_xz = max_y min(A_xy, A_yz)`
+    is the max-min product. `δ` is 0 for a tree, and 1 for the four points of a cycle of length four.
 
     Args:
-        distances: of all pairs, `[N, N]`, symmetric with zeros on the diagonal, in a floating type.
-        base: index of `w`. None takes the worst `w`, which is the four-point condition itself, at `N` times the cost;
-            one base point gives at least half of that.
+        distances: between all pairs of points, `[N, N]`, symmetric, zero on the diagonal, in a floating type.
+        base: index of the base point `w`. None takes the largest `δ` of all base points, which is the four-point
+            condition, at `N` times the cost; one base point gives at least half of that `δ`.
 
     Returns:
-        `δ >= 0`, a scalar in the type of `distances`, exact but for rounding. The cost is `N³` operations; memory is
-        `N²` numbers besides a chunk.
+        `δ >= 0`, a scalar in the type of `distances`, exact except for rounding. The cost is `N³` operations and `N²`
+        numbers of memory.
 
     Raises:
-        ValueError: `distances` is no square matrix of a floating type, or has no point `base`.
+        ValueError: `distances` is not a square matrix of a floating type, or `base` is out of range.
 
     Source: Gromov, "Hyperbolic groups" (1987), 1.1; the max-min product is that of Fournier, Ismail, Vigneron,
     "Computing the Gromov hyperbolicity of a discrete metric space" (2015).
@@ -58,11 +58,14 @@ def _max_min(row: Tensor, others: Tensor) -> Tensor:
 
 
 def relative_delta(points: Tensor, base: int = 0) -> float:
-    """`δ_rel = 2δ/diameter` of points under the Euclidean distance: 0 for a tree, at most 1.
+    """Return `δ_rel = 2δ/diameter` of points under the Euclidean distance: 0 for a tree, at most 1.
 
     Args:
-        points: `[N, D]`, at least two different ones.
+        points: `[N, D]`, at least two different points.
         base: index of the base point of `gromov_delta`.
+
+    Returns:
+        A number in [0, 1]. With one base point it is at least half of the value over all base points.
 
     Raises:
         ValueError: the points are all the same, or not finite.
@@ -70,7 +73,7 @@ def relative_delta(points: Tensor, base: int = 0) -> float:
     Source: Khrulkov, Mirvakhabova, Ustinova, Oseledets, Lempitsky, "Hyperbolic Image Embeddings" (2020), section 3.
     """
     points = points.double()
-    points = points - points.mean(0)  # the distances are differences of squared lengths: short ones lose less
+    points = points - points.mean(0)  # cdist subtracts squared lengths: shorter vectors lose fewer digits
     distances = torch.cdist(points, points).fill_diagonal_(0)
     diameter = distances.max().item()
     if not 0 < diameter < float('inf'):
@@ -83,8 +86,8 @@ def gaussian_like(points: Tensor, count: int, generator: torch.Generator | None 
 
     Args:
         points: `[N, D]`, at least two.
-        count: how many to draw.
-        generator: of random numbers.
+        count: number of points to draw.
+        generator: of the random numbers; None for torch's own.
 
     Returns:
         `[count, D]`, float64.
@@ -98,12 +101,12 @@ def gaussian_like(points: Tensor, count: int, generator: torch.Generator | None 
 
 @dataclass(frozen=True)
 class DeltaDraws:
-    """`δ_rel` of several draws of each.
+    """`δ_rel` of several draws from points and from two Gaussians.
 
     Attributes:
-        points: of samples of the points.
-        gaussian: of as many points of a Gaussian with the mean and the covariance of all points.
-        isotropic: of as many of an isotropic Gaussian of their dimension.
+        points: `δ_rel` of each sample of the points.
+        gaussian: `δ_rel` of each sample of a Gaussian with the mean and the covariance of all points.
+        isotropic: `δ_rel` of each sample of an isotropic Gaussian of the same dimension.
     """
 
     points: list[float]
@@ -114,15 +117,18 @@ class DeltaDraws:
 def relative_deltas(points: Tensor, samples: int = 1000, draws: int = 5, seed: int = 0) -> DeltaDraws:
     """Return `δ_rel` of several random samples of `points`, and of as many samples of two Gaussians.
 
-    In many dimensions distances concentrate, and any cloud has a low `δ_rel`. The isotropic Gaussian shows how low the
-    number of dimensions alone makes it, the one of equal covariance how low their unequal variances leave it: only what
-    lies below both would speak for a tree. The base point of each sample is its first, a random one.
+    In many dimensions distances concentrate, and any set of points has a low `δ_rel`. The isotropic Gaussian shows the
+    effect of the number of dimensions, the Gaussian of equal covariance also that of unequal variances: only a `δ_rel`
+    below both is evidence of a tree. The base point of each sample is its first point, a random one.
 
     Args:
         points: `[N, D]`.
-        samples: points in a sample, at least 4 and at most `N`; of `N`, samples differ in the base point alone.
-        draws: how many samples.
+        samples: number of points in a sample, from 4 to `N`; samples of `N` points differ in the base point alone.
+        draws: number of samples.
         seed: of the draws.
+
+    Returns:
+        `draws` numbers for the points and for each Gaussian.
 
     Raises:
         ValueError: a number is out of range, or the points are all the same or not finite.

@@ -1,4 +1,4 @@
-"""Where in the depth of a model a module stands, read off its name."""
+"""The depth of a module in its model, derived from its name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ __all__ = ['Place', 'places']
 
 @dataclass(frozen=True)
 class Place:
-    """Where a module stands.
+    """The depth of a module.
 
     Attributes:
         kind: its name within the block, the same in every block: `residual1`; outside of blocks, its whole name.
-        block: number of the block, from 0; None outside of blocks.
+        block: number of the block, counted from 0 through all stages; None outside of blocks.
     """
 
     kind: str
@@ -20,10 +20,13 @@ class Place:
 
 
 def places(names: Iterable[str]) -> dict[str, Place]:
-    """Return the place of every module, by its name.
+    """Return the depth of every module by its name.
 
-    A block is what is numbered: in `layers.1.blocks.0.attn.qkv.2` that is `layers.1.blocks.0`, by the last number that
-    a name follows (the 2 is one of the curvatures of `qkv`). Blocks are counted in the order of `names`.
+    The name of a block ends with its number: the last number of the name that another word follows. In
+    `layers.1.blocks.0.attn.qkv.2` the block is `layers.1.blocks.0`, and the kind is `attn.qkv.2`.
+
+    Args:
+        names: of modules, as `named_modules` gives them. Blocks are numbered in this order.
     """
     blocks: dict[tuple[str, ...], int] = {}
     found = {}

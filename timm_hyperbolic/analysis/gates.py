@@ -1,4 +1,4 @@
-"""The learnt numbers of the residuals."""
+"""The learned gates and centres of hyperbolic residuals."""
 
 from torch import nn
 
@@ -8,9 +8,14 @@ __all__ = ['named_gates']
 
 
 def named_gates(model: nn.Module) -> dict[str, dict[str, float]]:
-    """Return the gate `γ` (`gamma`) of every residual of `model`, and the share `s` of centred ones, by module name.
+    """Return the gate and the centre of every hyperbolic residual of a model, by the name of the module.
 
-    `γ` starts at 0, where the branch is not heard; `s`, in (0, 1), at 0.5, half way between stream and branch.
+    Args:
+        model: any module.
+
+    Returns:
+        `gamma`, the gate `γ`, for every residual: it starts at 0, where the branch has no effect. Also `s` in (0, 1),
+        the centre, for centred residuals: it starts at 0.5, half way between stream (1) and branch (0).
     """
     gates: dict[str, dict[str, float]] = {}
     for name, module in model.named_modules():

@@ -1,8 +1,9 @@
-"""What a classifier says of the images of a split, in one pass over them."""
+"""The predictions of a classifier for the images of a split."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +13,12 @@ __all__ = ['Example', 'Labels', 'Predictions', 'predict']
 
 @dataclass(frozen=True)
 class Labels:
-    """What the classes are called.
+    """The names of classes and superclasses.
 
     Attributes:
-        classes: their names, by number; None where they have none.
-        superclass_of: number of the superclass of each class, `[K]`, -1 for none; None where there are none.
-        superclasses: their names, by number.
+        classes: names of the classes by number; None for classes without names.
+        superclass_of: number of the superclass of each class, `[K]`, -1 for none; None without superclasses.
+        superclasses: names of the superclasses by number.
     """
 
     classes: list[str] | None = None
@@ -25,18 +26,18 @@ class Labels:
     superclasses: list[str] = field(default_factory=list)
 
     def name(self, label: int) -> str:
-        """The name of a class, else its number."""
+        """Return the name of a class, or its number if it has no name."""
         return self.classes[label] if self.classes and label < len(self.classes) else str(label)
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image.
+    """One image with its prediction.
 
     Attributes:
-        image: as the model takes it, `[C, H, W]`.
+        image: normalised for the model, `[C, H, W]`.
         confidence: softmax probability of the prediction.
-        target: its class.
+        target: the class of the image.
         predicted: the class of highest probability.
     """
 
@@ -48,15 +49,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a classifier says of `N` images, on the CPU.
+    """The predictions of a classifier for `N` images, on the CPU.
 
     Attributes:
-        features: what enters the classifier, `[N, D]`, float32.
+        features: the inputs of the classifier's last layer, `[N, D]`, float32.
         targets: classes, `[N]`.
         predicted: classes of highest probability, `[N]`.
         most: the images of highest confidence, the highest first.
-        least: those of lowest, the lowest first.
-        sample: the first batch, as the model takes it, on its device.
+        least: the images of lowest confidence, the lowest first.
+        sample: the first batch of images, normalised, on the device of the model, `[B, C, H, W]`.
     """
 
     features: Tensor
@@ -77,14 +78,14 @@ def predict(
     model: nn.Module,
     loader: Iterable[tuple[Tensor, Tensor]],
     examples: int = 12,
-    autocast: Callable[[], AbstractContextManager] = nullcontext,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Predictions:
-    """Run a classifier of timm over all images.
+    """Run a timm classifier on all images, once.
 
     Args:
         model: in evaluation mode.
-        loader: of batches of images `[B, C, H, W]` and classes `[B]`, on the model's device; at least one.
-        examples: how many of the most and of the least confident images to keep.
+        loader: at least one batch of images `[B, C, H, W]` and classes `[B]` on the device of the model.
+        examples: number of the most confident and of the least confident images to keep.
         autocast: makes the context of a forward pass.
     """
     features, targets, predicted = [], [], []

@@ -1,7 +1,8 @@
-"""The numbers of a model that a run writes down after every epoch."""
+"""The numbers of a model that a run records after every epoch."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,17 +14,20 @@ __all__ = ['track']
 
 
 def track(
-    model: nn.Module, images: Tensor | None = None, autocast: Callable[[], AbstractContextManager] = nullcontext
+    model: nn.Module, images: Tensor | None = None, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 ) -> dict[str, float]:
     """Return `curvature/MODULE`, `gamma/MODULE`, `s/MODULE` and `margin/MODULE` for the hyperbolic modules of `model`.
 
-    Curvatures are `c >= 0`; `gamma` and `s` as in `named_gates`; `margin` as in `margin_shares`. A model without such a
-    module has none, and the same model always has the same ones.
+    Curvatures are `c >= 0`; `named_gates` describes `gamma` and `s`, and `margin_shares` describes `margin`. The names
+    depend on the model alone, and a model without hyperbolic modules has none.
 
     Args:
-        model: not wrapped, not compiled; it is left as it was.
-        images: a batch to take the margin's shares on, `[B, C, H, W]`; without one there are none.
+        model: not wrapped and not compiled. It is not changed.
+        images: a batch to measure `margin` on, `[B, C, H, W]`; None leaves `margin` out.
         autocast: makes the context of a forward pass.
+
+    Returns:
+        One number for each name.
     """
     numbers = {f'curvature/{name}': c for name, c in named_curvatures(model).items()}
     for name, gates in named_gates(model).items():

@@ -14,11 +14,12 @@ from typing import Any
 import yaml
 from torch.utils.data import IterableDataset
 
+from ..analysis.history import History, read_history
 from ..analysis.predictions import Labels, predict
 from ..config.argtypes import whole
 from ..errors import TrainingError, UserError, exit_status
 from ..train.device import create_autocast, resolve_device
-from ..train.run_files import ARGS, MODEL
+from ..train.run_files import ARGS, MODEL, SUMMARY
 from ..train.run_folder import check_output, scratch_folder
 from ..version import __version__
 from .options import read_command_line
@@ -139,27 +140,42 @@ def report(args: argparse.Namespace) -> Path:
         _sample_size(args, len(trained.dataset))
     predictions = predict(trained.model, trained.loader, args.images, autocast)
     samples = _sample_size(args, len(predictions.targets))
-    labels = _labels(trained)
 
-    from ..analysis import contents  # needs matplotlib
-    from ..analysis.page import render
+    from ..analysis.page import LeftOut, render
+    from ..analysis.report_sections import ReportInput, create_sections  # needs matplotlib
 
-    config = trained.data_config
-    sections = [
-        contents.curvature_section(trained.model),
-        contents.gates_section(trained.model),
-        contents.margin_section(trained.model, predictions, autocast),
-        contents.distances_section(trained.model, predictions, autocast),
-        contents.delta_section(predictions, samples, args.draws, args.seed),
-        *contents.disk_sections(trained.model, predictions, labels),
-        contents.confidence_section(predictions, labels, config['mean'], config['std']),
-    ]
+    sections = create_sections(
+        ReportInput(
+            trained.model,
+            predictions,
+            _labels(trained),
+            trained.is_matched,
+            trained.data_config['mean'],
+            trained.data_config['std'],
+            _history(args),
+            autocast,
+            samples,
+            args.draws,
+            args.seed,
+        )
+    )
     name = trained.model.pretrained_cfg.get('architecture') or args.model
     page = render(name, _facts(args, name, trained, predictions.top1, len(predictions.targets)), sections)
     _write(folder, page, sections)
-    left_out = ', '.join(section.name for section in sections if section.missing)
+    left_out = ', '.join(section.name for section in sections if isinstance(section, LeftOut))
     print(f'{folder / PAGE}: {name} on {trained.split}' + (f'; without {left_out}' if left_out else ''))
     return folder / PAGE
+
+
+def _history(args: argparse.Namespace) -> History | None:
+    """Read the training curves of a run whose folder is the model."""
+    path = Path(args.model.removeprefix('local-dir:')) / SUMMARY
+    if not (args.model.startswith('local-dir:') and path.is_file()):
+        return None
+    try:
+        return read_history(path)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _check_packages() -> None:
@@ -200,12 +216,12 @@ def _facts(args: argparse.Namespace, name: str, trained: Trained, top1: float, i
 
 def _write(folder: Path, page: str, sections: Sequence) -> None:
     """Write figures and page; figures of an earlier page that this one has not got are removed."""
-    from ..analysis.contents import FIGURES
+    from ..analysis.report_sections import FIGURES
 
     figures = folder / 'figures'
     try:
         figures.mkdir(parents=True, exist_ok=True)
-        drawn = [figure for section in sections for figure in section.figures]
+        drawn = [figure for section in sections for figure in getattr(section, 'figures', ())]
         with scratch_folder(figures) as scratch:
             for figure in drawn:
                 (scratch / f'{figure.name}.svg').write_bytes(figure.svg)

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
+from typing import Any
 
+import torch
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.utils import random_seed, unwrap_model
 
 from ..analysis import track
+from ..analysis.pixels import to_pixels
 from ..data.loaders import check_augmentation, create_loaders, create_mixup, default_workers
 from ..data.sampling import TrainLoader
 from ..data.splits import check_splits, create_splits
@@ -161,14 +164,15 @@ def _train_in(
         print(phases, flush=True)
     if checkpoint is not None:
         print(f'going on after step {loop.step}, batch {loop.state.batch} of epoch {loop.state.epoch + 1}', flush=True)
-    trackers = create_trackers(folder.path, args, loop.state.epoch) if processes.first else []
+    trackers = create_trackers(folder.path, args, loop.state.epoch, loop.step) if processes.first else []
     result = Result(folder, splits, saved, args, data_config)
     provenance = Provenance(folder, splits, parameters, processes, command)
     publisher = Publisher(folder.path, args)
     checkpoints = Checkpoints(folder, loop, args, splits.classes)
     try:
         with StopRequest() as request:
-            _watch(loop, checkpoints, request)
+            _watch(loop, checkpoints, request, trackers)
+            loop.on_first_batch = lambda images: _show_images(trackers, images, data_config)
             _run(loop, phases, train_loader, val_loader, epochs, checkpoints, result, trackers, provenance, publisher)
     except Diverged as error:
         path = checkpoints.save()
@@ -192,11 +196,19 @@ def _train_in(
     return folder.path
 
 
-def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest) -> None:
-    """Have the loop save every `--checkpoint-every` steps, and save and leave when it is asked to stop."""
+def _show_images(trackers: Sequence[Tracker], images: torch.Tensor, data_config: dict[str, Any]) -> None:
+    """Give the first batch to the trackers, as it was before it was normalised."""
+    for tracker in trackers:
+        tracker.log_images(to_pixels(images.cpu(), data_config['mean'], data_config['std']))
+
+
+def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest, trackers: Sequence[Tracker]) -> None:
+    """Have the loop log every step, save every `--checkpoint-every` steps, and save and leave when asked to stop."""
     every = loop.args.checkpoint_every
 
     def on_step() -> None:
+        for tracker in trackers:
+            tracker.log_step({'loss': loop.step_loss, 'lr': loop.state.lr}, loop.step)
         if loop.stopping:
             raise request.interrupted(checkpoints.keep())
         if every and loop.step % every == 0 and not loop.state.bad_in_row:
@@ -271,6 +283,9 @@ def _run(
             publisher.after_epoch(epoch + 1)
     checkpoints.close()
     metrics = result.finish(loop)
+    if result.splits.test is not None:
+        for tracker in trackers:
+            tracker.log_test({name: metrics[name] for name in ('loss', 'top1', 'top5')}, metrics['epoch'])
     provenance.write(loop.state, metrics, last=True)
     state = loop.state
     speed = (state.run_images + state.images) / (state.run_seconds + state.seconds)

@@ -12,20 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent
+from .pairwise import squared_distance_of_pairs
 
 __all__ = [
+    'Feature',
+    'Prototype',
     'TwoVectorFormula',
     'centered_residual',
+    'feature',
     'linear',
     'linear_map',
+    'logit',
     'origin_residual',
     'point_residual',
     'positional_sum',
+    'prototype',
     'two_vectors',
 ]
 
@@ -139,3 +146,76 @@ def linear_map(source: Frame, target: Frame) -> Tangent:
     if len(target.vectors) > 3:
         bias = target.tangent(None, None, None, one).exp0()
     return linear(x, p_in, Matrix(target), p_out, bias).log0()
+
+
+# A classifier by distances to prototypes
+
+
+class Feature(NamedTuple):
+    """What logits take of the point `h = exp0(v)` of a feature, each `[..., 1]`.
+
+    Args:
+        factor: `h/x`, where `x` is the vector of which `v` is a multiple.
+        r2: `‖h‖²`.
+        inverse: `1/u`, with `u = 1 - c‖h‖²`.
+        reach: `d(h, 0)²`.
+    """
+
+    factor: Tensor
+    r2: Tensor
+    inverse: Tensor
+    reach: Tensor
+
+
+class Prototype(NamedTuple):
+    """What logits take of a prototype `p` that is stored as `w`, each `[..., 1]`.
+
+    Args:
+        factor: `p/w`, less than one only where `w` lies outside the ball.
+        r2: `‖p‖²`.
+        inverse: `1/u`, with `u = 1 - c‖p‖²`.
+    """
+
+    factor: Tensor
+    r2: Tensor
+    inverse: Tensor
+
+
+def feature(v: Tangent) -> Feature:
+    """The point `exp0(v)` as logits take it; the frame of `v` has this one vector."""
+    h = v.exp0()
+    (factor,) = h.coefficients
+    return Feature(factor, h.r2, 1 / h.u, 4 * h.log0().r2)  # d(h, 0) is twice the length of log0(h)
+
+
+def prototype(p: Gyrovector) -> Prototype:
+    """The point `p` as logits take it; its frame has this one vector."""
+    (factor,) = p.coefficients
+    return Prototype(factor, p.r2, 1 / p.u)
+
+
+def logit(
+    inner: Tensor,
+    h_r2: Tensor,
+    h_inverse: Tensor,
+    h_reach: Tensor,
+    p_r2: Tensor,
+    p_inverse: Tensor,
+    bias: Tensor,
+    c: Tensor,
+    slope: Tensor,
+) -> Tensor:
+    """`slope·(d(h, p)² - reach) + bias`, the logit of a feature for a class.
+
+    Args:
+        inner: `⟨h, p⟩`.
+        h_r2: From `Feature`.
+        h_inverse: From `Feature`.
+        h_reach: The squared distance that a prototype is compared with, `d(h, 0)²` or zero.
+        p_r2: From `Prototype`.
+        p_inverse: From `Prototype`.
+        bias: Of the class.
+        c: Curvature.
+        slope: `-1/(2σ²)` of a temperature `σ`.
+    """
+    return slope * (squared_distance_of_pairs(inner, h_r2, h_inverse, p_r2, p_inverse, c) - h_reach) + bias

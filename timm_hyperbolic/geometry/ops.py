@@ -21,14 +21,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
 from .attention import attention as _attention_definition
-from .formulas import TwoVectorFormula, linear_map, two_vector_formula
+from .formulas import TwoVectorFormula, feature, linear_map, logit, prototype, two_vector_formula
 from .gyrovector import Frame, dot, widen
-from .kernels import attention_cpu, attention_gpu, cpu, gpu, library
+from .kernels import attention_cpu, attention_gpu, cpu, gpu, library, logits_cpu, logits_gpu
 from .kernels.linear import kept_shape
 from .kernels.trial import reason_against
 from .limits import Bounds, Limits
 
-__all__ = ['attention', 'explain', 'has_kernel', 'kernels', 'linear', 'two_vectors']
+__all__ = ['attention', 'explain', 'has_kernel', 'kernels', 'linear', 'logits', 'two_vectors']
 
 _enabled = True
 # torch 2.6 does not tell an export from a compilation: with it the definition is compiled too.
@@ -93,7 +93,7 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0, dtype: torch
 @torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
 def _try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
     """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
-    others = {'linear_map': _linear_both_ways, 'attention': _attention_both_ways}
+    others = {'linear_map': _linear_both_ways, 'attention': _attention_both_ways, 'logits': _logits_both_ways}
     both_ways = others.get(name, _two_vectors_both_ways)
     return reason_against(name, device, dtype, functools.partial(both_ways, name, device, dtype, dim))
 
@@ -647,3 +647,141 @@ def _attention_backward_flops(
     g: Any, qkv: Any, centroids: Any, *args: Any, out_shape: Any = None, **kwargs: Any
 ) -> int:
     return _attention_flops(qkv, centroids, products=5)
+
+
+# Logits by distance to prototypes
+
+
+def logits(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    scale: Tensor,
+    sigma: Tensor,
+    curvature: Tensor,
+    limits: Limits,
+    vectors: torch.dtype,
+    relative: bool = False,
+) -> Tensor:
+    """`-d(exp0(scale·x), p_k)²/(2σ²) + b_k` for prototypes `p_k`; see `formulas.logit`.
+
+    Args:
+        x: `[..., D]`.
+        weight: Prototypes, `[C, D]`.
+        bias: `[C]`.
+        scale: What features are multiplied by, `[1]`.
+        sigma: The temperature `σ`, `[1]`.
+        curvature: `c >= 0`, `[1]`, float32 or float64; the definition computes scalars in its type.
+        limits: The clip.
+        vectors: The type of the matrix product in the definition.
+        relative: Logits relative to a prototype at the origin: `d(exp0(scale·x), 0)²/(2σ²)` is added.
+
+    Returns:
+        `[..., C]`, in the type of `x`.
+    """
+    scalars = curvature.dtype
+    numbers = torch.cat([curvature, scale.to(scalars), -0.5 / sigma.to(scalars) ** 2])
+    # Without a margin, the numbers of points near the boundary differ too much for float32.
+    dtype = torch.float64 if limits.margin is None else x.dtype
+    if not has_kernel(x, 'logits', dtype=dtype):
+        return _logits_definition(x, weight, bias, numbers, relative, limits, vectors)
+    return _logits(x.to(dtype), weight, bias, numbers.double(), relative, _clip(limits)).to(x.dtype)
+
+
+def _logits_definition(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    numbers: Tensor,
+    relative: bool,
+    clip: Limits | list[float],
+    vectors: torch.dtype | None = None,
+) -> Tensor:
+    c, scale, slope = numbers.unsqueeze(-1)
+    scalars, bounds = numbers.dtype, _bounds(clip)
+    vectors = vectors or torch.promote_types(x.dtype, torch.float32)
+    v = Frame.of((x,), c, scalars, bounds).tangent(scale)
+    stored = Frame.of((weight,), c, scalars, bounds).point(torch.ones_like(c))
+    h, p = feature(v), prototype(stored)
+
+    def point(factor: Tensor, v: Tensor) -> Tensor:
+        return (factor.to(torch.promote_types(v.dtype, vectors)) * v).to(vectors)
+
+    inner = F.linear(point(h.factor, x), point(p.factor, weight))
+    reach = h.reach if relative else torch.zeros_like(h.reach)
+    p_r2, p_inverse = p.r2.squeeze(-1), p.inverse.squeeze(-1)
+    out = logit(inner.to(scalars), h.r2, h.inverse, reach, p_r2, p_inverse, bias, c, slope)
+    return out.to(x.dtype)
+
+
+@_operation(
+    'logits',
+    '(Tensor x, Tensor weight, Tensor bias, Tensor numbers, bool relative, float[] clip) -> Tensor',
+)
+def _logits(x: Tensor, weight: Tensor, bias: Tensor, numbers: Tensor, relative: bool, clip: list[float]) -> Tensor:
+    return logits_cpu.logits(x, weight, bias, numbers, relative, clip)
+
+
+@_operation(
+    'logits_backward',
+    '(Tensor g, Tensor x, Tensor weight, Tensor bias, Tensor numbers, bool relative, float[] clip) '
+    '-> (Tensor, Tensor, Tensor, Tensor)',
+)
+def _logits_backward(
+    g: Tensor, x: Tensor, weight: Tensor, bias: Tensor, numbers: Tensor, relative: bool, clip: list[float]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return logits_cpu.logits_backward(g, x, weight, bias, numbers, relative, clip)
+
+
+@_logits.register_kernel('cuda')
+def _(x, weight, bias, numbers, relative, clip):
+    return logits_gpu.logits(x, weight, bias, numbers, relative, clip)
+
+
+@_logits_backward.register_kernel('cuda')
+def _(g, x, weight, bias, numbers, relative, clip):
+    return logits_gpu.logits_backward(g, x, weight, bias, numbers, relative, clip)
+
+
+def _logits_both_ways(
+    name: str, device: str, dtype: torch.dtype, dim: int
+) -> Iterator[tuple[str, Tensor, Tensor, float]]:
+    """What the kernels of logits give for a few features on a GPU, and their definition; see `trial.reason_against`."""
+    clip = _clip(Limits(0.96))
+    # More features and prototypes than a program of the kernels computes; half of the features are within the margin.
+    x, g = 2 * _drawn(0, device, dtype, 40, dim), _drawn(1, device, dtype, 40, 150)
+    weight, bias = 0.5 * _drawn(2, device, dtype, 150, dim), _drawn(3, device, dtype, 150)
+    numbers = torch.tensor([0.9, 0.8, -0.5], dtype=torch.float64, device=device)
+    inputs = x, weight, bias, numbers
+    ours = logits_gpu.logits(*inputs, True, clip), *logits_gpu.logits_backward(g, *inputs, True, clip)
+    exact = _exact(_logits_definition, inputs, (True, clip), g)
+    names = ('result', *(f'gradient of {n}' for n in ('x', 'weight', 'bias', 'curvature, scale and slope')))
+    for result in zip(names, ours, exact, strict=True):
+        yield *result, 16 * torch.finfo(dtype).eps + 1e-9  # Matrix products are rounded to the type of the vectors.
+
+
+@_logits.register_fake
+def _(x, weight, bias, numbers, relative, clip):
+    return x.new_empty(*x.shape[:-1], len(weight))
+
+
+@_logits_backward.register_fake
+def _(g, x, weight, bias, numbers, relative, clip):
+    return tuple(t.new_empty(t.shape) for t in (x, weight, bias, numbers))
+
+
+_with_double_backward(_logits, _logits_definition, _logits_backward, tensors=4)
+
+
+@register_flop_formula(torch.ops.timm_hyperbolic.logits)
+def _logits_flops(x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Any = None, **__: Any) -> int:
+    """The inner products."""
+    return 2 * math.prod(x) * weight[0]
+
+
+@register_flop_formula(torch.ops.timm_hyperbolic.logits_backward)
+def _logits_backward_flops(
+    g: Sequence[int], x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Any = None, **__: Any
+) -> int:
+    """The inner products again, and two gradients."""
+    return 3 * _logits_flops(x, weight)

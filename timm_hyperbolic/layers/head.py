@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import Frame, pairwise_squared_distance
+from ..geometry import ops
 from .config import HyperbolicConfig
 from .curvature import inverse_softplus
 from .manifold import manifold_parameter
@@ -48,6 +48,7 @@ class HyperbolicHead(HyperbolicModule):
 
     study_margin = 0.96
     manifold_names = ('weight',)
+    kernel_names = ('logits',)
 
     def __init__(
         self,
@@ -99,15 +100,17 @@ class HyperbolicHead(HyperbolicModule):
         if self.relative and x.device.type != 'mps':
             scalars = torch.float64  # the squared length of long features is added and subtracted
         with self.without_autocast(x):
-            c = self.curvature().to(scalars)
-            features = Frame.of((x,), c, scalars, self.limits_for(x))
-            h = features.tangent(self.feature_scale().to(scalars)).exp0()
-            prototypes = Frame.of((self.weight,), c, scalars, self.limits_for(x)).point(torch.ones_like(c))
-            inner = F.linear(h.to_tensor().to(vectors), prototypes.to_tensor().to(vectors)).to(scalars)
-            d2 = pairwise_squared_distance(inner, h.r2, h.u, prototypes.r2.squeeze(-1), prototypes.u.squeeze(-1), c)
-            if self.relative:
-                d2 = d2 - 4 * h.log0().r2  # d(h, 0) is twice the length of log0(h)
-            return (self.bias - d2 / (2 * self.sigma().to(scalars) ** 2)).to(x.dtype)
+            return ops.logits(
+                x,
+                self.weight,
+                self.bias,
+                self.feature_scale(),
+                self.sigma(),
+                self.curvature().to(scalars),
+                self.limits_for(x),
+                vectors,
+                self.relative,
+            )
 
     def extra_repr(self) -> str:
         """Return the sizes and the configuration, for `repr`."""

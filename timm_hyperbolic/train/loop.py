@@ -110,6 +110,8 @@ class Loop:
         state: how far the run has come.
         stop_wanted: asked in every step whether this process was told to stop.
         stopping: whether any process was.
+        step_loss: mean loss of the images of the last step, over all processes; not finite where the step was skipped.
+        on_first_batch: called with the images of the first batch of the run, `[B, C, H, W]`, as the model gets them.
         on_step: called after every step.
         on_eval_batch: called after every batch of an evaluation.
     """
@@ -139,6 +141,8 @@ class Loop:
         self.sharded = is_sharded(plain_module(unwrap_model(task.get_trainable_module())))
         self.stop_wanted: Callable[[], bool] = lambda: False
         self.stopping = False
+        self.step_loss = math.nan
+        self.on_first_batch: Callable[[torch.Tensor], None] = lambda images: None
         self.on_step: Callable[[], None] = lambda: None
         self.on_eval_batch: Callable[[], None] = lambda: None
         self._statistics = running_statistics(task.get_trainable_module())
@@ -183,6 +187,8 @@ class Loop:
             seed_generators(seed, self.task.device)
             if self.mixup is not None:
                 image, target = self.mixup(image, target)
+            if state.step == 0 and index == 0:
+                self.on_first_batch(image)
             with nullcontext() if update else self.task.no_sync():
                 with self.autocast():
                     loss = self.task(image, target)['loss']
@@ -206,6 +212,7 @@ class Loop:
                     [loss_sum, count, fault is not None, self.stop_wanted()]
                 )
                 self.stopping = self.stopping or bool(stop)
+                self.step_loss = loss_sum / count
                 if bad:
                     self._skip(losses, fault, statistics)
                 else:

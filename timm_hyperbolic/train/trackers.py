@@ -1,4 +1,4 @@
-"""Where the numbers of a run go besides `summary.csv`: TensorBoard, Weights & Biases."""
+"""Experiment trackers for the numbers and images of a run: TensorBoard, Weights & Biases."""
 
 import argparse
 import importlib
@@ -8,9 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from torch import Tensor
+from torchvision.utils import make_grid
+
 from ..errors import UserError
 
 __all__ = ['TensorBoard', 'Tracker', 'Wandb', 'add_tracker_options', 'check_trackers', 'create_trackers']
+
+_MOST_IMAGES, _IMAGES_ACROSS = 64, 8
 
 
 def add_tracker_options(group) -> None:
@@ -19,13 +24,14 @@ def add_tracker_options(group) -> None:
         '--log-tensorboard',
         action=argparse.BooleanOptionalAction,
         default=False,
-        help='write the numbers of each epoch for TensorBoard, into tensorboard/ in the output folder',
+        help='write losses and learning rates of steps, numbers of epochs, the test result and the first images for '
+        'TensorBoard, into tensorboard/ in the output folder',
     )
     group.add_argument(
         '--log-wandb',
         action=argparse.BooleanOptionalAction,
         default=False,
-        help='send them to Weights & Biases; WANDB_MODE=offline keeps them in the output folder',
+        help='send the same to Weights & Biases; WANDB_MODE=offline keeps them in the output folder',
     )
     group.add_argument('--wandb-project', metavar='NAME', help='with --log-wandb: project (default: timm_hyperbolic)')
     group.add_argument('--wandb-tags', nargs='+', metavar='TAG', help='with --log-wandb: tags of the run')
@@ -54,26 +60,52 @@ def _imported(module: str, flag: str, package: str) -> ModuleType:
 
 
 class Tracker(Protocol):
-    """Takes the numbers of a run, epoch by epoch."""
+    """Takes the numbers and images of a run."""
+
+    def log_images(self, images: Tensor) -> None:
+        """Take the first batch of images, `[B, 3, H, W]` or `[B, 1, H, W]` in [0, 1]."""
+
+    def log_step(self, row: Mapping[str, float], step: int) -> None:
+        """Take `loss` and `lr` of a step of the optimizer, counted from 1."""
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
-        """Take those of an epoch, counted from 0."""
+        """Take the numbers of an epoch, counted from 0, under the names of `summary.csv`."""
+
+    def log_test(self, row: Mapping[str, float], epoch: int) -> None:
+        """Take `loss`, `top1` and `top5` on the test split, with the model of this epoch."""
 
     def close(self) -> None:
         """Write what is not yet written."""
 
 
+def _grid(images: Tensor) -> Tensor:
+    """The images, at most 64 of them, as one image `[3, H, W]`."""
+    return make_grid(images[:_MOST_IMAGES], nrow=_IMAGES_ACROSS)
+
+
 class TensorBoard:
-    """Scalars in TensorBoard's event files.
+    """Scalars and images in TensorBoard's event files: those of epochs in one run, those of steps in another.
 
     Args:
-        folder: where they go; a run that goes on adds another file there.
-        first_epoch: what was written for this epoch and later ones, before an interruption, no longer counts.
+        folder: of the event files; a resumed run adds new files there. The numbers of steps go into `steps/`.
+        first_epoch: values that were logged for this epoch and later ones, before an interruption, no longer count.
+        first_step: number of steps that were made; values of later steps no longer count.
     """
 
-    def __init__(self, folder: Path, first_epoch: int = 0) -> None:
+    def __init__(self, folder: Path, first_epoch: int = 0, first_step: int = 0) -> None:
         module = _imported('torch.utils.tensorboard', '--log-tensorboard', 'tensorboard')
         self._writer = module.SummaryWriter(str(folder), purge_step=first_epoch or None)
+        # A file of its own: TensorBoard discards all values from `purge_step` on, and steps are not counted in epochs.
+        self._steps = module.SummaryWriter(str(folder / 'steps'), purge_step=first_step + 1 if first_step else None)
+
+    def log_images(self, images: Tensor) -> None:
+        """Write one image with the first images of the batch."""
+        self._steps.add_image('first batch', _grid(images), 0)
+
+    def log_step(self, row: Mapping[str, float], step: int) -> None:
+        """Write `step/loss` and `step/lr`."""
+        for name, value in row.items():
+            self._steps.add_scalar(f'step/{name}', value, step)
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
         """Write a scalar for each number: `train_loss` as `train/loss`, so that TensorBoard groups them."""
@@ -83,23 +115,32 @@ class TensorBoard:
             self._writer.add_scalar(tag, value, epoch)
         self._writer.flush()
 
+    def log_test(self, row: Mapping[str, float], epoch: int) -> None:
+        """Write `test/loss`, `test/top1` and `test/top5`."""
+        for name, value in row.items():
+            self._writer.add_scalar(f'test/{name}', value, epoch)
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._writer.close()
+        self._steps.close()
 
 
 class Wandb:
     """A run of Weights & Biases, online or, with WANDB_MODE=offline, on the disk.
 
+    Steps of the optimizer are its steps. What a resumed run logs again for earlier steps, Weights & Biases ignores.
+
     Args:
-        folder: of the run; its name is the run's there.
+        folder: of the run; its name is the name of the run there.
         args: options of the run, kept as its configuration.
+        first_step: number of steps that were made.
 
     Raises:
         UserError: the run cannot be started: not logged in, no such project.
     """
 
-    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, args: argparse.Namespace, first_step: int = 0) -> None:
         wandb = _imported('wandb', '--log-wandb', 'wandb')
         # One run there for one folder here, however often it is interrupted.
         file = folder / 'wandb-id.txt'
@@ -120,30 +161,46 @@ class Wandb:
                 f'--log-wandb: {" ".join(str(error).split())}; log in by `wandb login`, or set WANDB_MODE=offline'
             ) from error
         file.write_text(f'{run_id}\n', encoding='utf-8')
+        self._image = wandb.Image
+        self._step = first_step
+
+    def log_images(self, images: Tensor) -> None:
+        """Send one image with the first images of the batch."""
+        self._run.log({'first batch': self._image(_grid(images).permute(1, 2, 0).numpy())}, step=self._step)
+
+    def log_step(self, row: Mapping[str, float], step: int) -> None:
+        """Send `step/loss` and `step/lr`."""
+        self._step = step
+        self._run.log({f'step/{name}': value for name, value in row.items()}, step=step)
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
-        """Send the numbers under the names of `summary.csv`."""
-        self._run.log(dict(row), step=epoch)
+        """Send the numbers under the names of `summary.csv`, for the last step of the epoch."""
+        self._run.log(dict(row), step=self._step)
+
+    def log_test(self, row: Mapping[str, float], epoch: int) -> None:
+        """Put `test_loss`, `test_top1` and `test_top5` into the summary of the run."""
+        self._run.summary.update({f'test_{name}': value for name, value in row.items()})
 
     def close(self) -> None:
         """Finish the run."""
         self._run.finish()
 
 
-def create_trackers(folder: Path, args: argparse.Namespace, first_epoch: int = 0) -> list[Tracker]:
+def create_trackers(folder: Path, args: argparse.Namespace, first_epoch: int = 0, first_step: int = 0) -> list[Tracker]:
     """Return the trackers that the options ask for.
 
     Args:
         folder: of the run.
         args: options of the run.
-        first_epoch: that the run begins or goes on with, counted from 0.
+        first_epoch: epoch with which the run begins or goes on, counted from 0.
+        first_step: number of steps that the run has made before.
 
     Raises:
         UserError: a package is missing, or Weights & Biases refuses.
     """
     trackers: list[Tracker] = []
     if args.log_tensorboard:
-        trackers.append(TensorBoard(folder / 'tensorboard', first_epoch))
+        trackers.append(TensorBoard(folder / 'tensorboard', first_epoch, first_step))
     if args.log_wandb:
-        trackers.append(Wandb(folder, args))
+        trackers.append(Wandb(folder, args, first_step))
     return trackers

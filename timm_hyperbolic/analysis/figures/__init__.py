@@ -1,12 +1,24 @@
-"""Figures of what a model has learned, by matplotlib; nothing here touches its global state or opens a window."""
+"""Figures of what a model has learned, by matplotlib, in a wide and in a narrow layout.
 
-from .depth import distances_figure, gates_figure, grid_figure
+No function changes matplotlib's global settings or opens a window. `to_svg` gives a file for light and dark mode.
+"""
+
+from .classes import LARGEST_MATRIX, MOST_BARS, accuracy_figure, confusion_figure
+from .depth import ColorScale, distances_figure, gates_figure, grid_figure, linear_scale, ratio_scale
 from .images import examples_figure
 from .space import MOST_COLORS, delta_figure, disk_axes, disk_figure, origin_figure
-from .style import to_png, to_svg
+from .style import NARROW, WIDE, to_png, to_svg
+from .training import history_figure
 
 __all__ = [
+    'LARGEST_MATRIX',
+    'MOST_BARS',
     'MOST_COLORS',
+    'NARROW',
+    'WIDE',
+    'ColorScale',
+    'accuracy_figure',
+    'confusion_figure',
     'delta_figure',
     'disk_axes',
     'disk_figure',
@@ -14,7 +26,10 @@ __all__ = [
     'examples_figure',
     'gates_figure',
     'grid_figure',
+    'history_figure',
+    'linear_scale',
     'origin_figure',
+    'ratio_scale',
     'to_png',
     'to_svg',
 ]

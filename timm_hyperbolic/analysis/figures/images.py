@@ -1,50 +1,46 @@
-"""Images with what the model says of them."""
+"""Images with the predictions of the model."""
 
 import textwrap
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
+from ..pixels import to_pixels
 from ..predictions import Example, Labels
-from .style import CLIP, INK, new_figure
+from .style import CLIP, INK, WIDE, new_figure
 
 __all__ = ['examples_figure']
 
-_COLUMNS = 6
-_WIDTH = 20  # letters of a line under an image
+_LETTERS = 20  # of a line under an image
 
 
-def examples_figure(examples: Sequence[Example], labels: Labels, mean: Sequence[float], std: Sequence[float]) -> Figure:
-    """Draw images in rows, each with the confidence, the prediction, and the class where that is another.
+def examples_figure(
+    examples: Sequence[Example], labels: Labels, mean: Sequence[float], std: Sequence[float], width: float = WIDE
+) -> Figure:
+    """Draw images in rows, each with the confidence, the prediction, and the class where the prediction is wrong.
 
     Args:
         examples: at least one.
         labels: names of the classes.
-        mean: of each channel, of values from 0 to 1, that the images are normalised by.
+        mean: of each channel, of values from 0 to 1, by which the images are normalised.
         std: of each channel, likewise.
+        width: of the figure in inches.
     """
-    rows = -(-len(examples) // _COLUMNS)
-    figure = new_figure(1.6 * _COLUMNS, 2.25 * rows)
-    grid = figure.subplots(rows, _COLUMNS, squeeze=False)
+    columns = 6 if width >= WIDE else 3
+    rows = -(-len(examples) // columns)
+    figure = new_figure(width, (width / columns + 0.65) * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(examples) :]:
         axes.set_axis_off()
     for axes, example in zip(grid.flat, examples, strict=False):
-        axes.imshow(_pixels(example.image, mean, std), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+        pixels = to_pixels(example.image, mean, std).permute(1, 2, 0).squeeze(-1).numpy()
+        axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, interpolation='nearest')
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         right = example.predicted == example.target
         lines = [f'{example.confidence:.1%}', labels.name(example.predicted)]
         if not right:
             lines.append(f'is {labels.name(example.target)}')
-        text = '\n'.join(textwrap.shorten(line.replace('_', ' '), _WIDTH, placeholder='…') for line in lines)
-        axes.set_xlabel(text, fontsize=9, color=INK if right else CLIP, linespacing=1.3)
+        text = '\n'.join(textwrap.shorten(line.replace('_', ' '), _LETTERS, placeholder='…') for line in lines)
+        axes.set_xlabel(text, fontsize=8.5, color=INK if right else CLIP, linespacing=1.3)
     return figure
-
-
-def _pixels(image: Tensor, mean: Sequence[float], std: Sequence[float]):
-    """`[C, H, W]`, normalised, to an array `[H, W, 3]`, or `[H, W]` of another number of channels, in [0, 1]."""
-    shape = (-1, 1, 1)
-    pixels = image.float() * image.new_tensor(std).float().view(shape) + image.new_tensor(mean).float().view(shape)
-    pixels = pixels.clamp(0, 1)
-    return pixels.permute(1, 2, 0).numpy() if len(pixels) == 3 else pixels.mean(0).numpy()

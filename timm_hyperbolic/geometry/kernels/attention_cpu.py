@@ -26,7 +26,7 @@ _FACTOR, _R2, _INVERSE, _STRETCH, _MASS = range(5)
 
 @functools.cache
 def _points_module() -> ModuleType:
-    return load(point_program(), 'attended_point_cpu')
+    return load(point_program(), 'point_cpu')
 
 
 @functools.cache
@@ -39,14 +39,8 @@ def _midpoint_module() -> ModuleType:
     return load(midpoint_program(), 'midpoint_cpu')
 
 
-def _array(x: Any) -> Any:
-    if isinstance(x, tuple):
-        return tuple(map(_array, x))
-    return x.numpy() if isinstance(x, Tensor) else x
-
-
 def _launch(module: ModuleType, kernel: str, pieces: int, *arguments: Any) -> None:
-    launch(getattr(module, kernel), pieces, _array(arguments), least=2)
+    launch(getattr(module, kernel), pieces, arguments, least=2)
 
 
 def _blocks(rows: int) -> int:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from .attention import distance_program, midpoint_program, point_program
-from .gpu import aligned, at_once, blocks_of, clip_of, scratch, warps_for, width_of
+from .gpu import aligned, blocks_of, clip_of, launch_rows, width_of
 from .library import load
 
 __all__ = ['attention', 'attention_backward', 'shape_of_known']
@@ -27,7 +26,7 @@ _R2, _INVERSE, _STRETCH, _MASS = range(1, 5)
 
 @functools.cache
 def _points_module() -> ModuleType:
-    return load(point_program(), 'attended_point_gpu')
+    return load(point_program(), 'point_gpu')
 
 
 @functools.cache
@@ -63,41 +62,20 @@ class _Attention:
         self.at_once = max(1, _CHUNK // (self.heads * self.tokens * (self.tokens + self.shared)))
         self.pieces = -(-self.tokens // self.pairs.QUERIES.value)
 
-    def launch_rows(self, module: ModuleType, kernel: str, vectors: Tensor, *arguments: Any) -> None:
-        """Run a kernel of `passes/attended_point_gpu.py` or `passes/midpoint_gpu.py`."""
-        rows, dim = vectors.shape
-        blocks, warps = blocks_of(module, rows), warps_for(dim)
-        if not blocks:
-            return
-        # Whole numbers stand behind the scratch and the number of rows.
-        tensors = [t for t in arguments if isinstance(t, Tensor)]
-        others = arguments[len(tensors) :]
-        getattr(module, kernel)[(blocks,)](
-            vectors,
-            *tensors,
-            scratch(module, blocks, vectors),
-            rows,
-            *others,
-            D=dim,
-            WIDTH=width_of(dim),
-            AT_ONCE=at_once(module, dim, warps),
-            num_warps=warps,
-        )
-
     def _points(self, vectors: Tensor) -> Tensor:
         """What attention takes of the points of vectors `[R, D]`: `[5, R]`."""
         points = vectors.new_empty(5, len(vectors))
-        self.launch_rows(_points_module(), 'forward', vectors, self.numbers, self.clip, points)
+        launch_rows(_points_module(), 'forward', vectors, self.numbers, self.clip, points)
         return points
 
     def points_backward(
         self, vectors: Tensor, moved: Tensor, points: Tensor, gradients: Tensor, values_from: int
     ) -> tuple[Tensor, Tensor]:
-        """The gradients of vectors, and that of the curvature; see `passes/attended_point_gpu.py`."""
+        """The gradients of vectors, and that of the curvature; see `passes/point_gpu.py`."""
         out = torch.empty_like(vectors)
         sums = self.numbers.new_empty(blocks_of(_points_module(), len(vectors)))
         arguments = moved, points, gradients, self.numbers, self.clip, out, sums, values_from
-        self.launch_rows(_points_module(), 'backward', vectors, *arguments)
+        launch_rows(_points_module(), 'backward', vectors, *arguments)
         return out, sums.sum()
 
     def roles(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -186,7 +164,7 @@ def attention(
             sums[chunk] = a.sums(*pairs, value[chunk])
         sums = sums.view(-1, size)
         out = torch.empty_like(sums)
-        a.launch_rows(_midpoint_module(), 'forward', sums, known, a.numbers, a.clip, out)
+        launch_rows(_midpoint_module(), 'forward', sums, known, a.numbers, a.clip, out)
     return out.view(batch, heads, tokens, size).transpose(1, 2).flatten(2), known
 
 
@@ -209,7 +187,7 @@ def attention_backward(
         g_sums, of_mass = torch.empty_like(out_rows), known.new_empty(a.rows)
         of_c = known.new_empty(blocks_of(_midpoint_module(), a.rows))
         arguments = out_rows, known, a.numbers, a.clip, g_sums, of_mass, of_c
-        a.launch_rows(_midpoint_module(), 'backward', _heads_apart(g, a.heads), *arguments)
+        launch_rows(_midpoint_module(), 'backward', _heads_apart(g, a.heads), *arguments)
 
         g_sums, samples = g_sums.view(-1, a.tokens, a.size), a.batch * a.heads
         moved, d_points = torch.empty_like(a.vectors), torch.zeros_like(a.points)

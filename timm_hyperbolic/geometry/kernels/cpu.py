@@ -21,15 +21,16 @@ from . import linear as linear_map
 from . import two_vectors as plane
 from .library import launch, load
 
-__all__ = ['linear', 'linear_backward', 'two_vectors', 'two_vectors_backward']
+__all__ = ['kernel_dtype', 'linear', 'linear_backward', 'rows_of', 'two_vectors', 'two_vectors_backward']
 
 
-def _rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+def rows_of(x: Tensor, dtype: torch.dtype) -> Tensor:
     """`[..., D]` as contiguous rows, `[R, D]`."""
     return x.detach().to(dtype).reshape(math.prod(x.shape[:-1]), x.shape[-1]).contiguous()
 
 
-def _kernel_dtype(x: Tensor) -> torch.dtype:
+def kernel_dtype(x: Tensor) -> torch.dtype:
+    """The type in which kernels take vectors."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
@@ -58,11 +59,10 @@ def two_vectors(formula: TwoVectorFormula, x: Tensor, y: Tensor, numbers: Tensor
         numbers: The curvature and what the formula takes besides, `[1 + n]`, float64.
         clip: The numbers of the clip.
     """
-    module, dtype = _plane_module(formula), _kernel_dtype(x)
-    x_rows, y_rows = _rows(x, dtype), _rows(y, dtype)
+    module, dtype = _plane_module(formula), kernel_dtype(x)
+    x_rows, y_rows = rows_of(x, dtype), rows_of(y, dtype)
     out = torch.empty_like(x_rows)
-    arrays = (x_rows.numpy(), y_rows.numpy(), _numbers(numbers, clip), out.numpy())
-    launch(module.forward, _blocks(module, len(out)), arrays)
+    launch(module.forward, _blocks(module, len(out)), (x_rows, y_rows, _numbers(numbers, clip), out))
     return out.to(x.dtype).view(x.shape)
 
 
@@ -70,14 +70,13 @@ def two_vectors_backward(
     formula: TwoVectorFormula, g: Tensor, x: Tensor, y: Tensor, numbers: Tensor, clip: Sequence[float]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients with respect to `x`, `y` and the numbers, from the gradient `g` with respect to the result."""
-    module, dtype = _plane_module(formula), _kernel_dtype(x)
-    x_rows, y_rows, g_rows = (_rows(t, dtype) for t in (x, y, g))
+    module, dtype = _plane_module(formula), kernel_dtype(x)
+    x_rows, y_rows, g_rows = (rows_of(t, dtype) for t in (x, y, g))
     dx, dy = torch.empty_like(x_rows), torch.empty_like(x_rows)
     blocks = _blocks(module, len(x_rows))
     sums = np.empty((blocks, len(numbers)))
-    vectors = (x_rows.numpy(), y_rows.numpy(), g_rows.numpy())
-    arrays = (*vectors, _numbers(numbers, clip), largest_gradient(dtype), dx.numpy(), dy.numpy(), sums)
-    launch(module.backward, blocks, arrays)
+    arguments = x_rows, y_rows, g_rows, _numbers(numbers, clip), largest_gradient(dtype), dx, dy, sums
+    launch(module.backward, blocks, arguments)
     return dx.to(x.dtype).view(x.shape), dy.to(x.dtype).view(x.shape), torch.from_numpy(sums.sum(0))
 
 
@@ -110,10 +109,6 @@ def _all_numbers(numbers: Tensor, clip: Sequence[float]) -> Tensor:
     return torch.cat([numbers[:, :1], clips, numbers[:, 1:]], 1)
 
 
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    return [t.numpy() for t in tensors]
-
-
 @_without_autocast
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
@@ -129,14 +124,14 @@ def linear(
         c: `[P]`, float64.
         clip: The numbers of the clip.
     """
-    module, dtype = _linear_module(), _kernel_dtype(x)
+    module, dtype = _linear_module(), kernel_dtype(x)
     shared = linear_map.shared(x, weight, bias, p_in, p_out, c)
-    rows = _rows(x, x.dtype)
+    rows = rows_of(x, x.dtype)
     out = (rows @ shared.weight.flatten(0, 1).T).to(dtype)
     kept = c.new_empty(linear_map.kept_shape(x, p_in))
     parts = out.view(len(out), len(c), len(weight) // len(c))
-    arrays = _arrays(_rows(x, dtype), shared.p_in, shared.fixed, _all_numbers(shared.numbers, clip), parts, kept)
-    launch(module.forward, _blocks(module, len(kept)), arrays)
+    arguments = rows_of(x, dtype), shared.p_in, shared.fixed, _all_numbers(shared.numbers, clip), parts, kept
+    launch(module.forward, _blocks(module, len(kept)), arguments)
     return out.to(x.dtype).view(*x.shape[:-1], len(weight)), kept
 
 
@@ -162,7 +157,7 @@ def linear_backward(
     clip: Sequence[float],
 ) -> tuple[Tensor, ...]:
     """Gradients of all tensors that `linear` takes, from the gradient `g` of its result."""
-    module, dtype = _linear_module(), _kernel_dtype(x)
+    module, dtype = _linear_module(), kernel_dtype(x)
     shared = linear_map.shared(x, weight, bias, p_in, p_out, c)
     parts, width, dim = shared.weight.shape
     w = shared.weight.view(-1, dim)
@@ -186,9 +181,9 @@ def linear_backward(
         xs, gs, vs = (t.detach().to(dtype).contiguous() for t in (rows[chunk], g_rows[chunk], vs))
         dxs, (dys, along_x) = dx[chunk], (t[: len(xs)] for t in buffers)
         sums = along_g[some], of_numbers[some]
-        arrays = _arrays(gs, xs, shared.p_in, shared.fixed, numbers, vs)
-        arrays += [int(again), *_arrays(kept[chunk], dxs, dys, along_x, *sums)]
-        launch(module.backward, len(sums[0]), arrays, least=1)
+        arguments = gs, xs, shared.p_in, shared.fixed, numbers, vs, int(again)
+        arguments += kept[chunk], dxs, dys, along_x, *sums
+        launch(module.backward, len(sums[0]), arguments, least=1)
         _add_product(dxs, dys.flatten(1), w, x.dtype)
         _add_product(dw, dys.flatten(1).T, xs, x.dtype)
         _add_product(sums_x, along_x.flatten(1).T, xs, dtype)

@@ -24,15 +24,13 @@ from .library import load
 __all__ = [
     'WIDEST',
     'aligned',
-    'at_once',
     'blocks_of',
     'clip_of',
+    'launch_rows',
     'linear',
     'linear_backward',
-    'scratch',
     'two_vectors',
     'two_vectors_backward',
-    'warps_for',
     'width_of',
 ]
 
@@ -94,6 +92,28 @@ def at_once(module: ModuleType, dim: int, warps: int) -> int:
 def scratch(module: ModuleType, blocks: int, like: Tensor) -> Tensor:
     """Memory for the numbers of rows in as many blocks, on the device of a tensor."""
     return like.new_empty(blocks * module.SCRATCH.value * module.ROWS.value, dtype=torch.float64)
+
+
+def launch_rows(module: ModuleType, kernel: str, vectors: Tensor, *arguments: Any) -> None:
+    """Run a kernel of `passes/point_gpu.py` or `passes/midpoint_gpu.py` on vectors `[R, D]`."""
+    rows, dim = vectors.shape
+    blocks, warps = blocks_of(module, rows), warps_for(dim)
+    if not blocks:
+        return
+    # Whole numbers stand behind the scratch and the number of rows.
+    tensors = [t for t in arguments if isinstance(t, Tensor)]
+    others = arguments[len(tensors) :]
+    getattr(module, kernel)[(blocks,)](
+        vectors,
+        *tensors,
+        scratch(module, blocks, vectors),
+        rows,
+        *others,
+        D=dim,
+        WIDTH=width_of(dim),
+        AT_ONCE=at_once(module, dim, warps),
+        num_warps=warps,
+    )
 
 
 # Two vectors per row

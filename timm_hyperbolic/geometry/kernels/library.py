@@ -117,9 +117,10 @@ def launch(
         kernel: A function of a module from `load`. It takes the first block, the one behind the last, and `arguments`;
             what it computes for a block does not depend on the others.
         blocks: How many blocks there are.
-        arguments: Arrays, numbers, and tuples of such.
+        arguments: Tensors, arrays, numbers, and tuples of such.
         least: How many blocks are worth a thread.
     """
+    arguments = _arrays(arguments)
     threads = min(torch.get_num_threads(), blocks // least)
     run = _openmp() if threads > 1 and not _forked else None
     if run is None:
@@ -129,6 +130,13 @@ def launch(
     kinds = tuple(_packed(argument, job) for argument in arguments)
     packed = np.array(job, dtype=np.int64)
     run(_entry(kernel, kinds), packed.ctypes.data, threads, 0)
+
+
+def _arrays(argument: Any) -> Any:
+    """An argument with arrays in place of tensors."""
+    if isinstance(argument, (tuple, list)):
+        return tuple(map(_arrays, argument))
+    return argument.numpy() if isinstance(argument, torch.Tensor) else argument
 
 
 def _packed(argument: Any, job: list[int]) -> Any:

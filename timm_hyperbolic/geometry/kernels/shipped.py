@@ -8,6 +8,7 @@ from .. import formulas
 from . import linear
 from .attention import distance_program, midpoint_program, point_program
 from .library import PRINTED
+from .logits import feature_program, logit_program, prototype_program
 from .printing import source
 from .two_vectors import row_program
 
@@ -25,7 +26,8 @@ def sources() -> dict[str, str]:
     """The text of every kernel by the name of its file, printed now."""
     programs = [(row_program(formula), 'two_vectors') for formula in _TWO_VECTORS]
     programs += [(linear.row_program(), 'linear')]
-    programs += [(point_program(), 'attended_point'), (midpoint_program(), 'midpoint')]
+    programs += [(p(), 'point') for p in (point_program, feature_program, prototype_program)]
+    programs += [(midpoint_program(), 'midpoint'), (logit_program(), 'prototype_logit')]
     programs += [(distance_program(dtype), 'squared_distance') for dtype in (torch.float32, torch.float64)]
     return {
         f'{row.name}_{device}.py': source(row, f'{passes}_{device}')

@@ -1,10 +1,10 @@
 """`attended_point`, printed by `python -m timm_hyperbolic.geometry.kernels`: not to be edited.
 
-The passes over memory of tangent vectors that attention takes to the ball, on a CPU.
+The passes over memory of vectors that stand for points of the ball, on a CPU.
 
-Vectors are `[R, G, D]`: rows of as many vectors as there are kinds of them (query, key, value) and heads. What
-attention takes of their points is `[G, 5, R]`, one line of memory for each number. Blocks of rows are read once, in the
-order of memory.
+Vectors are `[R, G, D]`: rows of as many vectors as there are kinds of them, such as queries, keys and values of heads.
+What is taken of their points, n numbers, is `[G, n, R]`, one line of memory for each number; the first one is the
+factor that makes the point of the vector. Blocks of rows are read once, in the order of memory.
 
 The scratch `S[g]` of a block holds one number for each row in each of its slots, `S[g, slot * ROWS + row]`.
 """
@@ -179,7 +179,8 @@ def backward_scalars(S, numbers):
         S[D_C * ROWS + r] = t239
 
 
-NUMBERS = 5  # of a point
+# Of a point
+NUMBERS = G_FACTOR - FACTOR
 
 
 @jit(any_order=True)
@@ -200,7 +201,7 @@ def combine(x, y, a, out):
 
 @jit
 def forward_block(block, v, numbers, points):
-    """What attention takes of the points of one block of rows."""
+    """The numbers of the points of one block of rows."""
     kinds, first = v.shape[1], block * ROWS
     rows = min(ROWS, len(v) - first)
     S = np.zeros((kinds, SLOTS * ROWS))
@@ -244,7 +245,7 @@ def backward_block(block, v, first, moved, which, points, gradients, numbers, ou
 
 @jit
 def forward(begin, end, v, numbers, points):
-    """`points`, `[G, 5, R]`, of vectors `v`, `[R, G, D]`, in some of the blocks."""
+    """`points`, `[G, n, R]`, of vectors `v`, `[R, G, D]`, in some of the blocks."""
     for block in range(begin, end):
         forward_block(block, v, numbers, points)
 
@@ -259,7 +260,7 @@ def backward(begin, end, v, first, moved, which, points, gradients, numbers, out
         moved: The gradients where factors are constant, `[G, r, D]`.
         which: For each of G the factor that multiplies its vectors, a place in `points`.
         points: As `forward` gave it.
-        gradients: Those of `points`, but for the factors, `[G, 5, R]`.
+        gradients: Those of `points`, but for the factors, `[G, n, R]`.
         numbers: The curvature and the clip.
         out: `[R, G, D]`.
         sums: One number for each block.

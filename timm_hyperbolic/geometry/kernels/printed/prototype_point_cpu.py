@@ -1,28 +1,83 @@
-"""The passes over memory of tangent vectors that attention takes to the ball, on a CPU.
+"""`prototype_point`, printed by `python -m timm_hyperbolic.geometry.kernels`: not to be edited.
 
-Vectors are `[R, G, D]`: rows of as many vectors as there are kinds of them (query, key, value) and heads. What
-attention takes of their points is `[G, 5, R]`, one line of memory for each number. Blocks of rows are read once, in the
-order of memory.
+The passes over memory of vectors that stand for points of the ball, on a CPU.
+
+Vectors are `[R, G, D]`: rows of as many vectors as there are kinds of them, such as queries, keys and values of heads.
+What is taken of their points, n numbers, is `[G, n, R]`, one line of memory for each number; the first one is the
+factor that makes the point of the vector. Blocks of rows are read once, in the order of memory.
 
 The scratch `S[g]` of a block holds one number for each row in each of its slots, `S[g, slot * ROWS + row]`.
 """
 
 import numpy as np
 
-from timm_hyperbolic.geometry.kernels.placeholder import (
-    D_C,
-    D_VV,
-    FACTOR,
-    G_FACTOR,
-    ROWS,
-    SLOTS,
-    VV,
-    backward_scalars,
-    forward_scalars,
-)
-from timm_hyperbolic.geometry.kernels.primitives import jit
+from timm_hyperbolic.geometry.kernels.primitives import exp, jit, log, sqrt, where
 
-NUMBERS = 5  # of a point
+ROWS = 16
+SLOTS = 9
+VV = 0
+FACTOR = 1
+R2 = 2
+INVERSE = 3
+G_FACTOR = 4
+G_R2 = 5
+G_INVERSE = 6
+D_VV = 7
+D_C = 8
+
+
+@jit
+def forward_scalars(S, numbers):
+    """factor, r2, inverse of every row of a block."""
+    c = numbers[0]
+    n_given = numbers[8]
+    for r in range(ROWS):
+        vv = S[VV * ROWS + r]
+        t13 = vv * c
+        t14 = n_given <= t13
+        t17 = n_given * (1.0 / where(t14, t13, n_given))
+        t19 = where(t14, sqrt(t17), 1.0)
+        t23 = vv * (t19 * t19)
+        t24 = 1.0 / (1.0 - where(t14, n_given, t13))
+        S[FACTOR * ROWS + r] = t19
+        S[R2 * ROWS + r] = t23
+        S[INVERSE * ROWS + r] = t24
+
+
+@jit
+def backward_scalars(S, numbers):
+    """factor, r2, inverse, d_vv, d_c of every row of a block."""
+    c = numbers[0]
+    n_given = numbers[8]
+    for r in range(ROWS):
+        vv = S[VV * ROWS + r]
+        g_factor = S[G_FACTOR * ROWS + r]
+        g_r2 = S[G_R2 * ROWS + r]
+        g_inverse = S[G_INVERSE * ROWS + r]
+        t16 = vv * c
+        t17 = n_given <= t16
+        t19 = 1.0 / where(t17, t16, n_given)
+        t20 = n_given * t19
+        t21 = sqrt(t20)
+        t22 = where(t17, t21, 1.0)
+        t25 = t22 * t22
+        t26 = vv * t25
+        t27 = 1.0 / (1.0 - where(t17, n_given, t16))
+        t39 = where(t17, 0.0, (g_inverse * (t27 * t27)))
+        t40 = where(t17, (g_factor + ((vv * g_r2) * (t22 * 2.0))), 0.0)
+        t48 = (t40 * ((1.0 / t21) * 0.5)) * (t19 * t20)
+        t51 = t39 + where(t17, (-t48), 0.0)
+        t53 = vv * t51
+        t54 = (g_r2 * t25) + (c * t51)
+        S[FACTOR * ROWS + r] = t22
+        S[R2 * ROWS + r] = t26
+        S[INVERSE * ROWS + r] = t27
+        S[D_VV * ROWS + r] = t54
+        S[D_C * ROWS + r] = t53
+
+
+# Of a point
+NUMBERS = G_FACTOR - FACTOR
 
 
 @jit(any_order=True)
@@ -43,7 +98,7 @@ def combine(x, y, a, out):
 
 @jit
 def forward_block(block, v, numbers, points):
-    """What attention takes of the points of one block of rows."""
+    """The numbers of the points of one block of rows."""
     kinds, first = v.shape[1], block * ROWS
     rows = min(ROWS, len(v) - first)
     S = np.zeros((kinds, SLOTS * ROWS))
@@ -87,7 +142,7 @@ def backward_block(block, v, first, moved, which, points, gradients, numbers, ou
 
 @jit
 def forward(begin, end, v, numbers, points):
-    """`points`, `[G, 5, R]`, of vectors `v`, `[R, G, D]`, in some of the blocks."""
+    """`points`, `[G, n, R]`, of vectors `v`, `[R, G, D]`, in some of the blocks."""
     for block in range(begin, end):
         forward_block(block, v, numbers, points)
 
@@ -102,7 +157,7 @@ def backward(begin, end, v, first, moved, which, points, gradients, numbers, out
         moved: The gradients where factors are constant, `[G, r, D]`.
         which: For each of G the factor that multiplies its vectors, a place in `points`.
         points: As `forward` gave it.
-        gradients: Those of `points`, but for the factors, `[G, 5, R]`.
+        gradients: Those of `points`, but for the factors, `[G, n, R]`.
         numbers: The curvature and the clip.
         out: `[R, G, D]`.
         sums: One number for each block.

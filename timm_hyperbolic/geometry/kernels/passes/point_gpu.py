@@ -1,9 +1,10 @@
-"""The passes over memory of tangent vectors that attention takes to the ball, on a GPU.
+"""The passes over memory of vectors that stand for points of the ball, on a GPU.
 
-Vectors are `[R, D]`, queries and keys before values. What attention takes of their points is `[5, R]`, one line of
-memory for each number. A program of the grid computes a block of rows: it reads vectors a few rows at once, each thread
-computes the scalars of one row, and in between numbers of a row go through a scratch in memory, as for two vectors per
-row. The scratch `S` of a block holds one number for each row in each of its slots, `S[slot * ROWS + row]`.
+Vectors are `[R, D]`, values of attention behind all others. What is taken of their points, n numbers, is `[n, R]`, one
+line of memory for each number; the first one is the factor that makes the point of the vector. A program of the grid
+computes a block of rows: it reads vectors a few rows at once, each thread computes the scalars of one row, and in
+between numbers of a row go through a scratch in memory, as for two vectors per row. The scratch `S` of a block holds
+one number for each row in each of its slots, `S[slot * ROWS + row]`.
 """
 
 import triton
@@ -16,7 +17,6 @@ from timm_hyperbolic.geometry.kernels.placeholder import (
     G_FACTOR,
     ROWS,
     SLOTS,
-    STRETCH,
     VV,
     backward_scalars,
     forward_scalars,
@@ -26,18 +26,21 @@ from timm_hyperbolic.geometry.kernels.primitives_gpu import f64, narrow, read, r
 # A further slot: the inner product of a vector and its gradient where its factor is constant.
 ALONG = tl.constexpr(SLOTS)
 SCRATCH = tl.constexpr(SLOTS + 1)
-NUMBERS = tl.constexpr(5)  # of a point
+# Of a point
+NUMBERS = tl.constexpr(G_FACTOR - FACTOR)
+# The place of the number that multiplies a value of attention
+OF_VALUE = tl.constexpr(3)
 
 
 @triton.jit(do_not_specialize=['rows'])
 def forward(V, numbers, clip, POINTS, SCRATCHES, rows, D: tl.constexpr, WIDTH: tl.constexpr, AT_ONCE: tl.constexpr):
-    """What attention takes of the points of vectors.
+    """The numbers of the points of vectors.
 
     Args:
         V: The vectors, `[rows, D]`.
         numbers: The curvature, float64.
         clip: The numbers of the clip, float64.
-        POINTS: `[5, rows]`.
+        POINTS: `[n, rows]`.
         SCRATCHES: Memory for `SCRATCH * ROWS` numbers of each program.
         rows: How many rows there are.
         D: Length of a vector.
@@ -83,7 +86,7 @@ def backward(
         V: As for `forward`, which see for what is not described here.
         MOVED: The gradients of vectors where factors are constant, `[rows, D]`.
         POINTS: As `forward` wrote it.
-        GRADIENTS: Those of `POINTS`, `[5, rows]`, but for the factors.
+        GRADIENTS: Those of `POINTS`, `[n, rows]`, but for the factors.
         numbers: See `forward`.
         clip: See there.
         OUT: `[rows, D]`.
@@ -106,7 +109,7 @@ def backward(
     tl.debug_barrier()
     row = tl.arange(0, ROWS)
     here = first + row < rows
-    multiplies = tl.where(first + row < values_from, 0, STRETCH - FACTOR)
+    multiplies = tl.where(first + row < values_from, 0, OF_VALUE)
     for i in tl.static_range(NUMBERS):
         at_row = i * rows + first + row
         gradient = tl.load(GRADIENTS + at_row, mask=here, other=0.0).to(tl.float64)

@@ -1,4 +1,4 @@
-"""The vectors that enter the hyperbolic modules of a model."""
+"""Hooks that read the inputs of the hyperbolic modules of a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,22 +16,23 @@ from ..layers import (
     PointResidual,
 )
 
-__all__ = ['look_at_entering']
+__all__ = ['visit_inputs']
 
-Look = Callable[[str, HyperbolicModule, dict[str, Tensor]], None]
+Visit = Callable[[str, HyperbolicModule, dict[str, Tensor]], None]
 
 
 @torch.no_grad()
-def look_at_entering(model: nn.Module, images: Tensor, look: Look) -> None:
-    """Run `model` once, in eager mode, and show what enters each hyperbolic module before its first clip.
+def visit_inputs(model: nn.Module, images: Tensor, visit: Visit) -> None:
+    """Run `model` once, in eager mode, and call `visit` with the inputs of each hyperbolic module.
+
+    The inputs are the tangent vectors at the origin, `[..., D]` each, that the module clips first, by name: `stream`
+    and `branch` of a residual, `tokens` and `embedding` of a positional embedding, `q`, `k` and `v` of an attention
+    (`[B, N, heads, D]`), `features` of a head (scaled by it), `input` of any other module.
 
     Args:
-        model: in the mode in which it is looked at, evaluation as a rule.
+        model: in evaluation mode as a rule. It is not changed, and not run if it has no hyperbolic module.
         images: one batch, `[B, C, H, W]`.
-        look: called with the module's name, the module, and the tangent vectors at the origin that it clips first,
-            `[..., D]` each, by what they are: `stream` and `branch` of a residual, `tokens` and `embedding` of a
-            positional embedding, `q`, `k` and `v` of an attention (`[B, N, heads, D]`), `features` of a head (scaled),
-            else `input`.
+        visit: a function of the module's name, the module, and its inputs.
     """
     handles = []
     for name, module in model.named_modules():
@@ -39,10 +40,10 @@ def look_at_entering(model: nn.Module, images: Tensor, look: Look) -> None:
             continue
 
         def before(module: HyperbolicModule, inputs: tuple[Any, ...], name: str = name) -> None:
-            look(name, module, _entering(module, inputs))
+            visit(name, module, _inputs(module, inputs))
 
         def after(_: nn.Module, __: Any, qkv: Tensor, module: Any = module, name: str = name) -> None:
-            look(name, module, _heads(module, qkv))
+            visit(name, module, _attention_inputs(module, qkv))
 
         if isinstance(module, HyperbolicAttention):
             handles.append(module.qkv.register_forward_hook(after))
@@ -56,7 +57,7 @@ def look_at_entering(model: nn.Module, images: Tensor, look: Look) -> None:
             handle.remove()
 
 
-def _entering(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+def _inputs(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
     if isinstance(module, HyperbolicHead):
         return {'features': inputs[0] * module.feature_scale()}
     if isinstance(module, (CenteredResidual, OriginResidual, PointResidual)):
@@ -66,7 +67,7 @@ def _entering(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str,
     return {'input': inputs[0]}
 
 
-def _heads(attention: HyperbolicAttention, qkv: Tensor) -> dict[str, Tensor]:
-    """What the attention clips: q, k and v of each head."""
+def _attention_inputs(attention: HyperbolicAttention, qkv: Tensor) -> dict[str, Tensor]:
+    """The q, k and v of each head, which the attention clips."""
     q, k, v = qkv.unflatten(-1, (3, attention.num_heads, attention.head_dim)).unbind(-3)
     return {'q': attention.q_norm(q), 'k': attention.k_norm(k), 'v': v}

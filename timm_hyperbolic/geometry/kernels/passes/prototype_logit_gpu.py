@@ -1,0 +1,142 @@
+"""The passes over all pairs of a feature and a prototype, around their inner products, on a GPU.
+
+Features are rows, prototypes columns. `FEATURES` are the numbers of `Feature`, a line of memory for each, `[4, R]`;
+`PROTOTYPES` those of `Prototype`, `[3, C]`. Inner products are those of the vectors, before their factors.
+
+Forward, inner products become logits. Backward, they become the gradients of inner products.
+
+A program of the grid computes a tile of HEIGHT features and WIDTH prototypes, a few features at once.
+"""
+
+import triton
+import triton.language as tl
+
+from timm_hyperbolic.geometry.kernels.placeholder import T, backward_pair, forward_pair
+from timm_hyperbolic.geometry.kernels.primitives_gpu import narrow
+
+# Of a tile, and how many features are computed at once
+HEIGHT = tl.constexpr(32)
+WIDTH = tl.constexpr(128)
+AT_ONCE = tl.constexpr(4)
+# The numbers of a point
+FACTOR = tl.constexpr(0)
+R2 = tl.constexpr(1)
+INVERSE = tl.constexpr(2)
+REACH = tl.constexpr(3)
+
+
+@triton.jit
+def numbers_of_prototypes(PROTOTYPES, BIAS, k, classes):
+    """Factor, `r2`, `inverse` and bias of the prototypes of a tile, each a line of numbers."""
+    inside = k < classes
+    factor = tl.load(PROTOTYPES + FACTOR * classes + k, mask=inside, other=0.0)[None, :]
+    r2 = tl.load(PROTOTYPES + R2 * classes + k, mask=inside, other=0.0)[None, :]
+    inverse = tl.load(PROTOTYPES + INVERSE * classes + k, mask=inside, other=0.0)[None, :]
+    return factor, r2, inverse, tl.load(BIAS + k, mask=inside, other=0.0).to(T)[None, :]
+
+
+@triton.jit
+def numbers_of_features(FEATURES, row, rows):
+    """Factor, `r2`, `inverse` and reach of features, each a column of numbers."""
+    here = row < rows
+    factor = tl.load(FEATURES + FACTOR * rows + row, mask=here, other=0.0)[:, None]
+    r2 = tl.load(FEATURES + R2 * rows + row, mask=here, other=0.0)[:, None]
+    inverse = tl.load(FEATURES + INVERSE * rows + row, mask=here, other=0.0)[:, None]
+    return factor, r2, inverse, tl.load(FEATURES + REACH * rows + row, mask=here, other=0.0)[:, None]
+
+
+@triton.jit(do_not_specialize=['rows', 'classes'])
+def forward(PAIRS, FEATURES, PROTOTYPES, BIAS, numbers, rows, classes):
+    """Logits in place of inner products.
+
+    Args:
+        PAIRS: The inner products, `[rows, classes]`.
+        FEATURES: Numbers of the features, `[4, rows]`, float64.
+        PROTOTYPES: Numbers of the prototypes, `[3, classes]`, float64.
+        BIAS: `[classes]`.
+        numbers: The curvature, what features were multiplied by, and what squared distances are multiplied by, float64.
+        rows: How many features there are.
+        classes: How many prototypes.
+    """
+    piece = tl.program_id(0).to(tl.int64)
+    k = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
+    c, slope = tl.load(numbers), tl.load(numbers + 2)
+    p_factor, p_r2, p_inverse, bias = numbers_of_prototypes(PROTOTYPES, BIAS, k, classes)
+    for i in range(0, HEIGHT, AT_ONCE):
+        row = piece * HEIGHT + i + tl.arange(0, AT_ONCE)
+        factor, r2, inverse, reach = numbers_of_features(FEATURES, row, rows)
+        at = row[:, None] * classes + k[None, :]
+        inside = (row < rows)[:, None] & (k < classes)[None, :]
+        inner = tl.load(PAIRS + at, mask=inside, other=0.0).to(T) * (factor * p_factor)
+        logit = forward_pair(inner, r2, inverse, reach, p_r2, p_inverse, bias, c, slope)
+        tl.store(PAIRS + at, narrow(logit, PAIRS), mask=inside)
+
+
+@triton.jit(do_not_specialize=['rows', 'classes'])
+def backward(
+    PAIRS,
+    G,
+    FEATURES,
+    PROTOTYPES,
+    BIAS,
+    numbers,
+    D_FEATURES,
+    D_PROTOTYPES,
+    D_NUMBERS,
+    rows,
+    classes,
+):
+    """Gradients in place of inner products.
+
+    Args:
+        PAIRS: As for `forward`, which see for what is not described here.
+        G: The gradients of logits, `[rows, classes]`.
+        FEATURES: See `forward`.
+        PROTOTYPES: See there.
+        BIAS: See there.
+        numbers: See there.
+        D_FEATURES: The gradients of `R2`, `INVERSE` and `REACH` of features, for each of p tiles of a row of tiles,
+            `[p, 3, rows]`.
+        D_PROTOTYPES: Those of `R2` and `INVERSE` of prototypes and of their bias, for each of q rows of tiles,
+            `[q, 3, classes]`.
+        D_NUMBERS: Those of the curvature and the slope, for each tile, `[q, p, 2]`.
+        rows: See `forward`.
+        classes: See there.
+    """
+    piece, column = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
+    k = column * WIDTH + tl.arange(0, WIDTH)
+    c, slope = tl.load(numbers), tl.load(numbers + 2)
+    p_factor, p_r2, p_inverse, bias = numbers_of_prototypes(PROTOTYPES, BIAS, k, classes)
+    of_p_r2 = tl.zeros((WIDTH,), T)
+    of_p_inverse = tl.zeros((WIDTH,), T)
+    of_bias = tl.zeros((WIDTH,), T)
+    of_c = tl.zeros((WIDTH,), T)
+    of_slope = tl.zeros((WIDTH,), T)
+    for i in range(0, HEIGHT, AT_ONCE):
+        row = piece * HEIGHT + i + tl.arange(0, AT_ONCE)
+        factor, r2, inverse, reach = numbers_of_features(FEATURES, row, rows)
+        at = row[:, None] * classes + k[None, :]
+        inside = (row < rows)[:, None] & (k < classes)[None, :]
+        factors = factor * p_factor
+        inner = tl.load(PAIRS + at, mask=inside, other=0.0).to(T) * factors
+        g = tl.load(G + at, mask=inside, other=0.0).to(T)
+        _, by_inner, by_r2, by_inverse, by_reach, by_p_r2, by_p_inverse, by_bias, by_c, by_slope = backward_pair(
+            inner, r2, inverse, reach, p_r2, p_inverse, bias, c, slope, g
+        )
+        tl.store(PAIRS + at, narrow(by_inner * factors, PAIRS), mask=inside)
+        to, here = D_FEATURES + column * 3 * rows + row, row < rows
+        tl.store(to, tl.sum(by_r2, 1), mask=here)
+        tl.store(to + rows, tl.sum(by_inverse, 1), mask=here)
+        tl.store(to + 2 * rows, tl.sum(by_reach, 1), mask=here)
+        of_p_r2 += tl.sum(by_p_r2, 0)
+        of_p_inverse += tl.sum(by_p_inverse, 0)
+        of_bias += tl.sum(by_bias, 0)
+        of_c += tl.sum(by_c, 0)
+        of_slope += tl.sum(by_slope, 0)
+    to = D_PROTOTYPES + piece * 3 * classes + k
+    tl.store(to, of_p_r2, mask=k < classes)
+    tl.store(to + classes, of_p_inverse, mask=k < classes)
+    tl.store(to + 2 * classes, of_bias, mask=k < classes)
+    to = D_NUMBERS + 2 * (piece * tl.num_programs(1) + column)
+    tl.store(to, tl.sum(of_c, 0))
+    tl.store(to + 1, tl.sum(of_slope, 0))
