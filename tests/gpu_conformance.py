@@ -16,7 +16,7 @@ from test_logits import make as make_head
 from test_two_vectors import FORMULAS, LIMITS, PAIRS, evaluate, every_formula, pair
 from torch import Tensor
 
-from timm_hyperbolic.geometry import Limits, formulas, ops
+from timm_hyperbolic.geometry import Limits, formulas
 from timm_hyperbolic.geometry.kernels import attention_gpu, gpu, library, logits_gpu
 from timm_hyperbolic.geometry.ops.choice import TRIALS
 from timm_hyperbolic.geometry.ops.operation import clip_numbers
@@ -35,8 +35,12 @@ CASES = {
 @pytest.fixture(autouse=True)
 def by_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     if INTERPRETED:
-        monkeypatch.setattr(ops, 'cpu', gpu)
-        monkeypatch.setattr(ops, 'logits_cpu', logits_gpu)
+        for name, kernels in (
+            ('two_vectors_op.cpu', gpu),
+            ('linear_op.cpu', gpu),
+            ('logits_op.logits_cpu', logits_gpu),
+        ):
+            monkeypatch.setattr(f'timm_hyperbolic.geometry.ops.{name}', kernels)
         monkeypatch.setattr(library, 'has_numba', library.has_triton)
 
 

@@ -66,34 +66,34 @@ def confused(classes: int, labels: Labels) -> Confusion:
     return find_confusion(Predictions(targets, targets, predicted, [], [], targets), labels, classes)
 
 
-#: Figures that crowd their space, drawn in both widths; of a narrow screen the worst, of the rest one width is enough.
-FIGURES = {
+#: Figures whose layout differs most between the two widths.
+BOTH_WIDTHS = {
     'grid': lambda width: figures.grid_figure(numbers(modules(12)), 'c', '.2f', SCALE, width=width),
     'gates': lambda width: figures.gates_figure(gates(12, True), width),
     'norms': lambda width: figures.distances_figure(distances(modules(12, KINDS[:3]), ['q', 'k', 'v']), width),
-    'delta': lambda width: figures.delta_figure(DeltaDraws([0.9, 0.21], [0.23, 0.24], [0.12, 0.11]), width),
     'disk': lambda width: figures.disk_figure(view(100, 500), torch.arange(500) % 100, GROUPS, width),
-    'origin': lambda width: figures.origin_figure(view(100, 5), GROUPS, width=width),
-    'examples': lambda width: figures.examples_figure(examples(12), Labels(NAMES), [0.5] * 3, [0.5] * 3, width),
-    'training': lambda width: figures.history_figure(HISTORY, width),
-    'classes': lambda width: figures.accuracy_figure(confused(30, Labels(NAMES)), Labels(NAMES), width),
     'superclasses': lambda width: figures.accuracy_figure(confused(100, GROUPS), GROUPS, width),
     'confusion': lambda width: figures.confusion_figure(confused(30, Labels(NAMES)), Labels(NAMES), width),
     'confusion by superclass': lambda width: figures.confusion_figure(confused(100, GROUPS), GROUPS, width),
 }
-ONE_WIDTH = {
+#: Figures that are drawn in the narrow layout alone, the more crowded one.
+NARROW = {
+    'delta': lambda width: figures.delta_figure(DeltaDraws([0.9, 0.21], [0.23, 0.24], [0.12, 0.11]), width),
+    'origin': lambda width: figures.origin_figure(view(100, 5), GROUPS, width=width),
+    'examples': lambda width: figures.examples_figure(examples(12), Labels(NAMES), [0.5] * 3, [0.5] * 3, width),
+    'training': lambda width: figures.history_figure(HISTORY, width),
+    'classes': lambda width: figures.accuracy_figure(confused(30, Labels(NAMES)), Labels(NAMES), width),
     'grid of one': lambda width: figures.grid_figure({'head': 1.0}, 'c', width=width),
     'grid, deep': lambda width: figures.grid_figure(numbers(modules(48)), 'rows, %', '.0f', width=width),
-    'gates of one block': lambda width: figures.gates_figure(gates(1, False), width),
     'norms of a head': lambda width: figures.distances_figure(distances(['head'], ['features']), width),
     'disk of classes': lambda width: figures.disk_figure(view(30, 50), torch.arange(50) % 30, Labels(NAMES), width),
     'lowest and highest': lambda width: figures.accuracy_figure(confused(31, Labels(NAMES)), Labels(NAMES), width),
     'confusion of ten': lambda width: figures.confusion_figure(confused(10, Labels()), Labels(), width),
     'example': lambda width: figures.examples_figure(examples(1, 1), Labels(), [0.5], [0.5], width),
 }
-CASES = [(draw, width) for draw in FIGURES.values() for width in (figures.WIDE, figures.NARROW)]
-CASES += [(draw, figures.NARROW) for draw in ONE_WIDTH.values()]
-CASE_NAMES = [f'{name} {width}' for name in FIGURES for width in ('wide', 'narrow')] + list(ONE_WIDTH)
+FIGURES = {**BOTH_WIDTHS, **NARROW}
+CASES = [(draw, figures.WIDE) for draw in BOTH_WIDTHS.values()] + [(draw, figures.NARROW) for draw in FIGURES.values()]
+CASE_NAMES = [f'{name}, wide' for name in BOTH_WIDTHS] + list(FIGURES)
 
 
 def texts(figure: Figure) -> list[Text]:

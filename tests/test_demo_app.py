@@ -96,7 +96,7 @@ def test_an_image_is_uploaded_and_answered(page, tmp_path):
     assert disk.evaluate('image => image.complete && image.naturalWidth > 0')
     left, right = (answers.nth(i).bounding_box() for i in range(2))
     assert left['x'] + left['width'] <= right['x']
-    assert left['y'] == right['y']
+    assert left['y'] == pytest.approx(right['y'], abs=1)  # pixels; gradio may still be fading in
 
     page.get_by_label('Remove Image').or_(page.get_by_label('Clear')).first.click()
     first.wait_for(state='detached')

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from timm_hyperbolic.geometry import Limits, formulas, ops
+from timm_hyperbolic.geometry import Limits, formulas
 from timm_hyperbolic.geometry.kernels import (
     attention_cpu,
     attention_gpu,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -185,13 +185,13 @@ def feature(v: Tangent) -> Feature:
     """The point `exp0(v)` as logits take it; the frame of `v` has this one vector."""
     h = v.exp0()
     (factor,) = h.coefficients
-    return Feature(factor, h.r2, 1 / h.u, 4 * h.log0().r2)  # d(h, 0) is twice the length of log0(h)
+    return Feature(cast(Tensor, factor), h.r2, 1 / h.u, 4 * h.log0().r2)  # d(h, 0) is twice the length of log0(h)
 
 
 def prototype(p: Gyrovector) -> Prototype:
     """The point `p` as logits take it; its frame has this one vector."""
     (factor,) = p.coefficients
-    return Prototype(factor, p.r2, 1 / p.u)
+    return Prototype(cast(Tensor, factor), p.r2, 1 / p.u)
 
 
 def logit(

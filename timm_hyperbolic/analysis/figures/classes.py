@@ -118,12 +118,12 @@ def confusion_figure(confusion: Confusion, labels: Labels, width: float = WIDE) 
             max(size, 6.5),
         )  # where that is too small to read, every second class has its name
     label = 0.0085 * size * max(map(len, names), default=0)  # inches that the names take from the matrix
-    figure = new_figure(width, width + 0.45 if names and not runs else width - label + 0.6)
+    figure = new_figure(width, width + (0.7 if names and not runs else 0.9 - label))
     axes = figure.add_subplot()
     axes.set_facecolor('none')
     axes.spines[:].set_color(GREY)
     colormap = colormaps['YlGnBu']
-    axes.imshow(shares, cmap=colormap, vmin=0, vmax=1, interpolation='nearest')
+    axes.imshow(shares, aspect='auto', cmap=colormap, vmin=0, vmax=1, interpolation='nearest')
     axes.tick_params(length=0)
     axes.set(xticks=[], yticks=[])
     if runs:

@@ -2,13 +2,13 @@
 
 `choice` alone chooses. The definition runs under `torch.func`, under `torch.jit.trace`, and in what `torch.export` and
 ONNX see; it also gives the second derivatives. Everything else sees one operation of torch for each kind of formula,
-opaque to `torch.compile`: `two_vectors`, `linear`, `attention` and `logits`, a file each, made by `operation`.
+opaque to `torch.compile`: `two_vectors`, `linear`, `attention` and `logits`, a file each (`*_op.py`), made by `operation`.
 """
 
-from .attention import attention
+from .attention_op import attention
 from .choice import explain, has_kernel, kernels
-from .linear import linear
-from .logits import logits
-from .two_vectors import two_vectors
+from .linear_op import linear
+from .logits_op import logits
+from .two_vectors_op import two_vectors
 
 __all__ = ['attention', 'explain', 'has_kernel', 'kernels', 'linear', 'logits', 'two_vectors']

@@ -110,12 +110,12 @@ def _logits_backward(
 
 
 @_logits.register_kernel('cuda')
-def _(x, weight, bias, numbers, relative, clip):
+def _(x: Any, weight: Any, bias: Any, numbers: Any, relative: Any, clip: Any) -> Any:
     return logits_gpu.logits(x, weight, bias, numbers, relative, clip)
 
 
 @_logits_backward.register_kernel('cuda')
-def _(g, x, weight, bias, numbers, relative, clip):
+def _(g: Any, x: Any, weight: Any, bias: Any, numbers: Any, relative: Any, clip: Any) -> Any:
     return logits_gpu.logits_backward(g, x, weight, bias, numbers, relative, clip)
 
 
@@ -135,12 +135,12 @@ def both_ways(name: str, device: str, dtype: torch.dtype, dim: int) -> Iterator[
 
 
 @_logits.register_fake
-def _(x, weight, bias, numbers, relative, clip):
+def _(x: Any, weight: Any, bias: Any, numbers: Any, relative: Any, clip: Any) -> Any:
     return x.new_empty(*x.shape[:-1], len(weight))
 
 
 @_logits_backward.register_fake
-def _(g, x, weight, bias, numbers, relative, clip):
+def _(g: Any, x: Any, weight: Any, bias: Any, numbers: Any, relative: Any, clip: Any) -> Any:
     return tuple(t.new_empty(t.shape) for t in (x, weight, bias, numbers))
 
 
