@@ -2,7 +2,7 @@
 
 `choice` alone chooses. The definition runs under `torch.func`, under `torch.jit.trace`, and in what `torch.export` and
 ONNX see; it also gives the second derivatives. Everything else sees one operation of torch for each kind of formula,
-opaque to `torch.compile`: `two_vectors`, `linear`, `attention` and `logits`, a file each (`*_op.py`), made by `operation`.
+opaque to `torch.compile`: `two_vectors`, `linear`, `attention` and `logits`, each in a file of its own (`*_op.py`).
 """
 
 from .attention_op import attention
