@@ -15,8 +15,8 @@ from torch.utils.data import get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from train_helpers import run, summary
 
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.commands.train import train
+from timm_hyperbolic.config.train import read_train_options
 from timm_hyperbolic.data.digits import Digits
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.checkpoint import read_checkpoint
@@ -347,8 +347,8 @@ def test_a_run_goes_on_with_the_labels_that_it_had(tmp_path):
     assert run(tmp_path, *flags, steps=2)[0] == 0
     for split in ('train', 'val'):
         (tmp_path / 'data' / split / 'class0').rename(tmp_path / 'data' / split / 'other')
-    again = parse_options([*flags, '--resume', str(tmp_path / 'run'), '--max-steps', '4'])
-    with pytest.raises(UserError, match='split train: the run that goes on has no class other;'):
+    again = read_train_options([*flags, '--resume', str(tmp_path / 'run'), '--max-steps', '4'])
+    with pytest.raises(UserError, match='split train: the resumed run has no class other;'):
         train(again)
     for split in ('train', 'val'):
         shutil.rmtree(tmp_path / 'data' / split / 'other')

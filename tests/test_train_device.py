@@ -1,17 +1,17 @@
-import argparse
 from contextlib import nullcontext
 
 import pytest
 import torch
 
+from timm_hyperbolic.config.run import DeviceConfig
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.device import create_autocast, create_scaler, resolve_device
 
 CPU = torch.device('cpu')
 
 
-def amp(dtype: str, on: bool = True) -> argparse.Namespace:
-    return argparse.Namespace(amp=on, amp_dtype=dtype)
+def amp(dtype: str, on: bool = True) -> DeviceConfig:
+    return DeviceConfig(amp=on, amp_dtype=dtype)
 
 
 def test_device_by_name_and_by_default():

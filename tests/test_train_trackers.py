@@ -6,9 +6,10 @@ import time
 import pytest
 from train_helpers import run
 
-from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.config.run import TrackerConfig
+from timm_hyperbolic.config.train import read_train_options
 from timm_hyperbolic.errors import UserError
-from timm_hyperbolic.train.trackers import check_trackers, create_trackers
+from timm_hyperbolic.train.trackers import create_trackers
 
 
 def scalars(folder):
@@ -33,12 +34,12 @@ def test_tensorboard_has_the_numbers_of_the_summary(tmp_path):
 
 
 def test_a_run_that_goes_on_takes_the_place_of_what_was_written_after_its_checkpoint(tmp_path):
-    args = parse_options(['--log-tensorboard'])
-    (tracker,) = create_trackers(tmp_path, args)
+    config = TrackerConfig(log_tensorboard=True)
+    (tracker,) = create_trackers(tmp_path, config, {})
     for epoch in range(3):
         tracker.log({'lr': epoch}, epoch)
     tracker.close()
-    (tracker,) = create_trackers(tmp_path, args, first_epoch=2)
+    (tracker,) = create_trackers(tmp_path, config, {}, first_epoch=2)
     tracker.log({'lr': 20}, 2)
     tracker.close()
     assert scalars(tmp_path / 'tensorboard') == {'lr': {0: 0, 1: 1, 2: 20}}
@@ -107,9 +108,9 @@ def test_a_package_that_is_missing_is_said_before_anything_is_done(tmp_path, mon
 
 @pytest.mark.parametrize('argv', [['--wandb-project', 'x'], ['--wandb-tags', 'x', 'y']])
 def test_flags_of_a_tracker_that_is_not_asked_for(argv):
-    with pytest.raises(UserError, match=f'{argv[0]}: give --log-wandb too'):
-        check_trackers(parse_options(argv))
+    with pytest.raises(UserError, match=f'{" ".join(argv)}: give --log-wandb too'):
+        read_train_options(argv)
 
 
 def test_without_flags_there_are_no_trackers(tmp_path):
-    assert create_trackers(tmp_path, parse_options([])) == []
+    assert create_trackers(tmp_path, TrackerConfig(), {}) == []

@@ -19,8 +19,8 @@ from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
 from ..models.options import HyperbolicOptions, chosen_modules
 from ..models.vit_hyp import PRESETS, VARIANTS
-from ..train.run_files import Run
 from ..version import __version__
+from .run import Run
 
 __all__ = ['differences', 'model_card']
 

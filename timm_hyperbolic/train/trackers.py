@@ -1,6 +1,5 @@
 """Where the numbers of a run go besides `summary.csv`: TensorBoard, Weights & Biases."""
 
-import argparse
 import importlib
 import secrets
 from collections.abc import Mapping
@@ -8,41 +7,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from ..config.run import TrackerConfig
 from ..errors import UserError
 
-__all__ = ['TensorBoard', 'Tracker', 'Wandb', 'add_tracker_options', 'check_trackers', 'create_trackers']
+__all__ = ['TensorBoard', 'Tracker', 'Wandb', 'check_trackers', 'create_trackers']
 
 
-def add_tracker_options(group) -> None:
-    """Add the flags of this file to an argument group."""
-    group.add_argument(
-        '--log-tensorboard',
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help='write the numbers of each epoch for TensorBoard, into tensorboard/ in the output folder',
-    )
-    group.add_argument(
-        '--log-wandb',
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help='send them to Weights & Biases; WANDB_MODE=offline keeps them in the output folder',
-    )
-    group.add_argument('--wandb-project', metavar='NAME', help='with --log-wandb: project (default: timm_hyperbolic)')
-    group.add_argument('--wandb-tags', nargs='+', metavar='TAG', help='with --log-wandb: tags of the run')
-
-
-def check_trackers(args: argparse.Namespace) -> None:
-    """Refuse a tracker whose package is not installed, and flags of one that is not asked for.
+def check_trackers(config: TrackerConfig) -> None:
+    """Refuse a tracker whose package is not installed.
 
     Raises:
-        UserError: naming the extra, or the flag that is missing.
+        UserError: The message names the extra to install.
     """
-    for flag in ('wandb_project', 'wandb_tags'):
-        if getattr(args, flag) and not args.log_wandb:
-            raise UserError(f'--{flag.replace("_", "-")}: give --log-wandb too')
-    if args.log_tensorboard:
+    if config.log_tensorboard:
         _imported('torch.utils.tensorboard', '--log-tensorboard', 'tensorboard')
-    if args.log_wandb:
+    if config.log_wandb:
         _imported('wandb', '--log-wandb', 'wandb')
 
 
@@ -92,27 +71,28 @@ class Wandb:
     """A run of Weights & Biases, online or, with WANDB_MODE=offline, on the disk.
 
     Args:
-        folder: of the run; its name is the run's there.
-        args: options of the run, kept as its configuration.
+        folder: Folder of the run, whose name is the name of the run at Weights & Biases.
+        config: The project and the tags.
+        options: Value of every option of the run, kept as its configuration.
 
     Raises:
         UserError: the run cannot be started: not logged in, no such project.
     """
 
-    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, config: TrackerConfig, options: Mapping[str, object]) -> None:
         wandb = _imported('wandb', '--log-wandb', 'wandb')
         # One run there for one folder here, however often it is interrupted.
         file = folder / 'wandb-id.txt'
         run_id = file.read_text(encoding='utf-8').strip() if file.exists() else secrets.token_hex(4)
         try:
             self._run = wandb.init(
-                project=args.wandb_project or 'timm_hyperbolic',
+                project=config.wandb_project or 'timm_hyperbolic',
                 name=folder.name,
                 id=run_id,
                 resume='allow',
                 dir=str(folder),
-                config=vars(args),
-                tags=args.wandb_tags,
+                config=dict(options),
+                tags=config.wandb_tags,
                 settings=wandb.Settings(silent=True),
             )
         except wandb.errors.Error as error:
@@ -130,20 +110,23 @@ class Wandb:
         self._run.finish()
 
 
-def create_trackers(folder: Path, args: argparse.Namespace, first_epoch: int = 0) -> list[Tracker]:
+def create_trackers(
+    folder: Path, config: TrackerConfig, options: Mapping[str, object], first_epoch: int = 0
+) -> list[Tracker]:
     """Return the trackers that the options ask for.
 
     Args:
         folder: of the run.
-        args: options of the run.
+        config: The trackers.
+        options: Value of every option of the run, for trackers that keep them.
         first_epoch: that the run begins or goes on with, counted from 0.
 
     Raises:
         UserError: a package is missing, or Weights & Biases refuses.
     """
     trackers: list[Tracker] = []
-    if args.log_tensorboard:
+    if config.log_tensorboard:
         trackers.append(TensorBoard(folder / 'tensorboard', first_epoch))
-    if args.log_wandb:
-        trackers.append(Wandb(folder, args))
+    if config.log_wandb:
+        trackers.append(Wandb(folder, config, options))
     return trackers
