@@ -162,7 +162,8 @@ def holder(folder):
     """Start a process that locks the folder and waits, in a process that it has forked too, as loaders do."""
     code = (
         'import os, sys, time; from pathlib import Path; from timm_hyperbolic.train.run_folder import OutputFolder; '
-        'folder = OutputFolder(Path(sys.argv[1])); folder.lock(); os.fork() or time.sleep(60); print("held", flush=True); time.sleep(60)'
+        'folder = OutputFolder(Path(sys.argv[1])); folder.lock(); os.fork() or time.sleep(60); '
+        'print("held", flush=True); time.sleep(60)'
     )
     argv = [sys.executable, '-c', code, str(folder)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True)
