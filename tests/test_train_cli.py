@@ -61,8 +61,15 @@ def test_script_trains_on_the_digits_and_leaves_a_model_that_timm_loads(tmp_path
 
     table = [line.split() for line in done.stdout.splitlines()]
     assert ['Top-1', f'{rows[-1]["eval_top1"]:.2f}', '%'] in table
-    for name, curvature in timm_hyperbolic.named_curvatures(model).items():
-        assert [name, f'{curvature:.4f}'] in table
+    curvatures = timm_hyperbolic.named_curvatures(model).values()
+    assert next(line for line in table if line[:1] == ['curvature'])[1::2][:3] == [
+        f'{value:.4f}' for value in (min(curvatures), sum(curvatures) / len(curvatures), max(curvatures))
+    ]
+    summary_lines = done.stdout.rpartition('\n\n')[2].splitlines()
+    assert len(summary_lines) <= 24
+    assert summary_lines[-3:] == [
+        f'  timm-hyperbolic {name} output/train/digits' for name in ('validate', 'report', 'card')
+    ]
     assert any(line.startswith('epoch 1/12  batch 2/5  loss ') for line in done.stdout.splitlines())
 
 

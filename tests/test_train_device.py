@@ -36,3 +36,10 @@ def test_only_float16_needs_a_scaler():
     assert create_scaler(amp('float16'), CPU) is not None
     assert create_scaler(amp('bfloat16'), CPU) is None
     assert create_scaler(amp('float16', on=False), CPU) is None
+
+
+def test_a_cpu_computes_in_bfloat16_unless_told_otherwise():
+    assert create_scaler(DeviceConfig(amp=True), CPU) is None
+    with create_autocast(DeviceConfig(amp=True), CPU)():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    assert DeviceConfig(amp=True).dtype_on('cuda') == 'float16'

@@ -322,3 +322,9 @@ def test_mixed_images_reach_the_task(net):
     net.body.register_forward_hook(lambda module, args, output: seen.append(args[0].abs().max().item()))
     train(loop, batches(2))
     assert seen == [0, 0]
+
+
+def test_an_evaluation_may_be_limited_to_the_first_batches(net):
+    loader = batches(3)
+    assert make_loop(net, '--limit-eval-batches', '2').evaluate(loader) == make_loop(net).evaluate(loader[:2])
+    assert make_loop(net, '--limit-eval-batches', '9').evaluate(loader) == make_loop(net).evaluate(loader)

@@ -61,8 +61,22 @@ def _report(argv: list[str], prog: str) -> None:
     report(config, [*prog.split(), *argv])
 
 
+def _list(argv: list[str], prog: str) -> None:
+    from .config.command_line import Parser, read_command_line
+
+    parser = Parser(prog=prog, description='List the models of timm_hyperbolic and what is hyperbolic in them.')
+    parser.add_argument(
+        'pattern', nargs='?', metavar='PATTERN', help='shell pattern of the names, such as "*_hyp_res*"'
+    )
+    pattern = read_command_line(parser, argv).get('pattern')
+    from .commands.list import list_models
+
+    list_models(pattern)
+
+
 _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'train': (_train, 'train a model on images, the same as train_hyp.py'),
+    'list': (_list, 'list the models and what is hyperbolic in them'),
     'validate': (_validate, 'measure a trained model on a split of a data set'),
     'report': (_report, 'write a page of pictures of what a model has learned'),
     'card': (_card, 'write the model card of a run'),

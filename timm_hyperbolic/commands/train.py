@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
@@ -25,7 +26,7 @@ from ..train.model import create_model, resolve_data_config, start_from_checkpoi
 from ..train.optimizer import create_clip, create_optimizer
 from ..train.phases import Phases
 from ..train.processes import Processes, shard_task, to_whole, wrap_task
-from ..train.progress import Progress, curvature_summary, final_table
+from ..train.progress import Progress, curvature_summary, duration, final_summary
 from ..train.provenance import Provenance
 from ..train.run_folder import OutputFolder
 from ..train.schedule import create_schedule
@@ -104,6 +105,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
         test_split=splits.test_name,
         num_classes=model.num_classes,
         device=str(device),
+        amp_dtype=config.device.dtype_on(device.type),
         workers=workers,
         warmup_epochs=config.schedule.with_warmup().warmup_epochs,
     )
@@ -166,7 +168,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     trackers = []
     if processes.first:
         trackers = create_trackers(folder.path, config.trackers, to_values(config), loop.state.epoch)
-    result = Result(folder, splits, saved, config, data_config)
+    result = Result(folder, splits, saved, config, data_config, processes)
     provenance = Provenance(folder, splits, parameters, processes, command)
     publisher = Publisher(folder.path, config.hub)
     checkpoints = Checkpoints(folder, loop, config, splits.classes)
@@ -252,7 +254,11 @@ def _run(
                 batches, loop.state.batch + (config.loop.max_steps - loop.step) * config.loop.grad_accum_steps
             )
         train_loader.set_epoch(epoch, loop.state.batch)
-        with Progress(epoch, epochs, batches, config.loop.log_interval) as progress:
+        left = (epochs - epoch - 1) * len(train_loader)
+        if config.loop.max_steps is not None:
+            whole = config.loop.max_steps * config.loop.grad_accum_steps
+            left = min(left, max(0, whole - loop.step * config.loop.grad_accum_steps - batches + loop.state.batch))
+        with Progress(epoch, epochs, batches, config.loop.log_interval, left, loop.processes.device) as progress:
             stats = loop.train_one_epoch(train_loader, progress)
         last = loop.done or epoch + 1 == epochs
         if loop.done:
@@ -291,9 +297,13 @@ def _run(
     metrics = result.finish(loop)
     provenance.write(loop.state, metrics, last=True)
     state = loop.state
-    speed = (state.run_images + state.images) / (state.run_seconds + state.seconds)
+    seconds = state.run_seconds + state.seconds
+    speed = f'{duration(seconds)} of training, {(state.run_images + state.images) / seconds:.0f} images/s'
     print(f'\n{config.model.model} on {config.data.name}, split {metrics["split"]}, after {loop.step} steps')
-    print(final_table(result.saved, metrics, speed))
+    print(final_summary(result.row, metrics, result.saved.num_classes, speed))
     for text in provenance.advice:
         print(f'advice: {text}')
-    print(f'saved: {result}')
+    folder = shlex.quote(str(result.folder.path))
+    print(f'saved: {result}\nnext:')
+    for name in ('validate', 'report', 'card'):
+        print(f'  timm-hyperbolic {name} {folder}')

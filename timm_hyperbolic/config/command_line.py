@@ -12,15 +12,16 @@ from .argtypes import nearest
 from .options import Option, add_options, convert, options_of
 from .run_files import newer_version
 
-__all__ = ['create_parser', 'joined', 'named_folder', 'read_command_line', 'read_file']
+__all__ = ['Parser', 'create_parser', 'joined', 'named_folder', 'read_command_line', 'read_file']
 
 _UNSET = object()
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A parser that raises a `UserError` where argparse would leave the program."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise a `UserError` with the message."""
         raise UserError(message)
 
 
@@ -46,7 +47,7 @@ def create_parser(config_class: type, prog: str | None, description: str, **keyw
         description: What the program does.
         keywords: Others of argparse's parser.
     """
-    parser = _Parser(prog=prog, description=description, allow_abbrev=False, formatter_class=_HelpFormatter, **keywords)
+    parser = Parser(prog=prog, description=description, allow_abbrev=False, formatter_class=_HelpFormatter, **keywords)
     add_options(parser, config_class)
     return parser
 

@@ -90,9 +90,16 @@ class DeviceConfig:
         None, metavar='NAME', help='cpu, cuda, cuda:1, mps, ... (default: cuda if there is one)'
     )
     amp: bool = option(False, help='mixed precision')
-    amp_dtype: str = option(
-        'float16', type=one_of(('float16', 'bfloat16')), metavar='NAME', help='type of --amp: float16 or bfloat16'
+    amp_dtype: str | None = option(
+        None,
+        type=one_of(('float16', 'bfloat16')),
+        metavar='NAME',
+        help='type of --amp: float16 or bfloat16 (default: bfloat16 on a CPU, else float16)',
     )
+
+    def dtype_on(self, device_type: str) -> str:
+        """Return the type of mixed precision on a kind of device; without `--amp` it has no effect."""
+        return self.amp_dtype or ('bfloat16' if self.amp and device_type == 'cpu' else 'float16')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +146,9 @@ class LoopConfig:
         type=whole(1),
         metavar='N',
         help='stop after N steps of the optimizer, then evaluate and save; the schedule stays that of --epochs',
+    )
+    limit_eval_batches: int | None = option(
+        None, type=whole(1), metavar='N', help='evaluate on the first N batches only, for a quick try'
     )
     max_bad_steps: int = option(
         10,

@@ -36,14 +36,13 @@ def create_autocast(config: DeviceConfig, device: torch.device) -> Callable[[], 
     """
     if not config.amp:
         return nullcontext
-    autocast = partial(torch.autocast, device.type, dtype=getattr(torch, config.amp_dtype))
-    if not autocast()._enabled or (
-        device.type == 'cuda' and config.amp_dtype == 'bfloat16' and not torch.cuda.is_bf16_supported()
-    ):
-        raise UserError(f'--amp-dtype {config.amp_dtype}: no mixed precision of that type on {device}')
+    name = config.dtype_on(device.type)
+    autocast = partial(torch.autocast, device.type, dtype=getattr(torch, name))
+    if not autocast()._enabled or (device.type == 'cuda' and name == 'bfloat16' and not torch.cuda.is_bf16_supported()):
+        raise UserError(f'--amp-dtype {name}: no mixed precision of that type on {device}')
     return autocast
 
 
 def create_scaler(config: DeviceConfig, device: torch.device) -> torch.amp.GradScaler | None:
     """Return the scaler that keeps small float16 gradients from vanishing; no other type needs one."""
-    return torch.amp.GradScaler(device.type) if config.amp and config.amp_dtype == 'float16' else None
+    return torch.amp.GradScaler(device.type) if config.amp and config.dtype_on(device.type) == 'float16' else None

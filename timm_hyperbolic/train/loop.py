@@ -1,5 +1,6 @@
 """The training loop: what happens in an epoch and in an evaluation."""
 
+import itertools
 import math
 import sys
 import time
@@ -315,7 +316,9 @@ class Loop:
         model = plain_module(self.task.get_eval_model(ema=self.task.has_ema()))
         model.eval()
         evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))
-        for image, target in tqdm(loader, desc='evaluation', leave=False, disable=None):
+        batches = itertools.islice(loader, self.config.limit_eval_batches)
+        count = min(len(loader), self.config.limit_eval_batches or len(loader))
+        for image, target in tqdm(batches, desc='evaluation', total=count, leave=False, disable=None):
             if self.sample is None:
                 self.sample = image
             with self.autocast():

@@ -6,6 +6,7 @@ from typing import Any
 
 from timm.models import load_state_dict
 from torch import nn
+from torch.utils.data import Dataset
 
 from ..config.run_files import MODEL
 from ..config.train import TrainConfig
@@ -14,7 +15,7 @@ from ..data.splits import Splits
 from ..errors import TrainingError
 from ..models.fit import with_tied_names
 from .loop import Loop
-from .processes import load
+from .processes import Processes, load
 from .run_folder import OutputFolder
 
 __all__ = ['Result', 'best_epoch']
@@ -43,7 +44,8 @@ class Result:
         splits: its data.
         saved: the model that is evaluated and saved.
         config: Options of the run.
-        data_config: how the input is prepared.
+        data_config: How the input is prepared.
+        processes: Processes of the run.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Result:
         saved: nn.Module,
         config: TrainConfig,
         data_config: dict[str, Any],
+        processes: Processes,
     ) -> None:
         self.folder = folder
         self.splits = splits
         self.saved = saved
         self.config = config
         self.data_config = data_config
+        self.processes = processes
 
     def add(self, row: dict[str, Any], last: bool = False) -> None:
         """Save the row of metrics of an epoch, and its model if it is the result so far.
@@ -86,18 +90,26 @@ class Result:
 
         `chosen_by` says how the epoch was chosen, None for the last one; `chosen_here`, whether on these very images.
         """
-        row, splits = self._row, self.splits
+        row, splits = self.row, self.splits
         return {
             'split': splits.val_name,
-            'images': len(splits.val),
+            'images': self._evaluated(splits.val),
             'epoch': row['epoch'],
             'chosen_by': f'{self.config.run.eval_metric} on {self.chosen_on}' if splits.keeps_best else None,
             'chosen_here': splits.keeps_best,
             **{name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')},
         }
 
+    def _evaluated(self, dataset: Dataset) -> int:
+        """Return the number of images of a split that are evaluated, with `--limit-eval-batches` fewer than all."""
+        limit, loader = self.config.loop.limit_eval_batches, self.config.loader
+        if limit is None:
+            return len(dataset)
+        return min(len(dataset), limit * (loader.validation_batch_size or loader.batch_size) * self.processes.count)
+
     @property
-    def _row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, Any]:
+        """The row of `summary.csv` of the epoch whose model is the result."""
         rows = self.folder.rows
         return best_epoch(rows, self.config.run.eval_metric) if self.splits.keeps_best else rows[-1]
 
@@ -107,7 +119,7 @@ class Result:
         Returns:
             What it is, as `so_far`, on the test split where there is one.
         """
-        row, splits = self._row, self.splits
+        row, splits = self.row, self.splits
         if row is not self.folder.rows[-1]:
             state_dict = with_tied_names(load_state_dict(str(self.folder.path / MODEL)), self.saved)
             self.saved.load_state_dict(state_dict)
@@ -124,7 +136,9 @@ class Result:
             processes.device,
             processes.count,
         )
-        result = self.so_far | {'split': splits.test_name, 'images': len(splits.test)} | loop.evaluate(loader)
+        result = (
+            self.so_far | {'split': splits.test_name, 'images': self._evaluated(splits.test)} | loop.evaluate(loader)
+        )
         self.folder.save_test({key: value for key, value in result.items() if key != 'chosen_here'})
         return result | {'chosen_here': False}
 
