@@ -22,7 +22,8 @@ SMALL = ['--model-kwargs', 'embed_dim=12', 'depth=1', 'num_heads=3']
 
 
 def options(recipe: str, *argv: str):
-    return read_train_options(['-c', str(ROOT / 'recipes' / f'{recipe}.yaml'), *argv])
+    start = ['--initial-checkpoint', 'x'] if recipe in FROM else []
+    return read_train_options(['-c', str(ROOT / 'recipes' / f'{recipe}.yaml'), *start, *argv])
 
 
 def created(config: TrainConfig) -> torch.nn.Module:
@@ -78,7 +79,7 @@ def test_the_attention_needs_weights_to_start_from(tmp_path, capsys):
     flags = ['-c', str(ROOT / 'recipes' / 'hyp_all.yaml'), '--dataset', 'digits', '--input-key', 'image']
     status, folder = run(tmp_path, *flags, tiny=False)
     assert (status, folder.exists()) == (2, False)
-    assert 'give --initial-checkpoint, the weights to start from' in capsys.readouterr().err
+    assert 'give --initial-checkpoint too, the weights to start from' in capsys.readouterr().err
 
 
 @pytest.fixture(scope='module')

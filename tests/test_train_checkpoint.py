@@ -1,6 +1,7 @@
 """Resuming, and what may be wrong with a checkpoint. A run that goes on must end bit for bit as one left alone."""
 
 import json
+import math
 import os
 import pickle
 import shutil
@@ -371,3 +372,15 @@ def test_a_run_folder_of_the_version_before_goes_on_and_is_read(tmp_path, capsys
     row = summary(folder)[-1]
     assert row['train_loss'] == pytest.approx(2.3053372383117674, rel=1e-4)
     assert row['curvature_mean'] == pytest.approx(0.9944105744361877, rel=1e-4)
+
+
+def test_a_finished_run_is_extended_by_more_epochs(tmp_path):
+    """On the schedule of all epochs; a run that is not finished keeps its own."""
+    flags = ['--warmup-epochs', '0', '--epochs']
+    status, folder = run(tmp_path, *flags, '2', steps=None)
+    assert status == 0
+    assert cli.run('train', ['--resume', str(folder), '--epochs', '4'], 'train_hyp.py') == 0
+    rows = summary(folder)
+    assert [row['epoch'] for row in rows] == [0, 1, 2, 3]
+    assert rows[2]['lr'] == pytest.approx(3e-3 * (1 + math.cos(math.pi * 14 / 20)) / 2)
+    assert cli.run('train', ['--resume', str(folder), '--epochs', '3'], 'train_hyp.py') == 2

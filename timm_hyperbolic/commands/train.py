@@ -18,7 +18,7 @@ from ..data.sampling import TrainLoader
 from ..data.splits import check_splits, create_splits
 from ..errors import DeadWorkers, Diverged, TrainingError
 from ..hub.publish import Publisher, check_publish
-from ..train.checkpoint import Checkpoints, check_options, find_shared_checkpoint, restore
+from ..train.checkpoint import Checkpoints, check_options, extends, find_shared_checkpoint, restore
 from ..train.device import create_autocast, create_scaler, resolve_device
 from ..train.health import Advice
 from ..train.loop import Loop
@@ -149,7 +149,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     if checkpoint is not None:
         # A run that stopped in an epoch has written that epoch's model over the best one if it was better.
         check_options(checkpoint, config, fixed=['max_steps'] if splits.keeps_best else [])
-        restore(loop, checkpoint)
+        restore(loop, checkpoint, new_schedule=extends(checkpoint, config))
         folder.rows = checkpoint['rows']
 
     folder.create(to_values(config), processes)

@@ -180,7 +180,8 @@ class RunConfig:
         None,
         metavar='PATH',
         help='go on from a checkpoint, or from the newest one in the folder of a run, whose options then are the '
-        'defaults; "auto": from the newest in the folder of --experiment, or anew if there is none',
+        'defaults; a larger --epochs extends a run that is finished; "auto": from the newest in the folder of '
+        '--experiment, or anew if there is none',
     )
     checkpoint_every: int | None = option(
         None, type=whole(1), metavar='N', help='write a checkpoint every N steps, besides the one after each epoch'

@@ -25,7 +25,15 @@ from .loop import Loop, State
 from .processes import Processes, load, shard_optimizer_state, to_whole
 from .run_folder import OutputFolder
 
-__all__ = ['Checkpoints', 'check_options', 'find_checkpoint', 'find_shared_checkpoint', 'read_checkpoint', 'restore']
+__all__ = [
+    'Checkpoints',
+    'check_options',
+    'extends',
+    'find_checkpoint',
+    'find_shared_checkpoint',
+    'read_checkpoint',
+    'restore',
+]
 
 _FORMAT = 1
 _NAME = re.compile(r'checkpoint-(\d+)\.pt')
@@ -227,6 +235,8 @@ def check_options(content: dict[str, Any], config: TrainConfig, fixed: Iterable[
     """
     before = yaml.safe_load(content['args'])
     now = to_values(config)
+    if extends(content, config):
+        before['epochs'] = now['epochs']
     for name in sorted(before.keys() & now.keys() - (FREE_OPTIONS - set(fixed))):
         if before[name] != now[name]:
             flag = '--' + name.replace('_', '-')
@@ -236,8 +246,20 @@ def check_options(content: dict[str, Any], config: TrainConfig, fixed: Iterable[
             )
 
 
-def restore(loop: Loop, content: dict[str, Any]) -> None:
-    """Bring a loop, made with the same options, to where the checkpoint was taken."""
+def extends(content: dict[str, Any], config: TrainConfig) -> bool:
+    """Whether a run that has done all of its epochs is resumed with more of them."""
+    epochs = yaml.safe_load(content['args'])['epochs']
+    return content['state']['epoch'] >= epochs < config.schedule.epochs
+
+
+def restore(loop: Loop, content: dict[str, Any], new_schedule: bool = False) -> None:
+    """Bring a loop, made with the same options, to where the checkpoint was taken.
+
+    Args:
+        loop: The loop.
+        content: Content of the checkpoint.
+        new_schedule: Whether the learning rate follows the loop's own schedule and not that of the checkpoint.
+    """
     task = loop.task
     load(unwrap_model(task.get_eval_model()), content['state_dict'])
     task.load_task_state(content.get('task_state'))
@@ -250,5 +272,6 @@ def restore(loop: Loop, content: dict[str, Any]) -> None:
         loop.scaler.load_state_dict(content['scaler'])
     loop.state = State(**content['state'])
     if loop.scheduler is not None:
-        loop.scheduler.load_state_dict(content['scheduler'])
+        if not new_schedule:
+            loop.scheduler.load_state_dict(content['scheduler'])
         loop.scheduler.step_update(loop.state.step)
