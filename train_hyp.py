@@ -9,6 +9,6 @@ if __name__ == '__main__':
     # whole time slices, and a step takes twenty times as long; with a short spin, it takes its share. GNU OpenMP
     # reads this when torch is imported.
     os.environ.setdefault('GOMP_SPINCOUNT', '30000')
-    from timm_hyperbolic.commands.train import main
+    from timm_hyperbolic.cli import run
 
-    sys.exit(main())
+    sys.exit(run('train'))

@@ -20,7 +20,7 @@ from report import Report, add_arguments, chosen_device, header
 from side_by_side import ratios, spread
 from torch.utils.data import Dataset
 
-from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.config.train import read_train_options
 from timm_hyperbolic.data.loaders import create_loaders
 from timm_hyperbolic.data.splits import Splits, create_splits
 
@@ -54,14 +54,16 @@ def make_loader(flags: list[str], args: argparse.Namespace, device: torch.device
     """The training loader of these flags."""
     options = [*flags, '-b', str(args.batch_size), '--workers', str(args.workers)]
     if args.data_dir is None:
-        splits = Splits(Noise(args.images), Noise(args.batch_size), 'val', None, 1)
+        splits = Splits(Noise(args.images), 'train', Noise(args.batch_size), 'val', None, 1)
     else:
         keys = ['--dataset', f'hfds/{args.data_dir}', '--input-key', args.input_key, '--target-key', args.target_key]
         cut = f'train[:{args.images}]'
         options += [*keys, '--train-split', cut, '--val-split', f'train[:{args.batch_size}]']
-        splits = create_splits(parse_options(options))
+        config = read_train_options(options)
+        splits = create_splits(config.data, config.splits)
     options += ['--data-in-memory'] * in_memory
-    return create_loaders(splits, INPUT, parse_options(options), device)[0]
+    config = read_train_options(options)
+    return create_loaders(splits, INPUT, config.loader, config.augment, device)[0]
 
 
 def drain(loader, device: torch.device) -> float:

@@ -5,10 +5,10 @@ from pathlib import Path
 from PIL import Image
 from torch.utils.data import IterableDataset
 
-from timm_hyperbolic.commands.report import parse_options
-from timm_hyperbolic.data.splits import default_split, open_split
+from timm_hyperbolic.config.run_files import ARGS
+from timm_hyperbolic.config.trained import read_report_options
+from timm_hyperbolic.data.sources import default_split, open_split
 from timm_hyperbolic.errors import UserError
-from timm_hyperbolic.train.run_files import ARGS
 
 __all__ = ['example_files', 'examples_of_run']
 
@@ -47,8 +47,8 @@ def examples_of_run(source: str, folder: Path, most: int = 10) -> list[Path]:
     run = Path(source.removeprefix('local-dir:'))
     if not (run / ARGS).is_file():
         return []
-    args = parse_options([str(run)], prog='app.py')
-    dataset = open_split(args, default_split(args, 'validation', 'test') or 'validation')
+    data = read_report_options([str(run)], prog='app.py').data
+    dataset = open_split(data, default_split(data, 'validation', 'test') or 'validation')
     if isinstance(dataset, IterableDataset):
         return []
     first: dict[int, int] = {}

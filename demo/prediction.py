@@ -10,6 +10,7 @@ import timm
 import torch
 from PIL import Image, ImageOps
 from timm.data import create_transform, resolve_model_data_config
+from timm_hyperbolic.train.run_files import CONFIG, MODEL
 from torch import Tensor, nn
 
 import timm_hyperbolic  # noqa: F401  (registers the models)
@@ -22,7 +23,6 @@ from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.geometry import tangent_distance
 from timm_hyperbolic.hub.push import check_repo_id
 from timm_hyperbolic.layers import HyperbolicHead
-from timm_hyperbolic.train.run_files import CONFIG, MODEL
 
 __all__ = ['Classifier', 'Disk', 'Guess', 'Prediction', 'open_image']
 

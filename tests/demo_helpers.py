@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hub_helpers import save_weights, tiny_model
 
-from timm_hyperbolic.train.run_files import CONFIG
+from timm_hyperbolic.config.run_files import CONFIG
 
 DEMO = Path(__file__).resolve().parent.parent / 'demo'
 NAMES = ['zero', 'one', 'two', 'three & a <bit>', 'four', 'five', 'six', 'seven', 'eight', 'nine']

@@ -1,6 +1,5 @@
 """The folder of a run as the tests of the Hub need it: small, whole, and made without training."""
 
-import argparse
 import csv
 import json
 from pathlib import Path
@@ -12,7 +11,7 @@ import yaml
 from timm.data import resolve_input_data_config
 
 from timm_hyperbolic.analysis import track
-from timm_hyperbolic.train.run_files import ABOUT, ARGS, SUMMARY
+from timm_hyperbolic.config.run_files import ABOUT, ARGS, SUMMARY
 from timm_hyperbolic.train.run_folder import OutputFolder
 
 TINY = {'embed_dim': 24, 'depth': 2, 'num_heads': 3, 'img_size': 8, 'num_classes': 10}
@@ -66,7 +65,7 @@ def made_run(folder: Path, name: str = 'vit_tiny_patch4_hyp_all', top1: float = 
         'split': 'test',
         'images': 360,
         'epoch': 1,
-        'chosen_by': 'top1 on 143 images carved out of split train',
+        'chosen_by': 'top1 on 143 images held out of split train',
         'chosen_here': False,
         'loss': 1.23456,
         'top1': top1,
@@ -89,10 +88,3 @@ def made_run(folder: Path, name: str = 'vit_tiny_patch4_hyp_all', top1: float = 
     }
     (folder / ABOUT).write_text(json.dumps(content))
     return folder
-
-
-def push_options(**kwargs: Any) -> argparse.Namespace:
-    """The options of `--push-to-hub`."""
-    return argparse.Namespace(
-        **{'push_to_hub': None, 'push_every': None, 'private': False, 'hub_revision': None, **kwargs}
-    )

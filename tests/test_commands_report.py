@@ -1,6 +1,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from train_helpers import run, summary
 
 from timm_hyperbolic import cli
 from timm_hyperbolic.analysis.report_sections import FIGURES
-from timm_hyperbolic.commands.report import PAGE, main, parse_options
-from timm_hyperbolic.commands.trained import open_trained
+from timm_hyperbolic.commands.report import PAGE
+from timm_hyperbolic.config.options import to_values
+from timm_hyperbolic.config.trained import read_report_options
 from timm_hyperbolic.data.digits import Digits
+from timm_hyperbolic.evaluate.trained import open_trained
 
 CIFAR100 = Path(__file__).parent.parent.parent / 'shared' / 'data' / 'cifar100'
 SECTIONS = {
@@ -107,7 +110,7 @@ def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_pa
     stale.write_text('of another model')
     other.write_text('of the user')
     flags = ['--model', 'test_vit', '--num-classes', '10', '--output', str(tmp_path / 'out'), '-b', '360', '-j', '0']
-    assert main([str(weights), *flags, *QUICK], prog='report') == 0
+    assert cli.run('report', [str(weights), *flags, *QUICK], prog='report') == 0
     assert 'without training, curvature, gates, margin, norms, disk, origin' in capsys.readouterr().out
     page = written(tmp_path / 'out')
     shown = ('accuracy', 'confusion', 'confidence', 'delta')
@@ -124,7 +127,7 @@ def test_a_flat_control_has_no_ball(tmp_path):
     flat = {'embed_dim': 24, 'depth': 1, 'num_heads': 3, 'img_size': 8, 'num_classes': 10}
     torch.save(create_model('vit_tiny_patch4_flat_head_pos_res', **flat).state_dict(), weights)
     flags = ['--model', 'vit_tiny_patch4_flat_head_pos_res', *NAMED, '--output', str(tmp_path / 'out'), '-j', '0']
-    assert main([str(weights), *flags, *QUICK], prog='report') == 0
+    assert cli.run('report', [str(weights), *flags, *QUICK], prog='report') == 0
     page = written(tmp_path / 'out')
     said = facts(page)['left out']
     assert f'{SECTIONS["curvature"]}: the curvatures are fixed at 0 and not learned.' in said
@@ -143,7 +146,7 @@ def test_colours_of_cifar100_are_superclasses(tmp_path):
     torch.save(create_model('vit_tiny_patch4_hyp_head', **kwargs).state_dict(), weights)
     data = ['--data', f'hfds/{CIFAR100}', '--input-key', 'img', '--target-key', 'fine_label', '--split', 'test[:300]']
     model = ['--model', 'vit_tiny_patch4_hyp_head', *NAMED[:4], '--output', str(tmp_path / 'out'), '-j', '0']
-    assert main([str(weights), *model, *data, *QUICK], prog='report') == 0
+    assert cli.run('report', [str(weights), *model, *data, *QUICK], prog='report') == 0
     page = written(tmp_path / 'out')
     assert any('Colours are superclasses' in text for text in page.text['p'])
     assert any('A row is a superclass' in text for text in page.text['p'])
@@ -164,7 +167,7 @@ def digits_in_folders(folder: Path, names: dict[int, str]) -> Path:
 
 def test_folders_are_matched_by_the_names_that_the_model_knows(trained, tmp_path):
     folder = digits_in_folders(tmp_path, {digit: str(digit) for digit in (1, 2, 7)})
-    opened = open_trained(parse_options([str(trained), '--data', str(folder)], prog='report'), torch.device('cpu'))
+    opened = open_trained(read_report_options([str(trained), '--data', str(folder)]), torch.device('cpu'))
     labels = {Path(opened.dataset.reader.filename(row)).parent.name: opened.dataset[row][1] for row in range(107)}
     assert labels == {'1': 1, '2': 2, '7': 7}
     assert opened.classes == [str(digit) for digit in range(10)]
@@ -173,9 +176,9 @@ def test_folders_are_matched_by_the_names_that_the_model_knows(trained, tmp_path
 def test_data_of_other_classes_have_no_accuracy(trained, tmp_path, capsys):
     folder = digits_in_folders(tmp_path, {1: 'one', 2: 'two'})
     argv = [str(trained), '--data', str(folder), '--output', str(tmp_path / 'out'), *QUICK]
-    assert main(argv, prog='report') == 2
+    assert cli.run('report', argv, prog='report') == 2
     assert 'has no class one, two; ' in capsys.readouterr().err
-    assert main([*argv, '--num-classes', '10'], prog='report') == 0
+    assert cli.run('report', [*argv, '--num-classes', '10'], prog='report') == 0
     found = facts(written(tmp_path / 'out'))
     assert found['Top-1'] == 'none: the model has other classes than the data'
     assert f'{SECTIONS["accuracy"]}, {SECTIONS["confusion"]}: the model has other classes' in found['left out']
@@ -189,12 +192,13 @@ def test_data_of_a_run_are_those_it_was_trained_on_unless_others_are_named(train
     (copy / 'args.yaml').write_text(
         args.replace('dataset: digits', 'dataset: hfds/some').replace('input_key: null', 'input_key: img')
     )
-    found = parse_options([str(copy)], prog='report')
+    found = SimpleNamespace(**to_values(read_report_options([str(copy)])))
     assert (found.dataset, found.input_key, found.model) == ('hfds/some', 'img', f'local-dir:{copy}')
-    assert found.output == str(copy / 'report')
-    found = parse_options([str(copy), '--data', 'digits'], prog='report')
+    found = SimpleNamespace(**to_values(read_report_options([str(copy), '--data', 'digits'])))
     assert (found.dataset, found.input_key) == ('digits', None)
-    found = parse_options([str(copy / 'model.safetensors'), '--data', str(tmp_path)], prog='report')
+    found = SimpleNamespace(
+        **to_values(read_report_options([str(copy / 'model.safetensors'), '--data', str(tmp_path)]))
+    )
     assert (found.dataset, found.data_dir, found.model) == ('', str(tmp_path), f'local-dir:{copy}')
 
 
@@ -202,10 +206,10 @@ def test_data_of_a_run_are_those_it_was_trained_on_unless_others_are_named(train
     ('argv', 'said'),
     [
         ([], ['give CHECKPOINT', '--model']),
-        (['nowhere'], ['CHECKPOINT nowhere: no such file or folder']),
+        (['nowhere'], ['--checkpoint nowhere: no such file or folder']),
         (['{trained}/summary.csv'], ['summary.csv: not the folder of a run', '--model']),
-        (['--model', 'vit_tiny_patch4_hyp_res'], ['--model vit_tiny_patch4_hyp_res', 'CHECKPOINT']),
-        (['nowhere.pth', '--model', 'vit_tiny_patch4_hyp_res'], ['CHECKPOINT nowhere.pth: no such file']),
+        (['--model', 'vit_tiny_patch4_hyp_res'], ['--model vit_tiny_patch4_hyp_res', '--checkpoint']),
+        (['nowhere.pth', '--model', 'vit_tiny_patch4_hyp_res'], ['--checkpoint nowhere.pth: no such file']),
         (['{trained}', '--draws', '0'], ['--draws', 'at least 1', "'0'"]),
         (['{trained}', '--samples', '3'], ['--samples', 'at least 4', "'3'"]),
         (['{trained}', '--samples', '361'], ['--samples 361', '360 images']),
@@ -217,7 +221,7 @@ def test_data_of_a_run_are_those_it_was_trained_on_unless_others_are_named(train
     ],
 )
 def test_bad_input_is_one_line_and_status_2(trained, capsys, argv, said):
-    status = main([arg.format(trained=trained) for arg in argv], prog='report')
+    status = cli.run('report', [arg.format(trained=trained) for arg in argv], prog='report')
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 2
     assert line.startswith('report: error: ')
@@ -229,7 +233,7 @@ def test_bad_input_is_one_line_and_status_2(trained, capsys, argv, said):
 def test_a_missing_package_is_named_with_its_remedy(trained, capsys, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None if name == 'matplotlib' else found(name))
-    assert main([str(trained)], prog='report') == 2
+    assert cli.run('report', [str(trained)], prog='report') == 2
     assert 'needs matplotlib: pip install timm_hyperbolic[report]' in capsys.readouterr().err
 
 
@@ -240,7 +244,7 @@ def test_features_that_are_not_finite_leave_out_what_needs_them(trained, tmp_pat
     torch.save(model.state_dict(), tmp_path / 'weights.pth')
     named = ['--model', 'vit_tiny_patch4_hyp_head_pos_res', *NAMED[:2], 'depth=2', *NAMED[3:], '-j', '0']
     argv = [str(tmp_path / 'weights.pth'), *named, '--output', str(tmp_path / 'out'), *QUICK]
-    assert main(argv, prog='report') == 0
+    assert cli.run('report', argv, prog='report') == 0
     said = facts(written(tmp_path / 'out'))['left out']
     assert 'the features have no δ' in said
     assert 'some features are not finite' in said

@@ -12,7 +12,8 @@ from train_helpers import run, summary
 
 import timm_hyperbolic
 from timm_hyperbolic import cli
-from timm_hyperbolic.commands.validate import main, parse_options, validate
+from timm_hyperbolic.commands.validate import validate
+from timm_hyperbolic.config.trained import read_validate_options
 from timm_hyperbolic.data.digits import Digits
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.evaluate.metrics import CalibrationError
@@ -43,7 +44,7 @@ def write_images(folder: Path, classes: int = 10) -> None:
 
 
 def measured(*argv: str) -> dict:
-    return validate(parse_options([str(arg) for arg in argv]))
+    return validate(read_validate_options([str(arg) for arg in argv]))
 
 
 def test_folder_of_a_run_has_the_numbers_of_its_last_evaluation(trained, capsys):
@@ -190,7 +191,7 @@ def test_options_that_do_not_change_what_is_measured(trained, flags):
 @pytest.mark.parametrize(
     ('argv', 'said'),
     [
-        ([], ['--model is needed', 'local-dir:FOLDER']),
+        ([], ['give CHECKPOINT', '--model', 'local-dir:FOLDER']),
         (['--model', 'vit_tiny_patch4_hyp_res'], ['--model vit_tiny_patch4_hyp_res', '--checkpoint']),
         (['--model', 'vit_tiny_patch4_hyp_rez', '--checkpoint', 'x'], ['Nearest: vit_tiny_patch4_hyp_res']),
         (
@@ -212,7 +213,7 @@ def test_options_that_do_not_change_what_is_measured(trained, flags):
     ],
 )
 def test_bad_input_is_one_line_and_status_2(trained, capsys, argv, said):
-    status = main([arg.format(trained=trained) for arg in argv], prog='validate')
+    status = cli.run('validate', [arg.format(trained=trained) for arg in argv], prog='validate')
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 2
     assert line.startswith('validate: error: ')

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from config_helpers import loaders_of, options, splits_of
 
-from timm_hyperbolic.commands.options import parse_options
-from timm_hyperbolic.data.loaders import check_augmentation, create_loaders, create_mixup, default_workers
-from timm_hyperbolic.data.splits import create_splits
+from timm_hyperbolic.config.data import MixupConfig
+from timm_hyperbolic.config.options import with_values
+from timm_hyperbolic.data.loaders import create_mixup, default_workers
 from timm_hyperbolic.errors import UserError
 
 DATA_CONFIG = {
@@ -17,9 +18,9 @@ DATA_CONFIG = {
 
 
 def test_loaders_augment_the_training_split_alone():
-    args = parse_options(['--img-size', '8', '--scale', '0.3', '0.5', '-vb', '64'])
-    splits = create_splits(args)
-    train, val = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    config = options('--img-size', '8', '--scale', '0.3', '0.5', '-vb', '64')
+    splits = splits_of(config)
+    train, val = loaders_of(splits, DATA_CONFIG, config)
     assert (len(train), len(val)) == (1437 // 64, -(-360 // 64))  # training leaves out the last, partial batch
     image, target = next(iter(val))
     raw = torch.from_numpy(splits.val.images[:64]).float() / 255
@@ -34,9 +35,9 @@ def test_loaders_augment_the_training_split_alone():
 
 
 def test_no_aug_only_resizes():
-    args = parse_options(['--no-aug'])
-    splits = create_splits(args)
-    train, _ = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    config = options('--no-aug')
+    splits = splits_of(config)
+    train, _ = loaders_of(splits, DATA_CONFIG, config)
     image, _ = next(iter(train))
     pixels = (image[:, 0] * 127.5 + 127.5).round().to(torch.uint8)
     known = {i.tobytes() for i in splits.train.images}
@@ -44,9 +45,9 @@ def test_no_aug_only_resizes():
 
 
 def test_padded_crop_stands_in_place_of_the_resized_one():
-    args = parse_options(['--crop-padding', '2', '--color-jitter', '0', '--hflip', '0.5'])
-    splits = create_splits(args)
-    train, _ = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    config = options('--crop-padding', '2', '--color-jitter', '0', '--hflip', '0.5')
+    splits = splits_of(config)
+    train, _ = loaders_of(splits, DATA_CONFIG, config)
     padded = torch.nn.functional.pad(torch.from_numpy(splits.train.images), [2] * 4)
     crops = padded.unfold(1, 8, 1).unfold(2, 8, 1)
     known = {t.numpy().tobytes() for t in torch.stack([crops, crops.flip(-1)]).flatten(0, 3)}
@@ -58,32 +59,32 @@ def test_padded_crop_stands_in_place_of_the_resized_one():
 
 
 def test_padded_crop_of_an_image_of_another_size_is_of_the_resized_image():
-    args = parse_options(['--crop-padding', '0', '--color-jitter', '0', '--hflip', '0'])
-    splits = create_splits(args)
+    config = options('--crop-padding', '0', '--color-jitter', '0', '--hflip', '0')
+    splits = splits_of(config)
     data_config = {**DATA_CONFIG, 'input_size': (3, 16, 12)}
-    train, _ = create_loaders(splits, data_config, args, torch.device('cpu'))
+    train, _ = loaders_of(splits, data_config, config)
     image, _ = next(iter(train))
     assert image.shape == (64, 3, 16, 12)
-    args.no_aug, args.crop_padding = True, None
-    plain, _ = create_loaders(splits, data_config, args, torch.device('cpu'))
+    config = with_values(config, no_aug=True, crop_padding=None)
+    plain, _ = loaders_of(splits, data_config, config)
     known = {t.numpy().tobytes() for image, _ in plain for t in image}
     assert sum(t.numpy().tobytes() in known for t in image) > 56  # but for the few that an epoch leaves out
 
 
 def test_unknown_augmentation_policy():
-    args = parse_options(['--aa', 'foo'])
+    config = options('--aa', 'foo')
     with pytest.raises(UserError, match='--aa foo: Unknown AA policy foo'):
-        create_loaders(create_splits(args), DATA_CONFIG, args, torch.device('cpu'))
+        loaders_of(splits_of(config), DATA_CONFIG, config)
 
 
 def test_mixup_softens_targets_and_needs_pairs():
-    assert create_mixup(parse_options([]), 10) is None
-    mixup = create_mixup(parse_options(['--mixup', '0.5', '--smoothing', '0.2']), 10)
+    assert create_mixup(MixupConfig(), 10, 32) is None
+    mixup = create_mixup(MixupConfig(mixup=0.5), 10, 32, smoothing=0.2)
     _, target = mixup(torch.rand(4, 3, 8, 8), torch.arange(4))
     torch.testing.assert_close(target.sum(1), torch.ones(4))
     assert target.min() == pytest.approx(0.02)
     with pytest.raises(UserError, match='--batch-size 33: --mixup and --cutmix pair images'):
-        create_mixup(parse_options(['--cutmix', '1', '-b', '33']), 10)
+        create_mixup(MixupConfig(cutmix=1.0), 10, 33)
 
 
 def test_workers_leave_a_core_to_training_on_the_cpu(monkeypatch):
@@ -94,11 +95,9 @@ def test_workers_leave_a_core_to_training_on_the_cpu(monkeypatch):
 
 
 def test_the_first_of_the_splits_is_the_image_and_the_others_are_augmented():
-    args = parse_options(
-        ['--aug-splits', '3', '--aa', 'augmix-m9', '--scale', '1', '1', '--ratio', '1', '1', '--hflip', '0']
-    )
-    splits = create_splits(args)
-    train, _ = create_loaders(splits, DATA_CONFIG, args, torch.device('cpu'))
+    config = options('--aug-splits', '3', '--aa', 'augmix-m9', '--scale', '1', '1', '--ratio', '1', '1', '--hflip', '0')
+    splits = splits_of(config)
+    train, _ = loaders_of(splits, DATA_CONFIG, config)
     image, target = next(iter(train))
     assert image.shape == (3 * 64, 3, 8, 8)
     assert torch.equal(target, target[:64].repeat(3))
@@ -128,4 +127,4 @@ def test_the_first_of_the_splits_is_the_image_and_the_others_are_augmented():
 )
 def test_augmentation_that_makes_no_sense(argv, message):
     with pytest.raises(UserError, match=message):
-        check_augmentation(parse_options(argv))
+        options(*argv)

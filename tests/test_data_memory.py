@@ -3,16 +3,14 @@ import random
 import numpy as np
 import pytest
 import torch
+from config_helpers import check, loaders_of, options, splits_of
 from PIL import Image
 from timm.data.random_erasing import RandomErasing
 from torch.utils.data import TensorDataset
 
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.data import memory
 from timm_hyperbolic.data.augment import BatchAugment
-from timm_hyperbolic.data.loaders import create_loaders
 from timm_hyperbolic.data.memory import MemoryLoader, decode
-from timm_hyperbolic.data.splits import check_splits, create_splits
 from timm_hyperbolic.errors import UserError
 
 CPU = torch.device('cpu')
@@ -27,8 +25,8 @@ DATA_CONFIG = {
 
 
 def loaders(*argv: str, data_config=DATA_CONFIG):
-    args = parse_options([*argv, '--workers', '0'])
-    return create_loaders(create_splits(args), data_config, args, CPU)
+    config = options(*argv, '--workers', '0')
+    return loaders_of(splits_of(config), data_config, config)
 
 
 def make_loader(count: int = 50, **kwargs) -> MemoryLoader:
@@ -207,10 +205,11 @@ def test_images_of_sixteen_bits_keep_their_grey_values(tmp_path, in_memory, chan
         (tmp_path / split / label).mkdir(parents=True)
         Image.fromarray(grey).save(tmp_path / split / label / '0.png')
     config = {**DATA_CONFIG, 'input_size': (channels, 8, 8), 'mean': (0.0,) * channels, 'std': (1 / 255,) * channels}
-    args = parse_options([str(tmp_path), '-b', '2', '--no-aug', '--workers', '0', *['--data-in-memory'] * in_memory])
-    splits = create_splits(args)
-    check_splits(splits, 2, channels, args)
-    for loader in create_loaders(splits, config, args, CPU):
+    flags = ['-b', '2', '--no-aug', '--workers', '0', *['--data-in-memory'] * in_memory]
+    run = options(tmp_path, *flags)
+    splits = splits_of(run)
+    check(splits, 2, channels, run)
+    for loader in loaders_of(splits, config, run):
         ((images, _),) = loader
         assert images.shape == (2, channels, 8, 8)
         torch.testing.assert_close(images, torch.from_numpy(grey // 256).float().expand_as(images))

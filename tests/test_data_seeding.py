@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from timm_hyperbolic.data.seeding import derive_seed, seed_generators
+from timm_hyperbolic.data.sampling import derive_seed, seed_generators
 
 
 def draw():

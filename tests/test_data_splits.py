@@ -1,22 +1,16 @@
-import argparse
-
 import numpy as np
 import pytest
 import torch
 import yaml
+from config_helpers import check, options, splits_of
 from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.datasets import MNIST
 
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.data.digits import Digits
 from timm_hyperbolic.data.labels import ClassMap
-from timm_hyperbolic.data.splits import check_splits, create_splits, open_split
+from timm_hyperbolic.data.splits import open_split
 from timm_hyperbolic.errors import UserError
-
-
-def options(*argv: str) -> argparse.Namespace:
-    return parse_options([str(a) for a in argv])
 
 
 @pytest.fixture
@@ -81,7 +75,7 @@ def test_digits_are_images_of_the_mode_asked_for():
 
 def test_digits_have_no_other_split():
     with pytest.raises(UserError, match="no split 'extra'; they have train and validation"):
-        create_splits(options('--val-split', 'extra'))
+        splits_of(options('--val-split', 'extra'))
 
 
 def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
@@ -91,13 +85,13 @@ def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
 
 
 def test_folder_with_train_and_validation(image_folder):
-    splits = create_splits(options(image_folder('train', 'val')))
+    splits = splits_of(options(image_folder('train', 'val')))
     assert (splits.classes, splits.num_classes, splits.val_name) == (['cat', 'dog'], 2, 'validation')
     assert len(splits.train) == 4
 
 
 def test_folder_with_test_only_evaluates_on_test_and_says_so(image_folder, capsys):
-    splits = create_splits(options(image_folder('train', 'test')))
+    splits = splits_of(options(image_folder('train', 'test')))
     assert splits.val_name == 'test'
     assert 'evaluating on test' in capsys.readouterr().out
     assert 'test' in splits.val.reader.root
@@ -107,38 +101,38 @@ def test_folder_with_test_only_evaluates_on_test_and_says_so(image_folder, capsy
 def test_folder_without_the_split_asked_for_is_refused(image_folder, flag):
     """timm would fall back to all images, and so evaluate on what it trains on."""
     with pytest.raises(UserError, match='no folder extra in it'):
-        create_splits(options(image_folder('train', 'test'), flag, 'extra'))
+        splits_of(options(image_folder('train', 'test'), flag, 'extra'))
 
 
 def test_folder_with_no_splits_is_refused(image_folder):
     with pytest.raises(UserError, match='no folder train in it'):
-        create_splits(options(image_folder('.')))
+        splits_of(options(image_folder('.')))
 
 
 def test_empty_folder(tmp_path):
     (tmp_path / 'train').mkdir()
     (tmp_path / 'val').mkdir()
     with pytest.raises(UserError, match='there is no image in'):
-        create_splits(options(tmp_path))
+        splits_of(options(tmp_path))
 
 
 def test_local_hugging_face_folder(hf_folder, capsys):
     path, keys = hf_folder([0, 1, 2], names=['a', 'b', 'c'], train=6, test=3)
     capsys.readouterr()
-    splits = create_splits(options('--dataset', f'hfds/{path}', *keys))
+    splits = splits_of(options('--dataset', f'hfds/{path}', *keys))
     assert (splits.classes, splits.num_classes, splits.val_name) == (['a', 'b', 'c'], 3, 'test')
     assert (len(splits.train), len(splits.val)) == (6, 3)
     output = capsys.readouterr()
     assert 'evaluating on test' in output.out
     assert output.err == ''
     # An explicit split is taken at its word.
-    splits = create_splits(options('--dataset', f'hfds/{path}', *keys, '--val-split', 'train'))
+    splits = splits_of(options('--dataset', f'hfds/{path}', *keys, '--val-split', 'train'))
     assert (splits.val_name, len(splits.val)) == ('train', 6)
 
 
 def test_classes_without_names_are_counted_over_both_splits(hf_folder):
     path, keys = hf_folder([0, 1, 4], train=2, validation=3)
-    splits = create_splits(options('--dataset', f'hfds/{path}', *keys))
+    splits = splits_of(options('--dataset', f'hfds/{path}', *keys))
     assert (splits.classes, splits.num_classes, splits.val_name) == (None, 5, 'validation')
 
 
@@ -153,7 +147,7 @@ def test_classes_without_names_are_counted_over_both_splits(hf_folder):
 def test_hugging_face_errors_name_what_there_is(hf_folder, flags, message):
     path, keys = hf_folder([0], train=1, test=1)
     with pytest.raises(UserError, match=message):
-        create_splits(options('--dataset', f'hfds/{path}', *keys, *flags))
+        splits_of(options('--dataset', f'hfds/{path}', *keys, *flags))
 
 
 def test_labels_that_are_words(hf_folder):
@@ -167,10 +161,10 @@ def test_labels_that_are_words(hf_folder):
     with pytest.raises(
         UserError, match=r"row 0 of column fine has the label 'cat', which is no number; .*--class-map FILE"
     ):
-        create_splits(options(*args))
+        splits_of(options(*args))
     # What it advises works, in every split.
     (path / 'names.txt').write_text('fish\ndog\ncat\n')
-    splits = create_splits(options(*args, '--class-map', path / 'names.txt'))
+    splits = splits_of(options(*args, '--class-map', path / 'names.txt'))
     assert [splits.train[row][1] for row in range(2)] == splits.val.targets == [2, 1]
     assert (splits.classes, splits.num_classes) == (['fish', 'dog', 'cat'], 3)
 
@@ -190,43 +184,48 @@ def test_labels_that_are_words(hf_folder):
 )
 def test_data_sets_that_do_not_exist(argv, message):
     with pytest.raises(UserError) as error:
-        create_splits(options(*argv))
+        splits_of(options(*argv))
     assert message in str(error.value)
 
 
 def test_torchvision_set_that_was_not_downloaded(tmp_path):
     with pytest.raises(UserError, match='not found or corrupted'):
-        create_splits(options('--dataset', 'torch/cifar10', '--data-dir', tmp_path))
+        splits_of(options('--dataset', 'torch/cifar10', '--data-dir', tmp_path))
 
 
-def test_carved_out_of_the_training_split_with_the_test_split_left_alone(hf_folder):
+def test_held_out_out_of_the_training_split_with_the_test_split_left_alone(hf_folder):
     path, keys = hf_folder([0, 1, 2, 3], train=40, test=8)
-    splits = create_splits(options('--dataset', f'hfds/{path}', *keys, '--val-split', '0.2', '--seed', '5'))
+    splits = splits_of(options('--dataset', f'hfds/{path}', *keys, '--val-split', '0.2', '--seed', '5'))
     assert (len(splits.train), len(splits.val), len(splits.test)) == (32, 8, 8)
-    assert (splits.carved, splits.keeps_best, splits.test_name) == (True, True, 'test')
+    assert (splits.held_out, splits.keeps_best, splits.test_name) == (True, True, 'test')
     assert sorted(splits.val.targets) == [0, 0, 1, 1, 2, 2, 3, 3]
     assert sorted(splits.train.rows + splits.val.rows) == list(range(40))
-    again = create_splits(options('--dataset', f'hfds/{path}', *keys, '--val-split', '8', '--seed', '5'))
+    again = splits_of(options('--dataset', f'hfds/{path}', *keys, '--val-split', '8', '--seed', '5'))
     assert again.val.rows == splits.val.rows
 
 
 def test_carving_leaves_train_and_validation_of_a_folder_to_train_and_test_on(image_folder):
-    splits = create_splits(options(image_folder('train', 'val', count=5), '--val-split', '2'))
+    splits = splits_of(options(image_folder('train', 'val', count=5), '--val-split', '2'))
     assert (len(splits.train), len(splits.val), len(splits.test)) == (8, 2, 10)
     assert (splits.classes, splits.test_name) == (['cat', 'dog'], 'validation')
     assert 'val' in splits.test.reader.root
 
 
 def test_without_any_other_split_nothing_is_tested_on(image_folder):
-    splits = create_splits(options(image_folder('train', count=5), '--val-split', '0.2'))
+    splits = splits_of(options(image_folder('train', count=5), '--val-split', '0.2'))
     assert (splits.test, splits.keeps_best) == (None, True)
 
 
 def test_a_test_split_beside_a_named_one(image_folder):
     folder = image_folder('train', 'val', 'test')
-    splits = create_splits(options(folder, '--test-split', 'test'))
-    assert (splits.val_name, splits.test_name, splits.carved, splits.keeps_best) == ('validation', 'test', False, True)
-    assert create_splits(options(folder)).keeps_best is False
+    splits = splits_of(options(folder, '--test-split', 'test'))
+    assert (splits.val_name, splits.test_name, splits.held_out, splits.keeps_best) == (
+        'validation',
+        'test',
+        False,
+        True,
+    )
+    assert splits_of(options(folder)).keeps_best is False
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_a_test_split_beside_a_named_one(image_folder):
 )
 def test_splits_that_would_cheat_or_be_empty(argv, message):
     with pytest.raises(UserError, match=message):
-        create_splits(options(*argv))
+        splits_of(options(*argv))
 
 
 @pytest.mark.parametrize('size', ['0', '-1', '1.5', '1.0', 'nan', 'inf', '0.0'])
@@ -251,7 +250,7 @@ def test_sizes_that_make_no_sense(size):
 
 def test_labels_are_read_off_the_images_where_there_is_no_list_of_them(monkeypatch):
     args = options('--val-split', '0.1')
-    rows = create_splits(args).val.rows
+    rows = splits_of(args).val.rows
 
     class Unlisted(Dataset):
         def __init__(self, split: str) -> None:
@@ -263,18 +262,18 @@ def test_labels_are_read_off_the_images_where_there_is_no_list_of_them(monkeypat
         def __getitem__(self, row: int):
             return self.digits[row]
 
-    monkeypatch.setattr('timm_hyperbolic.data.splits.Digits', Unlisted)
-    splits = create_splits(args)
+    monkeypatch.setattr('timm_hyperbolic.data.sources.Digits', Unlisted)
+    splits = splits_of(args)
     assert (splits.val.rows, splits.val.targets, splits.num_classes) == (rows, None, None)
 
 
-def test_a_carved_part_follows_the_channels_of_the_model(image_folder):
+def test_a_held_out_part_follows_the_channels_of_the_model(image_folder):
     args = options(image_folder('train', 'val', count=3), '--val-split', '2', '-b', '2')
-    splits = create_splits(args)
-    check_splits(splits, 2, 1, args)
-    assert [dataset[0][0].getbands() for _, dataset in splits.named('train')] == [('L',)] * 3
+    splits = splits_of(args)
+    check(splits, 2, 1, args)
+    assert [dataset[0][0].getbands() for _, dataset in splits.named()] == [('L',)] * 3
     with pytest.raises(UserError, match=r'--batch-size 9: more than the 4 images'):
-        check_splits(splits, 2, 1, options(args.data_dir, '-b', '9'))
+        check(splits, 2, 1, options(args.data.data_dir, '-b', '9'))
 
 
 def test_labels_out_of_range_are_found_before_training():
@@ -282,24 +281,24 @@ def test_labels_out_of_range_are_found_before_training():
     with pytest.raises(
         UserError, match='labels from 0 to 9 do not fit a classifier of 7 classes; give --num-classes 10'
     ):
-        check_splits(create_splits(args), 7, 3, args)
+        check(splits_of(args), 7, 3, args)
 
 
 def test_more_images_in_a_batch_than_there_are():
     args = options('--batch-size', '2000')
     with pytest.raises(UserError, match='--batch-size 2000: more than the 1437 images of split train'):
-        check_splits(create_splits(args), 10, 3, args)
+        check(splits_of(args), 10, 3, args)
 
 
 def test_images_follow_the_channels_of_the_model(image_folder):
     args = options(image_folder('train', 'val'), '-b', '2')
-    splits = create_splits(args)
-    check_splits(splits, 2, 1, args)
+    splits = splits_of(args)
+    check(splits, 2, 1, args)
     assert splits.train[0][0].getbands() == ('L',)
     with pytest.raises(UserError, match='images of 4 channels; they are read as grey, with --in-chans 1, or in colour'):
-        check_splits(splits, 2, 4, args)
+        check(splits, 2, 4, args)
     with pytest.raises(UserError, match=r'^--in-chans 5: '):
-        check_splits(splits, 2, 5, options(args.data_dir, '--in-chans', '5'))
+        check(splits, 2, 5, options(args.data.data_dir, '--in-chans', '5'))
 
 
 @pytest.fixture
@@ -327,8 +326,8 @@ def test_the_training_splits_names_give_the_labels_of_every_split(colours):
     colours('train', 'abcd')
     colours('validation', 'acd')
     args = options(colours('test', 'db'), '--test-split', 'test', '-b', '2')
-    splits = create_splits(args)
-    check_splits(splits, 4, 3, args)
+    splits = splits_of(args)
+    check(splits, 4, 3, args)
     assert labelled(splits.train) == {('a', 0), ('b', 1), ('c', 2), ('d', 3)}
     assert labelled(splits.val) == {('a', 0), ('c', 2), ('d', 3)}
     assert labelled(splits.test) == {('b', 1), ('d', 3)}
@@ -339,25 +338,25 @@ def test_a_run_that_goes_on_keeps_its_labels(colours):
     """A folder that was removed meanwhile would shift those after it."""
     colours('train', 'acd')
     args = options(colours('validation', 'ad'))
-    splits = create_splits(args, ['a', 'b', 'c', 'd'])
+    splits = splits_of(args, ['a', 'b', 'c', 'd'])
     assert labelled(splits.train) == {('a', 0), ('c', 2), ('d', 3)}
     assert labelled(splits.val) == {('a', 0), ('d', 3)}
     assert splits.num_classes == 4
-    with pytest.raises(UserError, match='split train: the run that goes on has no class a;'):
-        create_splits(args, ['b', 'c', 'd'])
+    with pytest.raises(UserError, match='split train: the resumed run has no class a;'):
+        splits_of(args, ['b', 'c', 'd'])
 
 
 def test_a_class_that_the_training_split_has_not_is_refused(colours):
     colours('train', 'ab')
     args = options(colours('validation', 'abce'))
     with pytest.raises(UserError, match=r'split validation: split train has no class c, e; .*--class-map FILE'):
-        create_splits(args)
+        splits_of(args)
 
 
 def test_a_class_map_is_for_every_split_and_what_it_leaves_out_is_told(colours, tmp_path, capsys):
     (tmp_path / 'map.txt').write_text('d\nc\nb\n')
     colours('train', 'abcd')
-    splits = create_splits(options(colours('validation', 'bd'), '--class-map', 'map.txt'))
+    splits = splits_of(options(colours('validation', 'bd'), '--class-map', 'map.txt'))
     assert labelled(splits.train) == {('d', 0), ('c', 1), ('b', 2)}
     assert labelled(splits.val) == {('d', 0), ('b', 2)}
     assert (
@@ -371,13 +370,13 @@ def test_hub_labels_are_matched_by_name(hf_folder):
     hf_folder([0, 1, 2, 3], names=['a', 'b', 'c', 'd'], train=8)
     path, keys = hf_folder([0, 1, 2], names=['a', 'c', 'd'], test=3)
     args = ('--dataset', f'hfds/{path}', *keys)
-    assert create_splits(options(*args)).val.targets == [0, 2, 3]
+    assert splits_of(options(*args)).val.targets == [0, 2, 3]
     for size in ('test[:2]', 'test[1:]+test[:1]'):
-        targets = create_splits(options(*args, '--val-split', size)).val.targets
+        targets = splits_of(options(*args, '--val-split', size)).val.targets
         assert targets == {'test[:2]': [0, 2], 'test[1:]+test[:1]': [2, 3, 0]}[size]
     hf_folder([0, 1], names=['a', 'e'], validation=2)
     with pytest.raises(UserError, match='split validation: split train has no class e; '):
-        create_splits(options(*args))
+        splits_of(options(*args))
 
 
 @pytest.mark.parametrize(
@@ -387,11 +386,11 @@ def test_hub_labels_are_matched_by_name(hf_folder):
         ([0, -1, 1], 'split train: row 1 of column fine has the label -1; labels count from 0, .*Take another split'),
     ],
 )
-@pytest.mark.parametrize('flags', [(), ('--val-split', '0.4')], ids=['named', 'carved'])
+@pytest.mark.parametrize('flags', [(), ('--val-split', '0.4')], ids=['named', 'held out'])
 def test_labels_that_are_missing_are_told_with_row_and_column(hf_folder, labels, message, flags):
     path, keys = hf_folder(labels, train=6, test=1)
     with pytest.raises(UserError, match=message) as error:
-        create_splits(options('--dataset', f'hfds/{path}', *keys, *flags))
+        splits_of(options('--dataset', f'hfds/{path}', *keys, *flags))
     assert '--num-classes' not in str(error.value)
 
 
@@ -399,19 +398,19 @@ def test_one_class_alone_is_nothing_to_train_on(colours, hf_folder):
     colours('train', 'a', count=5)
     args = options(colours('validation', 'a'))
     with pytest.raises(UserError, match='split train: all images are of one class, a; there is nothing to tell apart'):
-        create_splits(args)
+        splits_of(args)
     path, keys = hf_folder([1], names=['a', 'b'], train=4, test=4)
     with pytest.raises(UserError, match='all images are of one class, b;'):
-        create_splits(options('--dataset', f'hfds/{path}', *keys))
+        splits_of(options('--dataset', f'hfds/{path}', *keys))
 
 
 def test_classes_without_an_image_to_train_on_are_named(hf_folder, capsys):
     path, keys = hf_folder([0, 2], names=['a', 'b', 'c'], train=4, test=4)
-    create_splits(options('--dataset', f'hfds/{path}', *keys))
+    splits_of(options('--dataset', f'hfds/{path}', *keys))
     assert 'split train: no image of 1 of the 3 classes: b\n' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('flags', [(), ('--val-split', '2')], ids=['named', 'carved'])
+@pytest.mark.parametrize('flags', [(), ('--val-split', '2')], ids=['named', 'held out'])
 def test_a_class_without_an_image_that_can_be_read(image_folder, flags):
     """The next image would take the place of each, with the label of another class."""
     folder = image_folder('train', 'val', count=3)
@@ -419,10 +418,10 @@ def test_a_class_without_an_image_that_can_be_read(image_folder, flags):
         file.write_bytes(b'none')
     args = options(folder, *flags, '-b', '2')
     with pytest.raises(UserError, match=r'split train: none of the \d images of class cat can be read: .*cat/\d.png'):
-        check_splits(create_splits(args), 2, 3, args)
+        check(splits_of(args), 2, 3, args)
     Image.new('RGB', (8, 8)).save(folder / 'train' / 'cat' / '2.png')
     args = options(folder, '-b', '2')
-    check_splits(create_splits(args), 2, 3, args)
+    check(splits_of(args), 2, 3, args)
 
 
 def test_a_stream_has_labels_by_name_and_images_of_the_models_mode(hf_folder):
@@ -433,12 +432,12 @@ def test_a_stream_has_labels_by_name_and_images_of_the_models_mode(hf_folder):
     about = {'dataset_info': {'features': features, 'splits': sizes}}  # a stream's length must be told
     (path / 'README.md').write_text(f'---\n{yaml.safe_dump(about)}---\n')
     args = options('--dataset', f'hfids/{path}', *keys, '--val-split', 'test', '-b', '2')
-    splits = create_splits(args)
-    check_splits(splits, 4, 1, args)
+    splits = splits_of(args)
+    check(splits, 4, 1, args)
     assert [(image.mode, target) for image, target in splits.val] == [('L', 0), ('L', 1), ('L', 2), ('L', 3)]
-    stream = open_split(args, 'test', ClassMap.of_names(['d', 'c', 'b', 'a'], 'the model'))
+    stream = open_split(args.data, 'test', ClassMap.of_names(['d', 'c', 'b', 'a'], 'the model'))
     assert [target for _, target in stream] == [3, 2, 1, 0]
-    stream = open_split(args, 'test', ClassMap.of_names(['b', 'c'], 'the model'))
+    stream = open_split(args.data, 'test', ClassMap.of_names(['b', 'c'], 'the model'))
     with pytest.raises(UserError, match=r'image 0 of the stream: .* split test: the model has no class a;'):
         list(stream)
 
@@ -456,7 +455,7 @@ def test_what_a_folder_cannot_be_asked_for(image_folder, argv, message):
     folder = image_folder('train', 'val')
     (folder / 'a.tar').touch()
     with pytest.raises(UserError, match=message):
-        create_splits(options(*(arg.format(folder=folder) for arg in argv)))
+        splits_of(options(*(arg.format(folder=folder) for arg in argv)))
 
 
 @pytest.fixture
@@ -470,14 +469,14 @@ def mnist(tmp_path, monkeypatch):
 
 def test_data_sets_of_torchvision_have_the_models_mode_and_labels(mnist, tmp_path):
     args = options(*mnist)
-    splits = create_splits(args)
-    check_splits(splits, 10, 3, args)
+    splits = splits_of(args)
+    check(splits, 10, 3, args)
     image, target = splits.val[1]
     assert (image.mode, image.getpixel((0, 0)), target) == ('RGB', (7, 7, 7), 9)
     assert splits.classes[9] == '9 - nine'
     names = splits.classes[::-1]
-    assert open_split(args, 'test', ClassMap.of_names(names, 'the model')).targets == [9, 0, 4]
+    assert open_split(args.data, 'test', ClassMap.of_names(names, 'the model')).targets == [9, 0, 4]
     with pytest.raises(UserError, match='split test: the model has no class 0 - zero, 5 - five, 9 - nine;'):
-        open_split(args, 'test', ClassMap.of_names('abc', 'the model'))
+        open_split(args.data, 'test', ClassMap.of_names('abc', 'the model'))
     (tmp_path / 'map.txt').write_text('\n'.join(names))
-    assert create_splits(options(*mnist, '--class-map', 'map.txt')).train.targets == [9, 0, 4]
+    assert splits_of(options(*mnist, '--class-map', 'map.txt')).train.targets == [9, 0, 4]

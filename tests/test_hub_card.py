@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from timm_hyperbolic import hyperbolize
 from timm_hyperbolic.hub import model_card
 from timm_hyperbolic.hub.card import differences
-from timm_hyperbolic.train.run_files import Run
+from timm_hyperbolic.hub.run import Run
 
 
 @pytest.fixture(scope='module')

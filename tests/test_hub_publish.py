@@ -4,12 +4,15 @@ import json
 import shlex
 
 import pytest
-from hub_helpers import made_run, push_options
+from hub_helpers import made_run
 from huggingface_hub import ModelCard
 from local_hub import TOKEN, LocalHub, connect
 from train_helpers import run
 
 from timm_hyperbolic import cli
+from timm_hyperbolic.config.options import from_values
+from timm_hyperbolic.config.run import PublishConfig
+from timm_hyperbolic.config.train import TrainConfig
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.hub.publish import Publisher, check_publish, write_card
 
@@ -74,14 +77,14 @@ def test_a_push_that_fails_leaves_the_result_and_says_how_to_push_it(hub, tmp_pa
     [
         ({'push_to_hub': 'run'}, '--push-to-hub run is no OWNER/NAME'),
         ({'push_to_hub': 'me/r un'}, '--push-to-hub me/r un is no OWNER/NAME'),
-        ({'push_every': 3}, '--push-every: give --push-to-hub too'),
+        ({'push_every': 3}, '--push-every 3: give --push-to-hub too'),
         ({'private': True}, '--private: give --push-to-hub too'),
-        ({'hub_revision': 'x'}, '--hub-revision: give --push-to-hub too'),
+        ({'hub_revision': 'x'}, '--hub-revision x: give --push-to-hub too'),
     ],
 )
 def test_what_cannot_end_on_the_hub_is_refused_at_the_start(hub, options, message):
     with pytest.raises(UserError, match=message):
-        check_publish(push_options(**options))
+        check_publish(from_values(TrainConfig, options).hub)
     assert hub.requests == []
 
 
@@ -96,10 +99,10 @@ def test_without_a_token_training_does_not_begin(hub, tmp_path, monkeypatch, cap
 
 
 def test_nothing_is_pushed_that_was_not_asked_for(hub, folder):
-    publisher = Publisher(folder, push_options())
+    publisher = Publisher(folder, PublishConfig())
     publisher.after_epoch(1)
     publisher.finish()
-    Publisher(folder, push_options(push_to_hub='me/run', push_every=2)).after_epoch(3)
+    Publisher(folder, PublishConfig(push_to_hub='me/run', push_every=2)).after_epoch(3)
     assert hub.requests == []
 
 

@@ -10,7 +10,7 @@ import torch
 from local_hub import LocalHub, connect
 from safetensors.torch import load_file
 
-from timm_hyperbolic.commands.train import main
+from timm_hyperbolic import cli
 
 PULL = """
 import json, sys, timm, torch
@@ -22,7 +22,9 @@ except RuntimeError as error:
 
 import timm_hyperbolic
 from safetensors.torch import save_file
-from timm_hyperbolic.commands.validate import parse_options, validate
+from timm_hyperbolic import cli
+from timm_hyperbolic.commands.validate import validate
+from timm_hyperbolic.config.trained import read_validate_options
 
 torch.set_num_threads(1)
 names, out = sys.argv[1].split(','), sys.argv[2]
@@ -32,7 +34,7 @@ for name in names:
     model = timm.create_model(f'hf_hub:me/{name}', pretrained=True).eval()
     with torch.no_grad():
         logits[name] = model(image)
-    results = validate(parse_options(['--model', f'hf_hub:me/{name}', '-b', '360', '--device', 'cpu']))
+    results = validate(read_validate_options(['--model', f'hf_hub:me/{name}', '-b', '360', '--device', 'cpu']))
     top1[name] = [results['top1'], results['loss']]
 save_file(logits, out)
 print('TOP1' + json.dumps(top1))
@@ -51,7 +53,7 @@ def test_every_variant_comes_back_bit_for_bit(hub, tmp_path, monkeypatch, one_th
     flags = [*tiny, '-b', '32', '-vb', '360', '--max-steps', '1', '--output', str(tmp_path)]
     connect(monkeypatch, hub, tmp_path / 'unused')
     for name in names:
-        assert main([*flags, '--experiment', name, '--model', name, '--push-to-hub', f'me/{name}']) == 0
+        assert cli.run('train', [*flags, '--experiment', name, '--model', name, '--push-to-hub', f'me/{name}']) == 0
     assert set(hub.repositories) == {f'me/{name}' for name in names}
 
     environment = hub.environment(tmp_path / 'cache') | {'OMP_NUM_THREADS': '1', 'TQDM_DISABLE': '1'}

@@ -23,6 +23,7 @@ PACKAGE = ROOT / 'timm_hyperbolic'
 STOREYS = (
     'version',
     'errors',
+    'constants',
     'geometry',
     'taxonomy',
     'layers',
@@ -229,4 +230,34 @@ def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
     assert 'timm_hyperbolic.models' in probe['loaded']
     # Nor does it load what only a training run needs.
     loaded = {name.split('.')[1] for name in probe['loaded'] if '.' in name}
-    assert loaded == {'version', 'geometry', 'layers', 'models', 'optim'}
+    assert loaded == {'version', 'constants', 'geometry', 'layers', 'models', 'optim'}
+
+
+# --- programs -------------------------------------------------------------------------------------------------------
+
+ANSWER = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except SystemExit as leave:
+    assert not leave.code
+print(*(name for name in ('torch', 'timm', 'geoopt') if name in sys.modules), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    'words',
+    [['train_hyp.py', '--help'], *(['timm-hyperbolic', *words] for words in (['--version'], ['validate', '--help']))],
+    ids=' '.join,
+)
+def test_help_and_version_need_no_torch(words: list[str], tmp_path: Path) -> None:
+    program = ROOT / words[0]
+    if not program.exists():  # the script that pip makes of the entry point
+        program = tmp_path / words[0]
+        program.write_text('import sys\nfrom timm_hyperbolic.cli import main\nsys.exit(main())\n')
+    done = subprocess.run(
+        [sys.executable, '-c', ANSWER, str(program), *words[1:]], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.returncode, done.stderr) == (0, '\n')
+    assert done.stdout

@@ -1,13 +1,15 @@
 """The files in `recipes/`: one for each variant, with the study's protocol, and each of them runs."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import timm
 import torch
 from train_helpers import run, summary
 
-from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.config.options import to_values
+from timm_hyperbolic.config.train import TrainConfig, read_train_options
 from timm_hyperbolic.layers import HyperbolicHead, HyperbolicModule, HyperbolicPosEmbed
 from timm_hyperbolic.train.model import create_model
 from timm_hyperbolic.train.selection import best_epoch
@@ -20,18 +22,23 @@ SMALL = ['--model-kwargs', 'embed_dim=12', 'depth=1', 'num_heads=3']
 
 
 def options(recipe: str, *argv: str):
-    return parse_options(['-c', str(ROOT / 'recipes' / f'{recipe}.yaml'), *argv])
+    start = ['--initial-checkpoint', 'x'] if recipe in FROM else []
+    return read_train_options(['-c', str(ROOT / 'recipes' / f'{recipe}.yaml'), *start, *argv])
+
+
+def created(config: TrainConfig) -> torch.nn.Module:
+    return create_model(config.model, 100, config.model_training, config.phases.hamp)
 
 
 def test_every_variant_has_a_recipe():
     models = timm.list_models('vit_tiny_patch4_hyp_*') + ['vit_tiny_patch4_euclid']
-    assert sorted(options(recipe).model for recipe in RECIPES) == sorted(models)
-    assert all(options(recipe).model == f'vit_tiny_patch4_{recipe}' for recipe in RECIPES)
+    assert sorted(options(recipe).model.model for recipe in RECIPES) == sorted(models)
+    assert all(options(recipe).model.model == f'vit_tiny_patch4_{recipe}' for recipe in RECIPES)
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
 def test_a_recipe_holds_the_protocol_of_the_study(recipe):
-    args = options(recipe)
+    args = SimpleNamespace(**to_values(options(recipe)))
     assert (args.lr, args.weight_decay, args.sched, args.drop_path) == (5e-4, 0.05, 'cosine', 0.2)
     assert args.batch_size * args.grad_accum_steps == 128
     assert (args.crop_padding, args.hflip, args.color_jitter) == (4, 0.5, 0)
@@ -43,7 +50,7 @@ def test_a_recipe_holds_the_protocol_of_the_study(recipe):
 
 @pytest.mark.parametrize('recipe', RECIPES)
 def test_the_model_of_a_recipe_has_the_rates_and_margins_of_the_study(recipe):
-    model = create_model(options(recipe, '--model-kwargs', 'embed_dim=12', 'depth=1'), 100)
+    model = created(options(recipe, '--model-kwargs', 'embed_dim=12', 'depth=1'))
     dropout = {name: m.p for name, m in model.named_modules() if isinstance(m, torch.nn.Dropout)}
     assert dropout.pop('head_drop') == 0
     assert set(dropout.values()) == {0.1}
@@ -57,9 +64,9 @@ def test_the_model_of_a_recipe_has_the_rates_and_margins_of_the_study(recipe):
 
 
 def test_flags_win_and_keywords_of_the_model_are_added():
-    args = options('hyp_res', '--model', 'vit_tiny_patch4_flat_res', '--lr', '1', '--model-kwargs', 'depth=2')
-    assert (args.model, args.lr) == ('vit_tiny_patch4_flat_res', 1.0)
-    assert args.model_kwargs == {**options('hyp_res').model_kwargs, 'depth': 2}
+    config = options('hyp_res', '--model', 'vit_tiny_patch4_flat_res', '--lr', '1', '--model-kwargs', 'depth=2')
+    assert (config.model.model, config.optimizer.lr) == ('vit_tiny_patch4_flat_res', 1.0)
+    assert config.model.model_kwargs == {**options('hyp_res').model.model_kwargs, 'depth': 2}
 
 
 def test_no_recipe_names_a_place_on_a_disk():
@@ -72,7 +79,7 @@ def test_the_attention_needs_weights_to_start_from(tmp_path, capsys):
     flags = ['-c', str(ROOT / 'recipes' / 'hyp_all.yaml'), '--dataset', 'digits', '--input-key', 'image']
     status, folder = run(tmp_path, *flags, tiny=False)
     assert (status, folder.exists()) == (2, False)
-    assert 'give --initial-checkpoint, the weights to start from' in capsys.readouterr().err
+    assert 'give --initial-checkpoint too, the weights to start from' in capsys.readouterr().err
 
 
 @pytest.fixture(scope='module')
@@ -107,7 +114,7 @@ def test_a_recipe_runs_end_to_end(runs, recipe, capsys):
     if recipe not in FROM:
         return
     said = capsys.readouterr().out
-    assert 'left at their start: blocks.0.attn.' in said
+    assert 'not in it, initial values kept: blocks.0.attn.' in said
     assert 'parameters (blocks.*.attn.*, centroids.*) in epoch 1, then all of them' in said
     before, after = best_epoch(summary(runs(FROM[recipe])), 'top1'), rows  # its model is that of the best epoch
     others = [name for name in before if name.startswith('curvature/') and name in rows[0] and '.attn' not in name]

@@ -1,6 +1,7 @@
 """Resuming, and what may be wrong with a checkpoint. A run that goes on must end bit for bit as one left alone."""
 
 import json
+import math
 import os
 import pickle
 import shutil
@@ -15,8 +16,9 @@ from torch.utils.data import get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from train_helpers import run, summary
 
-from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic import cli
 from timm_hyperbolic.commands.train import train
+from timm_hyperbolic.config.train import read_train_options
 from timm_hyperbolic.data.digits import Digits
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.checkpoint import read_checkpoint
@@ -347,11 +349,38 @@ def test_a_run_goes_on_with_the_labels_that_it_had(tmp_path):
     assert run(tmp_path, *flags, steps=2)[0] == 0
     for split in ('train', 'val'):
         (tmp_path / 'data' / split / 'class0').rename(tmp_path / 'data' / split / 'other')
-    again = parse_options([*flags, '--resume', str(tmp_path / 'run'), '--max-steps', '4'])
-    with pytest.raises(UserError, match='split train: the run that goes on has no class other;'):
+    again = read_train_options([*flags, '--resume', str(tmp_path / 'run'), '--max-steps', '4'])
+    with pytest.raises(UserError, match='split train: the resumed run has no class other;'):
         train(again)
     for split in ('train', 'val'):
         shutil.rmtree(tmp_path / 'data' / split / 'other')
     assert run(tmp_path, *flags, '--resume', 'auto', steps=4)[0] == 0
     names = json.loads((tmp_path / 'run' / 'config.json').read_text())['label_names']
     assert names == ['class0', 'class1', 'class2']
+
+
+def test_a_run_folder_of_the_version_before_goes_on_and_is_read(tmp_path, capsys):
+    """Version 0.1.0 trained it for 7 steps of 10, and one run for all 10: the numbers of its last epoch are below."""
+    folder = tmp_path / 'before'
+    shutil.copytree(Path(__file__).parent / 'data' / 'run_0', folder)
+    assert cli.main(['card', str(folder)]) == 0
+    assert '| Top-1 |' in (folder / 'README.md').read_text()
+    assert cli.main(['validate', str(folder), '--device', 'cpu', '--results-file', str(tmp_path / 'x.json')]) == 0
+    measured = json.loads((tmp_path / 'x.json').read_text())
+    assert measured['loss'] == pytest.approx(summary(folder)[-1]['eval_loss'], rel=1e-5)
+    assert cli.run('train', ['--resume', str(folder), '--max-steps', '10', '--device', 'cpu'], 'train_hyp.py') == 0
+    row = summary(folder)[-1]
+    assert row['train_loss'] == pytest.approx(2.3053372383117674, rel=1e-4)
+    assert row['curvature_mean'] == pytest.approx(0.9944105744361877, rel=1e-4)
+
+
+def test_a_finished_run_is_extended_by_more_epochs(tmp_path):
+    """On the schedule of all epochs; a run that is not finished keeps its own."""
+    flags = ['--warmup-epochs', '0', '--epochs']
+    status, folder = run(tmp_path, *flags, '2', steps=None)
+    assert status == 0
+    assert cli.run('train', ['--resume', str(folder), '--epochs', '4'], 'train_hyp.py') == 0
+    rows = summary(folder)
+    assert [row['epoch'] for row in rows] == [0, 1, 2, 3]
+    assert rows[2]['lr'] == pytest.approx(3e-3 * (1 + math.cos(math.pi * 14 / 20)) / 2)
+    assert cli.run('train', ['--resume', str(folder), '--epochs', '3'], 'train_hyp.py') == 2

@@ -1,17 +1,17 @@
-import argparse
 from contextlib import nullcontext
 
 import pytest
 import torch
 
+from timm_hyperbolic.config.run import DeviceConfig
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.device import create_autocast, create_scaler, resolve_device
 
 CPU = torch.device('cpu')
 
 
-def amp(dtype: str, on: bool = True) -> argparse.Namespace:
-    return argparse.Namespace(amp=on, amp_dtype=dtype)
+def amp(dtype: str, on: bool = True) -> DeviceConfig:
+    return DeviceConfig(amp=on, amp_dtype=dtype)
 
 
 def test_device_by_name_and_by_default():
@@ -36,3 +36,10 @@ def test_only_float16_needs_a_scaler():
     assert create_scaler(amp('float16'), CPU) is not None
     assert create_scaler(amp('bfloat16'), CPU) is None
     assert create_scaler(amp('float16', on=False), CPU) is None
+
+
+def test_a_cpu_computes_in_bfloat16_unless_told_otherwise():
+    assert create_scaler(DeviceConfig(amp=True), CPU) is None
+    with create_autocast(DeviceConfig(amp=True), CPU)():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    assert DeviceConfig(amp=True).dtype_on('cuda') == 'float16'

@@ -5,14 +5,16 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from config_helpers import options
 from timm.scheduler import create_scheduler_v2
 from timm.task import ClassificationTask
 from torch import nn
 
-from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.config.run import LoopConfig
 from timm_hyperbolic.errors import Diverged, TrainingError
 from timm_hyperbolic.layers import HyperbolicHead
 from timm_hyperbolic.train.loop import Loop
+from timm_hyperbolic.train.optimizer import create_clip
 from timm_hyperbolic.train.progress import Progress
 
 
@@ -44,7 +46,9 @@ def make_loop(model: nn.Module, *argv: str, lr: float = 0.1, ema: float | None =
     if ema is not None:
         task.setup_ema(decay=ema)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    return Loop(task, optimizer, kwargs.pop('scheduler', None), parse_options(list(argv)), **kwargs)
+    config = options(*argv)
+    clip = create_clip(model, config.optimizer)
+    return Loop(task, optimizer, kwargs.pop('scheduler', None), config.loop, config.run.seed, clip, **kwargs)
 
 
 def train(loop: Loop, loader):
@@ -112,7 +116,7 @@ def test_schedule_moves_after_every_step(net):
     scheduler, _ = create_scheduler_v2(
         optimizer, num_epochs=1, warmup_epochs=0, step_on_epochs=False, updates_per_epoch=4
     )
-    loop = Loop(ClassificationTask(net), optimizer, scheduler, parse_options([]))
+    loop = Loop(ClassificationTask(net), optimizer, scheduler, LoopConfig())
     stats = train(loop, batches(4))
     cosine = [0.05 * (1 + torch.cos(torch.tensor(torch.pi * step / 4)).item()) for step in range(5)]
     assert stats.lr == pytest.approx(cosine[3])
@@ -318,3 +322,9 @@ def test_mixed_images_reach_the_task(net):
     net.body.register_forward_hook(lambda module, args, output: seen.append(args[0].abs().max().item()))
     train(loop, batches(2))
     assert seen == [0, 0]
+
+
+def test_an_evaluation_may_be_limited_to_the_first_batches(net):
+    loader = batches(3)
+    assert make_loop(net, '--limit-eval-batches', '2').evaluate(loader) == make_loop(net).evaluate(loader[:2])
+    assert make_loop(net, '--limit-eval-batches', '9').evaluate(loader) == make_loop(net).evaluate(loader)

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from config_helpers import options
 from safetensors.torch import save_file
 
-from timm_hyperbolic.commands.options import parse_options
+from timm_hyperbolic.config.model import ModelConfig
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.model import create_model, load_initial_checkpoint, start_from_checkpoint
 
@@ -10,7 +11,8 @@ TINY = ['embed_dim=24', 'depth=2', 'num_heads=3']
 
 
 def make(name: str, *kwargs: str, num_classes: int | None = None, flags: tuple[str, ...] = ()):
-    return create_model(parse_options(['--model', name, *flags, '--model-kwargs', *TINY, *kwargs]), num_classes)
+    config = options('--model', name, *flags, '--model-kwargs', *TINY, *kwargs)
+    return create_model(config.model, num_classes, config.model_training, config.phases.hamp)
 
 
 def test_options_reach_the_model():
@@ -84,14 +86,14 @@ def test_tensors_may_be_missing_where_a_pattern_says_so(tmp_path, capsys):
     save_file(source.state_dict(), tmp_path / 'm.safetensors')
     start = ['--initial-checkpoint', str(tmp_path / 'm.safetensors')]
     start += ['--allow-missing', 'blocks.*.attn.*', 'centroids.*']
-    args = parse_options(['--model', 'vit_tiny_patch4_hyp_all', *start, '--model-kwargs', *TINY])
-    model = create_model(args, 10)
+    config = options('--model', 'vit_tiny_patch4_hyp_all', *start, '--model-kwargs', *TINY)
+    model = create_model(config.model, 10)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    start_from_checkpoint(model, args)
+    start_from_checkpoint(model, config.start, config.model.model)
     given = source.state_dict()
     missing = [key for key in before if key not in given]
     assert len(missing) == 2 * 8 + 1  # of two blocks, and the centroids
-    assert f'left at their start: {", ".join(missing[:4])}, and 13 more' in capsys.readouterr().out
+    assert f'not in it, initial values kept: {", ".join(missing[:4])}, and 13 more' in capsys.readouterr().out
     for key, value in model.state_dict().items():
         assert torch.equal(value, given[key] if key in given else before[key]), key
     assert torch.equal(model.blocks[0].attn.qkv.weight, given['blocks.0.attn.qkv.weight'])  # it is in both
@@ -120,7 +122,7 @@ def test_hamp_reaches_the_layers_of_a_model_that_has_it():
     assert model.blocks[0].residual1.hamp is True
     assert make('vit_tiny_patch4_hyp_res').blocks[0].residual1.hamp is False
     with pytest.raises(UserError, match='--model resnet10t with --hamp'):
-        create_model(parse_options(['--model', 'resnet10t', '--amp', '--hamp']), 10)
+        create_model(ModelConfig(model='resnet10t'), 10, hamp=True)
 
 
 def test_the_list_of_keys_is_cut(tmp_path):

@@ -7,7 +7,7 @@ from timm.task import ClassificationTask
 from torch import nn
 
 import timm_hyperbolic  # noqa: F401
-from timm_hyperbolic.train.nonfinite import find_fault, running_statistics
+from timm_hyperbolic.train.nonfinite import find_nonfinite, running_statistics
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def task() -> ClassificationTask:
 
 def fault(task, image=None, scale: float = 1.0) -> str:
     image = torch.randn(2, 3, 8, 8) if image is None else image
-    return find_fault(task, image, torch.tensor([0, 1]), nullcontext, scale)
+    return find_nonfinite(task, image, torch.tensor([0, 1]), nullcontext, scale)
 
 
 def test_the_module_whose_output_is_not_finite_first_is_named(task):

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from timm_hyperbolic.train.norms import add_norms, mean_norms
+from timm_hyperbolic.train.loop import _add_norms as add_norms
+from timm_hyperbolic.train.loop import _mean_norms as mean_norms
 
 
 def test_means_over_steps():

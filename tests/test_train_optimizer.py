@@ -1,10 +1,10 @@
 import pytest
 import timm
 import torch
+from config_helpers import options
 from torch import nn
 
 import timm_hyperbolic
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.optim import learning_rate
 from timm_hyperbolic.train.optimizer import create_clip, create_optimizer
@@ -15,7 +15,8 @@ def tiny(name: str, **kwargs) -> nn.Module:
 
 
 def create(model: nn.Module, *argv: str) -> torch.optim.Optimizer:
-    return create_optimizer(model, parse_options(list(argv)))
+    config = options(*argv)
+    return create_optimizer(model, config.optimizer, config.model.model)
 
 
 def test_the_default_is_hypadamw_with_its_flags():
@@ -71,7 +72,7 @@ def test_a_refused_value_is_named(argv, message):
 
 def test_the_clip_has_its_flags():
     flags = ['--clip-grad', '1', '--man-clip-grad', '2', '--man-clip-norm', 'euclidean', '--clip-mode', 'agc']
-    clip = create_clip(nn.Linear(2, 2), parse_options(flags))
+    clip = create_clip(nn.Linear(2, 2), options(*flags).optimizer)
     assert (clip.clip_grad, clip.man_clip_grad, clip.man_norm, clip.mode) == (1, 2, 'euclidean', 'agc')
-    clip = create_clip(nn.Linear(2, 2), parse_options(['--clip-grad', '0']))
+    clip = create_clip(nn.Linear(2, 2), options('--clip-grad', '0').optimizer)
     assert (clip.clip_grad, clip.man_clip_grad, clip.man_norm, clip.mode) == (None, None, 'riemannian', 'norm')

@@ -1,7 +1,7 @@
 import pytest
 
 from timm_hyperbolic.errors import UserError
-from timm_hyperbolic.train.patterns import matching
+from timm_hyperbolic.train.model import matching
 
 NAMES = ['cls_token', 'blocks.0.attn.qkv.weight', 'blocks.11.attn.qkv.weight', 'blocks.0.mlp.fc1.bias', 'head.weight']
 

@@ -4,17 +4,17 @@ import itertools
 import pytest
 import torch
 import torch.multiprocessing as mp
+from config_helpers import options
 from timm.optim import create_optimizer_v2
 from timm.task import ClassificationTask
 
 import timm_hyperbolic  # noqa: F401
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.layers import HyperbolicModule
 from timm_hyperbolic.train.loop import Loop
 from timm_hyperbolic.train.model import create_model
 from timm_hyperbolic.train.optimizer import create_optimizer
-from timm_hyperbolic.train.phases import Phases, check_phases
+from timm_hyperbolic.train.phases import Phases
 from timm_hyperbolic.train.processes import Processes
 from timm_hyperbolic.train.progress import Progress
 
@@ -24,8 +24,8 @@ ATTENTION = ['--train-only', 'blocks.*.attn.*', 'centroids.*']
 
 def make(*argv: str, ema: bool = False):
     torch.manual_seed(0)
-    args = parse_options([*TINY, *argv])
-    model = create_model(args, 10)
+    config = options(*TINY, *argv)
+    model = create_model(config.model, 10, config.model_training, config.phases.hamp)
     with torch.no_grad():
         for name, p in model.named_parameters():
             if name.endswith('gamma_raw'):
@@ -33,7 +33,7 @@ def make(*argv: str, ema: bool = False):
     task = ClassificationTask(model, verbose=False)
     if ema:
         task.setup_ema(decay=0.5)
-    return args, model, task
+    return config, model, task
 
 
 def batches(count: int, size: int = 4):
@@ -59,9 +59,9 @@ def moved(before: dict, after: dict) -> set[str]:
 def test_frozen_parameters_stay_and_their_optimizer_state_too(opt):
     kind = [] if 'hyp' in opt else ['--model', 'vit_tiny_patch4_flat_all']  # timm's keep no points on a ball
     flags = ['--opt', opt, '--lr', '0.1', '--weight-decay', '0.5']
-    args, model, task = make(*ATTENTION, '--train-only-epochs', '1', *flags, *kind, ema=True)
-    optimizer = create_optimizer(model, args)
-    loop, phases = Loop(task, optimizer, None, args), Phases(task, model, args)
+    config, model, task = make(*ATTENTION, '--train-only-epochs', '1', *flags, *kind, ema=True)
+    optimizer = create_optimizer(model, config.optimizer)
+    loop, phases = Loop(task, optimizer, None, config.loop), Phases(task, model, config.phases)
     chosen = {name for name, _ in model.named_parameters() if '.attn.' in name or name.startswith('centroids')}
     start = copy.deepcopy(model.state_dict())
     train(loop, phases, [0])
@@ -81,8 +81,8 @@ def test_an_epoch_is_set_up_by_its_number_alone():
     argv = [*ATTENTION, '--train-only-epochs', '2', '--amp', '--hamp', '--hamp-start-epoch', '1']
     seen = {}
     for order in itertools.permutations(range(3)):
-        args, model, task = make(*argv, ema=True)
-        phases = Phases(task, model, args)
+        config, model, task = make(*argv, ema=True)
+        phases = Phases(task, model, config.phases)
         for epoch in order:
             phases.begin(epoch)
             state = (
@@ -95,8 +95,8 @@ def test_an_epoch_is_set_up_by_its_number_alone():
 
 
 def test_without_an_end_one_part_is_trained_to_the_last_epoch():
-    args, model, task = make('--train-only', 'head.*')
-    phases = Phases(task, model, args)
+    config, model, task = make('--train-only', 'head.*')
+    phases = Phases(task, model, config.phases)
     phases.begin(99)
     assert {name.split('.')[0] for name, p in model.named_parameters() if p.requires_grad} == {'head'}
     assert str(phases) == 'training 5 of 81 parameters (head.*) in all epochs'
@@ -104,16 +104,16 @@ def test_without_an_end_one_part_is_trained_to_the_last_epoch():
 
 def test_what_is_trained_when_is_said():
     for epochs, text in (('1', 'in epoch 1, then all of them'), ('10', 'in epochs 1 to 10, then all of them')):
-        args, model, task = make(*ATTENTION, '--train-only-epochs', epochs)
-        assert str(Phases(task, model, args)).endswith(f'(blocks.*.attn.*, centroids.*) {text}')
-    args, model, task = make()
-    assert str(Phases(task, model, args)) == ''
+        config, model, task = make(*ATTENTION, '--train-only-epochs', epochs)
+        assert str(Phases(task, model, config.phases)).endswith(f'(blocks.*.attn.*, centroids.*) {text}')
+    config, model, task = make()
+    assert str(Phases(task, model, config.phases)) == ''
 
 
 def test_a_parameter_that_the_model_keeps_fixed_stays_fixed():
-    args, model, task = make(*ATTENTION, '--train-only-epochs', '1')
+    config, model, task = make(*ATTENTION, '--train-only-epochs', '1')
     model.pos_embed.requires_grad_(False)
-    phases = Phases(task, model, args)
+    phases = Phases(task, model, config.phases)
     phases.begin(1)
     assert not model.pos_embed.requires_grad
     assert model.cls_token.requires_grad
@@ -121,8 +121,8 @@ def test_a_parameter_that_the_model_keeps_fixed_stays_fixed():
 
 def test_the_switch_of_hamp_compiles_once_more():
     argv = ['--amp', '--hamp', '--hamp-start-epoch', '2', '--model', 'vit_tiny_patch4_hyp_res']
-    args, model, task = make(*argv, '--model-kwargs', 'embed_dim=12', 'depth=1', 'num_heads=3')
-    phases = Phases(task, model, args)
+    config, model, task = make(*argv, '--model-kwargs', 'embed_dim=12', 'depth=1', 'num_heads=3')
+    phases = Phases(task, model, config.phases)
     compiled = []
 
     def backend(graph, inputs):
@@ -145,31 +145,31 @@ def test_the_switch_of_hamp_compiles_once_more():
 @pytest.mark.parametrize(
     ('argv', 'message'),
     [
-        (['--hamp'], '--hamp: acts on mixed precision; give --amp'),
+        (['--hamp'], '--hamp: give --amp too, since it acts on mixed precision'),
         (['--amp', '--hamp-start-epoch', '1'], '--hamp-start-epoch 1: .*give --hamp too'),
         (['--train-only-epochs', '3'], '--train-only-epochs 3: give --train-only'),
     ],
 )
 def test_flags_that_need_another(argv, message):
     with pytest.raises(UserError, match=message):
-        check_phases(parse_options(argv))
+        options(*argv)
 
 
 def test_a_pattern_that_matches_nothing():
-    args, model, task = make('--train-only', 'blocks.*.atn.*')
+    config, model, task = make('--train-only', 'blocks.*.atn.*')
     with pytest.raises(UserError, match=r'--train-only blocks.*Nearest: blocks\.\*\.attn\.\*'):
-        Phases(task, model, args)
+        Phases(task, model, config.phases)
 
 
 def _two_phases(rank: int, size: int, port: int, folder: str) -> None:
     """Train through both phases, on this process's share of each batch, and leave the weights in `folder`."""
     torch.set_num_threads(1)
-    args, model, task = make(*ATTENTION, '--train-only-epochs', '1')
+    config, model, task = make(*ATTENTION, '--train-only-epochs', '1')
     if size > 1:
         torch.distributed.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=size)
         task.prepare_distributed()
     optimizer = create_optimizer_v2(model, 'sgd', lr=0.1, momentum=0.9)
-    phases = Phases(task, model, args, Processes(task.device, rank, size))
+    phases = Phases(task, model, config.phases, Processes(task.device, rank, size))
     for epoch in range(2):
         phases.begin(epoch)
         task.eval()  # no dropout: the shares of a batch would have other masks

@@ -1,6 +1,5 @@
 """Two processes, joined by gloo, against one."""
 
-import argparse
 import os
 import subprocess
 import sys
@@ -12,7 +11,9 @@ from safetensors.torch import load_file
 from train_helpers import summary
 from two_processes import TINY, WIDE
 
-from timm_hyperbolic.commands.train import main
+from timm_hyperbolic.cli import run as run_command
+from timm_hyperbolic.config.options import from_values
+from timm_hyperbolic.config.train import TrainConfig
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.processes import Processes
 
@@ -35,10 +36,10 @@ def runs(tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stderr
     (output / 'printed').write_text(done.stdout)
     to = ['--output', str(output), '--experiment']
-    assert main([*TINY, *to, 'one', '--max-steps', '20']) == 0
-    assert main([*TINY, *to, 'mixed', '--max-steps', '20', '--resume', 'auto']) == 0
-    assert main([*WIDE, *to, 'whole', '--max-steps', '6']) == 0
-    assert main([*WIDE, *to, 'sharded', '--max-steps', '6', '--resume', 'auto']) == 0
+    assert run_command('train', [*TINY, *to, 'one', '--max-steps', '20']) == 0
+    assert run_command('train', [*TINY, *to, 'mixed', '--max-steps', '20', '--resume', 'auto']) == 0
+    assert run_command('train', [*WIDE, *to, 'whole', '--max-steps', '6']) == 0
+    assert run_command('train', [*WIDE, *to, 'sharded', '--max-steps', '6', '--resume', 'auto']) == 0
     return output
 
 
@@ -95,13 +96,5 @@ def test_one_process_needs_no_group(monkeypatch):
     ],
 )
 def test_what_several_processes_cannot_do(count, options, said):
-    defaults = {
-        'batch_size': 100,
-        'fsdp': False,
-        'clip_grad': None,
-        'clip_mode': 'norm',
-        'torchcompile': None,
-        'data_in_memory': False,
-    }
     with pytest.raises(UserError, match=said):
-        Processes(torch.device('cpu'), 0, count).check(argparse.Namespace(**{**defaults, **options}))
+        Processes(torch.device('cpu'), 0, count).check(from_values(TrainConfig, {'batch_size': 100, **options}))

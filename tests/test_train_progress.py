@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -5,7 +6,7 @@ import timm
 from torch import nn
 
 import timm_hyperbolic
-from timm_hyperbolic.train.progress import Progress, curvature_summary, final_table, format_table
+from timm_hyperbolic.train.progress import Progress, curvature_summary, final_summary, format_table
 
 METRICS = {'loss': 0.25, 'top1': 97.5, 'top5': 100.0}
 
@@ -14,22 +15,23 @@ def tiny(name: str, **kwargs):
     return timm.create_model(name, embed_dim=24, depth=2, num_heads=3, **kwargs)
 
 
-def test_table_has_a_row_for_every_module_with_a_curvature():
-    model = tiny('vit_tiny_patch4_hyp_all', curvature=0.5)
-    table = final_table(model, METRICS, 123.4)
-    rows = [line.split() for line in table.splitlines()]
-    assert ['Top-1', '97.50', '%'] in rows
-    assert ['Top-5', '100.00', '%'] in rows
-    assert ['images/s', '123'] in rows
-    for name in timm_hyperbolic.named_curvatures(model):
-        assert [name, '0.5000'] in rows
-    assert 'blocks.1.residual2' in table
-
-
-def test_table_of_a_flat_model_and_few_classes():
-    table = final_table(tiny('vit_tiny_patch4_euclid', num_classes=3), METRICS, 1.0)
-    assert 'curvature' not in table
-    assert 'Top-5' not in table
+def test_the_summary_has_the_accuracy_first_and_one_line_of_each_kind():
+    row = {'curvature/head': 0.5, 'curvature/pos': 1.5, 'gamma/res': 0.25, 'margin/head': 0.5, 's/res': 1.0}
+    text = final_summary(row, METRICS | {'epoch': 2, 'chosen_by': 'top1 on split validation'}, 10, '42 s')
+    lines = [re.sub(' +', ' ', line.strip()) for line in text.splitlines()]
+    assert lines == [
+        'Top-1 97.50 %',
+        'Top-5 100.00 %',
+        'loss 0.2500',
+        'epoch 3 (the best by top1 on split validation)',
+        'time 42 s',
+        'curvature 0.5000 / 1.0000 / 1.5000 min / mean / max',
+        'gate 0.2500 / 0.2500 / 0.2500 min / mean / max',
+        'share at the margin 50.00% / 50.00% / 50.00% min / mean / max',
+    ]
+    flat = final_summary({}, METRICS | {'epoch': 2}, 3, '42 s').splitlines()
+    assert [line.split()[0] for line in flat] == ['Top-1', 'loss', 'epoch', 'time']
+    assert flat[2].endswith('3 (the last)')
 
 
 def test_columns_are_aligned():
@@ -51,6 +53,7 @@ def progress_of_four_batches():
     with Progress(0, 3, 4, log_interval=2) as progress:
         for batch in range(1, 5):
             progress.update(batch, 0.5, 1e-3, 99.6)
+    return progress
 
 
 def test_progress_in_a_file_is_a_line_each_interval(capsys):
@@ -65,7 +68,8 @@ def test_progress_in_a_file_is_a_line_each_interval(capsys):
 
 def test_progress_on_a_terminal_is_a_bar_with_loss_rate_and_speed(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
-    progress_of_four_batches()
+    progress = progress_of_four_batches()
     output = capsys.readouterr()
     assert output.out == ''
     assert 'epoch 1/3' in output.err
+    assert progress.bar.postfix == 'loss 0.5000  lr 1.00e-03  100 images/s  run done in 0 s'

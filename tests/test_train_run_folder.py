@@ -1,16 +1,20 @@
-import argparse
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 import timm
 import torch
 import yaml
-from train_helpers import summary
+from train_helpers import run, summary
 
+from timm_hyperbolic.config.run import RunConfig
 from timm_hyperbolic.data.labels import label_names
 from timm_hyperbolic.errors import TrainingError, UserError
-from timm_hyperbolic.train.run_folder import OutputFolder
+from timm_hyperbolic.train.processes import Processes
+from timm_hyperbolic.train.run_folder import LOCK, OutputFolder
 
 DATA_CONFIG = {
     'input_size': (1, 8, 8),
@@ -23,22 +27,17 @@ DATA_CONFIG = {
 KWARGS = {'embed_dim': 24, 'depth': 1, 'num_heads': 3, 'curvature': 0.5, 'margin': 'none'}
 
 
-def options(tmp_path, **kwargs) -> argparse.Namespace:
-    values = {
-        'output': str(tmp_path),
-        'experiment': 'run',
-        'resume': None,
-        'model': 'vit_tiny_patch4_hyp_all',
-        'img_size': None,
-    }
-    return argparse.Namespace(**{**values, **kwargs})
+ALONE = Processes(torch.device('cpu'))
+
+
+def folder_of(tmp_path, **kwargs) -> OutputFolder:
+    return OutputFolder.of(RunConfig(**{'output': str(tmp_path), 'experiment': 'run', **kwargs}), 'digits')
 
 
 @pytest.fixture
 def folder(tmp_path) -> OutputFolder:
-    args = options(tmp_path)
-    folder = OutputFolder.of(args)
-    folder.create(args)
+    folder = folder_of(tmp_path)
+    folder.create({'model': 'vit_tiny_patch4_hyp_all'}, ALONE)
     return folder
 
 
@@ -81,7 +80,7 @@ def test_all_files_have_the_permissions_of_an_ordinary_file(folder):
     (folder.path / 'plain').touch()
     modes = {stat.S_IMODE(file.stat().st_mode) for file in folder.path.iterdir()}
     assert len(modes) == 1
-    names = {file.name for file in folder.path.iterdir()} - {'plain', '.lock'}
+    names = {file.name for file in folder.path.iterdir()} - {'plain', '.lock', '.lock-holder'}
     assert names == {'args.yaml', 'config.json', 'model.safetensors', 'summary.csv'}
 
 
@@ -113,46 +112,82 @@ def test_a_write_that_fails_leaves_what_was_there(folder, monkeypatch):
     assert {file.name: file.read_bytes() for file in folder.path.iterdir()} == before
 
 
-def test_folder_is_named_after_time_model_and_size_and_never_shared(tmp_path):
-    args = options(tmp_path, experiment=None, img_size=12)
-    first = OutputFolder.of(args)
-    first.create(args)
-    second = OutputFolder.of(args)
-    assert first.path.name.endswith('-vit_tiny_patch4_hyp_all-12')
-    assert second.path != first.path
+def test_a_folder_without_a_name_is_that_of_the_data_set_or_the_next_free_one(tmp_path):
+    """Also where another run takes the name after it was chosen, and where the folder was made by hand."""
+    first, second = (folder_of(tmp_path, experiment=None) for _ in range(2))
+    assert (first.path, first.taken) == (second.path, second.taken) == (tmp_path / 'digits', None)
+    first.create({}, ALONE)
+    second.create({}, ALONE)
+    assert (second.path, second.taken) == (tmp_path / 'digits-2', tmp_path / 'digits')
+    (tmp_path / 'digits-3').mkdir()
+    assert folder_of(tmp_path, experiment=None).path == tmp_path / 'digits-4'
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path, folder):
     with pytest.raises(UserError, match='already holds a run; choose another name'):
-        OutputFolder.of(options(tmp_path))
+        folder_of(tmp_path)
 
 
 def test_an_empty_folder_that_exists_is_used(tmp_path):
     (tmp_path / 'run').mkdir()
-    OutputFolder.of(options(tmp_path))
+    folder_of(tmp_path)
 
 
 @pytest.mark.parametrize('experiment', ['file', 'file/run'])
 def test_a_file_where_the_folder_should_be(tmp_path, experiment):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match=r'--output: cannot make the folder .*file is a file'):
-        OutputFolder.of(options(tmp_path, experiment=experiment))
+        folder_of(tmp_path, experiment=experiment)
 
 
 def test_a_folder_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'access', lambda path, mode: False)
     with pytest.raises(UserError, match='--output: cannot write into'):
-        OutputFolder.of(options(tmp_path))
+        folder_of(tmp_path)
 
 
 def test_a_folder_whose_name_is_too_long(tmp_path):
     with pytest.raises(UserError, match=r'--output: cannot make the folder .*: File name too long'):
-        OutputFolder.of(options(tmp_path, experiment='x' * 300))
+        folder_of(tmp_path, experiment='x' * 300)
 
 
 def test_a_folder_that_fails_to_be_made(tmp_path):
-    args = options(tmp_path)
-    folder = OutputFolder.of(args)
+    folder = folder_of(tmp_path)
     (tmp_path / 'run').touch()  # since then somebody else made a file of that name
     with pytest.raises(UserError, match=r'--output: cannot make the folder .*File exists'):
-        folder.create(args)
+        folder.create({}, ALONE)
+
+
+def holder(folder):
+    """Start a process that locks the folder and waits, in a process that it has forked too, as loaders do."""
+    code = (
+        'import os, sys, time; from pathlib import Path; from timm_hyperbolic.train.run_folder import OutputFolder; '
+        'folder = OutputFolder(Path(sys.argv[1])); folder.lock(); os.fork() or time.sleep(60); '
+        'print("held", flush=True); time.sleep(60)'
+    )
+    argv = [sys.executable, '-c', code, str(folder)]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout.readline() == 'held\n'
+    return process
+
+
+def test_a_second_run_is_refused_until_the_first_has_died(tmp_path, capsys):
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    first = holder(folder)
+    try:
+        with pytest.raises(UserError, match=rf'another run is writing into .*process {first.pid} on .*choose another'):
+            OutputFolder(folder).lock()
+        for flags in ([], ['--resume', 'auto']):
+            status, _ = run(tmp_path, *flags, steps=1)
+            assert status == 2
+            assert 'another run is writing into' in capsys.readouterr().err
+        assert {file.name for file in folder.iterdir()} == {LOCK, f'{LOCK}-holder'}
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        again = OutputFolder(folder)  # although the forked process, which is not the run, still lives
+        again.lock()
+        again.close()
+        assert [file.name for file in folder.iterdir()] == [LOCK]
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)

@@ -34,14 +34,14 @@ def test_the_first_of_the_best_rows_is_the_best():
 
 
 @pytest.mark.parametrize('flags', [[], ['--model-ema', '--model-ema-decay', '0.3'], ['--data-in-memory']], ids=' '.join)
-def test_best_model_of_a_carved_split_is_kept_and_tested_once(tmp_path, capsys, looks, flags):
+def test_best_model_of_a_held_out_split_is_kept_and_tested_once(tmp_path, capsys, looks, flags):
     status, folder = run(tmp_path, *FLAGS, *flags, '--val-split', '144', '--eval-metric', 'loss', steps=None)
     assert status == 0
     assert looks == [144] * 4 + [360]
     rows, test = summary(folder), json.loads((folder / 'test.json').read_text())
     best = min(rows, key=lambda row: row['eval_loss'])
     assert (test['epoch'], test['split'], test['images']) == (best['epoch'], 'test', 360)
-    assert test['chosen_by'] == 'loss on 144 images carved out of split train'
+    assert test['chosen_by'] == 'loss on 144 images held out of split train'
 
     # timm's evaluation of what was saved gives the number that was reported.
     from timm.data import create_loader, resolve_model_data_config
@@ -55,7 +55,7 @@ def test_best_model_of_a_carved_split_is_kept_and_tested_once(tmp_path, capsys, 
         assert torch.nn.functional.cross_entropy(model(image), target).item() == pytest.approx(test['loss'], rel=1e-5)
     said = capsys.readouterr().out
     assert 'split test, after' in said
-    assert f'(loss: {best["eval_loss"]:.4g} in epoch {int(best["epoch"]) + 1}, on 144 images carved' in said
+    assert f'(loss: {best["eval_loss"]:.4g} in epoch {int(best["epoch"]) + 1}, on 144 images held' in said
 
 
 @pytest.mark.parametrize('tied', [False, True])
@@ -87,7 +87,7 @@ def test_best_model_is_one_of_an_earlier_epoch(tmp_path, monkeypatch, tied):
     assert not all(torch.equal(saved[key], value) for key, value in weights[2].items())
 
 
-def test_without_a_carved_split_the_last_epoch_is_the_result(tmp_path, capsys, looks):
+def test_without_a_held_out_split_the_last_epoch_is_the_result(tmp_path, capsys, looks):
     status, folder = run(tmp_path, '--epochs', '2', steps=None)
     assert status == 0
     assert looks == [360, 360]

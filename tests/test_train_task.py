@@ -4,13 +4,13 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from config_helpers import options
 from timm.task import ClassificationTask
 from train_helpers import run, summary
 
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.train.model import create_model
-from timm_hyperbolic.train.task import check_task, create_task, use_channels_last
+from timm_hyperbolic.train.task import create_task, use_channels_last
 
 TINY = ['--model', 'vit_tiny_patch4_hyp_res', '--model-kwargs', 'embed_dim=12', 'depth=1', 'num_heads=3']
 DATA = {'input_size': (3, 8, 8), 'mean': (0.5, 0.4, 0.3), 'std': (0.2, 0.3, 0.4)}
@@ -19,9 +19,10 @@ CPU = torch.device('cpu')
 
 def make(*argv: str, soft_targets: bool = False, num_classes: int = 10, classes: list[str] | None = None):
     torch.manual_seed(0)
-    args = parse_options([*TINY, '--smoothing', '0', *argv])
-    model = create_model(args, num_classes)
-    return create_task(model, args, DATA, soft_targets, CPU, classes)
+    config = options(*TINY, '--smoothing', '0', *argv)
+    model = create_model(config.model, num_classes, config.model_training)
+    splits = config.augment.aug_splits
+    return create_task(model, config.task, DATA, soft_targets, CPU, classes, splits, config.model.model)
 
 
 def batch(size: int = 4):
@@ -149,7 +150,7 @@ def test_a_teacher_of_other_images(teacher, monkeypatch):
 )
 def test_flags_that_need_another(argv, message):
     with pytest.raises(UserError, match=message):
-        check_task(parse_options(argv))
+        options(*argv)
 
 
 def test_channels_last_changes_the_layout_and_nothing_else():

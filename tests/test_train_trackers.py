@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 from train_helpers import run
 
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.commands.train import _show_images
+from timm_hyperbolic.config.run import TrackerConfig
+from timm_hyperbolic.config.train import read_train_options
 from timm_hyperbolic.errors import UserError
-from timm_hyperbolic.train.trackers import check_trackers, create_trackers
+from timm_hyperbolic.train.trackers import create_trackers
 
 
 def scalars(folder):
@@ -72,14 +73,14 @@ def test_the_first_batch_is_shown_as_it_was_before_normalisation():
 
 
 def test_a_run_that_goes_on_takes_the_place_of_what_was_written_after_its_checkpoint(tmp_path):
-    args = parse_options(['--log-tensorboard'])
-    (tracker,) = create_trackers(tmp_path, args)
+    config = TrackerConfig(log_tensorboard=True)
+    (tracker,) = create_trackers(tmp_path, config, {})
     for epoch in range(3):
         tracker.log_step({'lr': epoch}, 2 * epoch + 1)
         tracker.log_step({'lr': epoch}, 2 * epoch + 2)
         tracker.log({'lr': epoch}, epoch)
     tracker.close()
-    (tracker,) = create_trackers(tmp_path, args, first_epoch=2, first_step=5)
+    (tracker,) = create_trackers(tmp_path, config, {}, first_epoch=2, first_step=5)
     tracker.log_step({'lr': 20}, 6)
     tracker.log({'lr': 20}, 2)
     tracker.close()
@@ -163,9 +164,9 @@ def test_a_package_that_is_missing_is_said_before_anything_is_done(tmp_path, mon
 
 @pytest.mark.parametrize('argv', [['--wandb-project', 'x'], ['--wandb-tags', 'x', 'y']])
 def test_flags_of_a_tracker_that_is_not_asked_for(argv):
-    with pytest.raises(UserError, match=f'{argv[0]}: give --log-wandb too'):
-        check_trackers(parse_options(argv))
+    with pytest.raises(UserError, match=f'{" ".join(argv)}: give --log-wandb too'):
+        read_train_options(argv)
 
 
 def test_without_flags_there_are_no_trackers(tmp_path):
-    assert create_trackers(tmp_path, parse_options([])) == []
+    assert create_trackers(tmp_path, TrackerConfig(), {}) == []

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from timm_hyperbolic.commands.train import main
+from timm_hyperbolic.cli import run as run_command
 
 # Four tokens of 24 features through two blocks: an epoch of the digits takes about a second.
 TINY = ['--model-kwargs', 'embed_dim=24', 'depth=2', 'num_heads=3', '--img-size', '8', '-b', '240', '--lr', '3e-3']
@@ -14,7 +14,7 @@ def run(tmp_path: Path, *argv: str, name: str = 'run', tiny: bool = True, steps:
     flags = [*(TINY if tiny else []), '--output', str(tmp_path), '--experiment', name]
     if steps is not None:
         flags += ['--max-steps', str(steps)]
-    return main([*flags, *argv], prog='train_hyp.py'), tmp_path / name
+    return run_command('train', [*flags, *argv], prog='train_hyp.py'), tmp_path / name
 
 
 def summary(folder: Path) -> list[dict[str, float]]:

@@ -5,8 +5,8 @@ import sys
 import torch
 import torch.distributed as dist
 
-from timm_hyperbolic.commands.options import parse_options
 from timm_hyperbolic.commands.train import train
+from timm_hyperbolic.config.train import read_train_options
 from timm_hyperbolic.train.processes import Processes
 
 MODEL = ['--model', 'vit_tiny_patch4_hyp_all', '--img-size', '8', '-b', '240', '--lr', '3e-3', '--epochs', '6']
@@ -33,10 +33,10 @@ def main(output: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(Processes.start(torch.device('cpu')).rank)  # what is drawn before must not matter
     to = ['--output', output, '--experiment']
-    train(parse_options([*TINY, *to, 'two', '--max-steps', '20']))
-    train(parse_options([*TINY, *to, 'mixed', '--max-steps', '12']))
-    train(parse_options([*WIDE, *to, 'sharded', '--max-steps', '2', '--fsdp']))
-    train(parse_options([*WIDE, *to, 'sharded', '--max-steps', '4', '--fsdp', '--resume', 'auto']))
+    train(read_train_options([*TINY, *to, 'two', '--max-steps', '20']))
+    train(read_train_options([*TINY, *to, 'mixed', '--max-steps', '12']))
+    train(read_train_options([*WIDE, *to, 'sharded', '--max-steps', '2', '--fsdp']))
+    train(read_train_options([*WIDE, *to, 'sharded', '--max-steps', '4', '--fsdp', '--resume', 'auto']))
     dist.destroy_process_group()
 
 

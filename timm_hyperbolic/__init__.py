@@ -7,10 +7,17 @@ Importing this package registers its models and optimizers with timm:
     model = timm.create_model('vit_tiny_patch4_hyp_res')
 """
 
-from .layers import named_curvatures
-from .models import HyperbolicVisionTransformer, checkpoint_filter_fn, hyperbolize
-from .optim import HyperbolicAdamW, HyperbolicSGD
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .layers import named_curvatures
+    from .models import HyperbolicVisionTransformer, checkpoint_filter_fn, hyperbolize
+    from .optim import HyperbolicAdamW, HyperbolicSGD
 
 __all__ = [
     'HyperbolicAdamW',
@@ -21,3 +28,25 @@ __all__ = [
     'hyperbolize',
     'named_curvatures',
 ]
+
+_MODULES = {
+    'HyperbolicAdamW': 'optim',
+    'HyperbolicSGD': 'optim',
+    'HyperbolicVisionTransformer': 'models',
+    'checkpoint_filter_fn': 'models',
+    'hyperbolize': 'models',
+    'named_curvatures': 'layers',
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'.{_MODULES[name]}', __name__), name)
+
+
+# Our own commands read their options before they import torch and timm, which takes seconds, so that `--help` is fast.
+# Each command imports models and optimizers when it needs them. In all other programs the import registers them.
+if not sys.argv or Path(sys.argv[0]).stem not in ('timm-hyperbolic', 'train_hyp'):
+    from . import layers, models, optim  # noqa: F401

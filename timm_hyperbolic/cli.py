@@ -1,20 +1,86 @@
-"""The `timm-hyperbolic` command."""
+"""The `timm-hyperbolic` command. Options are read before torch is imported, so that `--help` is fast."""
 
 import argparse
-import importlib
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
+from .config.argtypes import nearest
+from .errors import exit_status
 from .version import __version__
 
-__all__ = ['main']
+__all__ = ['main', 'run']
 
-# Each command is a `main(argv, prog) -> exit status`, imported only when it is called.
-_COMMANDS = {
-    'train': ('timm_hyperbolic.commands.train', 'train a model on images, the same as train_hyp.py'),
-    'push': ('timm_hyperbolic.commands.push', 'push a trained model to the Hugging Face Hub'),
-    'card': ('timm_hyperbolic.commands.card', 'write the model card of a run'),
-    'validate': ('timm_hyperbolic.commands.validate', 'measure a trained model on a split of a data set'),
-    'report': ('timm_hyperbolic.commands.report', 'write a page of pictures of what a model has learned'),
+
+def _train(argv: list[str], prog: str) -> None:
+    from .config.train import read_train_options
+
+    config = read_train_options(argv, prog)
+    from .commands.train import train
+    from .train.processes import Processes
+
+    try:
+        train(config, [*prog.split(), *argv])
+    finally:
+        Processes.end()
+
+
+def _push(argv: list[str], prog: str) -> None:
+    from .config.hub import read_push_options
+
+    config = read_push_options(argv, prog)
+    from .commands.push import push
+
+    push(config)
+
+
+def _card(argv: list[str], prog: str) -> None:
+    from .config.hub import read_card_options
+
+    config = read_card_options(argv, prog)
+    from .commands.card import card
+
+    card(config)
+
+
+def _validate(argv: list[str], prog: str) -> None:
+    from .config.trained import read_validate_options
+
+    config = read_validate_options(argv, prog)
+    from .commands.validate import validate
+
+    validate(config)
+
+
+def _report(argv: list[str], prog: str) -> None:
+    from .config.trained import read_report_options
+
+    config = read_report_options(argv, prog)
+    from .commands.report import report
+
+    report(config, [*prog.split(), *argv])
+
+
+def _list(argv: list[str], prog: str) -> None:
+    from .config.command_line import Parser, read_command_line
+
+    parser = Parser(prog=prog, description='List the models of timm_hyperbolic and what is hyperbolic in them.')
+    parser.add_argument(
+        'pattern', nargs='?', metavar='PATTERN', help='shell pattern of the names, such as "*_hyp_res*"'
+    )
+    pattern = read_command_line(parser, argv).get('pattern')
+    from .commands.list import list_models
+
+    list_models(pattern)
+
+
+_COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
+    'train': (_train, 'train a model on images, the same as train_hyp.py'),
+    'list': (_list, 'list the models and what is hyperbolic in them'),
+    'validate': (_validate, 'measure a trained model on a split of a data set'),
+    'report': (_report, 'write a page of pictures of what a model has learned'),
+    'card': (_card, 'write the model card of a run'),
+    'push': (_push, 'push a trained model to the Hugging Face Hub'),
 }
 
 
@@ -27,11 +93,35 @@ def main(argv: list[str] | None = None) -> int:
         epilog='commands:\n' + '\n'.join(f'  {name:<10} {text}' for name, (_, text) in _COMMANDS.items()),
     )
     parser.add_argument('--version', action='version', version=f'timm_hyperbolic {__version__}')
-    parser.add_argument('command', choices=_COMMANDS, metavar='COMMAND', help='what to do; COMMAND --help says how')
+    parser.add_argument('command', nargs='?', metavar='COMMAND', help='what to do; COMMAND --help says how')
     parser.add_argument('args', nargs=argparse.REMAINDER, metavar='...', help='arguments of the command')
     args = parser.parse_args(argv)
-    module, _ = _COMMANDS[args.command]
-    return importlib.import_module(module).main(args.args, prog=f'timm-hyperbolic {args.command}')
+    if args.command is None:
+        parser.print_help()
+        return 0
+    if args.command not in _COMMANDS:
+        near = nearest(args.command, _COMMANDS)
+        known = f'The commands are {", ".join(_COMMANDS)}.'
+        print(f'timm-hyperbolic: error: unknown command {args.command}.{near or f" {known}"}', file=sys.stderr)
+        return 2
+    return run(args.command, args.args, f'timm-hyperbolic {args.command}')
+
+
+def run(command: str, argv: list[str] | None = None, prog: str | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        command: Name of the command, such as `train`.
+        argv: Its command line without the program's name, by default `sys.argv[1:]`.
+        prog: Name of the program in help and messages, by default that of the running script.
+
+    Returns:
+        0; 2 for input that cannot be used; 1 for a failure; 3 for a result that did not reach the Hub; 130 for a run
+        that was interrupted, 143 for one that SIGTERM ended.
+    """
+    prog = prog or Path(sys.argv[0]).name
+    words = sys.argv[1:] if argv is None else list(argv)
+    return exit_status(lambda: _COMMANDS[command][0](words, prog), prog)
 
 
 if __name__ == '__main__':

@@ -1,179 +1,197 @@
 """The training command: from options to a trained model in a folder."""
 
-import argparse
 import copy
 import os
-import sys
+import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from timm.scheduler import create_scheduler_v2
-from timm.scheduler.scheduler import Scheduler
 from timm.utils import random_seed, unwrap_model
 
 from ..analysis import track
 from ..analysis.pixels import to_pixels
-from ..data.loaders import check_augmentation, create_loaders, create_mixup, default_workers
+from ..config.options import to_values, with_values
+from ..config.train import TrainConfig
+from ..data.loaders import create_loaders, create_mixup, default_workers
 from ..data.sampling import TrainLoader
 from ..data.splits import check_splits, create_splits
-from ..errors import DeadWorkers, Diverged, TrainingError, UserError, exit_status
+from ..errors import DeadWorkers, Diverged, TrainingError
 from ..hub.publish import Publisher, check_publish
-from ..train.checkpoint import Checkpoints, check_options, find_shared_checkpoint, restore
+from ..train.checkpoint import Checkpoints, check_options, extends, find_shared_checkpoint, restore
 from ..train.device import create_autocast, create_scaler, resolve_device
 from ..train.health import Advice
 from ..train.loop import Loop
-from ..train.model import check_start, create_model, resolve_data_config, start_from_checkpoint
-from ..train.optimizer import create_optimizer
-from ..train.phases import Phases, check_phases
-from ..train.processes import Processes, wrap_task
-from ..train.progress import Progress, curvature_summary, final_table
+from ..train.model import create_model, resolve_data_config, start_from_checkpoint
+from ..train.optimizer import create_clip, create_optimizer
+from ..train.phases import Phases
+from ..train.processes import Processes, shard_task, to_whole, wrap_task
+from ..train.progress import Progress, curvature_summary, duration, final_summary
 from ..train.provenance import Provenance
 from ..train.run_folder import OutputFolder
+from ..train.schedule import create_schedule
 from ..train.selection import Result
-from ..train.sharding import shard_task, to_whole
 from ..train.stop import StopRequest
-from ..train.task import check_task, create_task, use_channels_last
+from ..train.task import create_task, use_channels_last
 from ..train.trackers import Tracker, check_trackers, create_trackers
-from .options import parse_options
 
-__all__ = ['main', 'train']
-
-
-def main(argv: list[str] | None = None, prog: str | None = None) -> int:
-    """Run the training command and return its exit status.
-
-    Args:
-        argv: the command line without the program's name, by default `sys.argv[1:]`.
-        prog: name of the program in help and messages, by default that of the running script.
-
-    Returns:
-        0; 2 for input that cannot be trained on; 1 for a run that failed; 3 for a result that did not reach the Hub;
-        130 for a run that was interrupted, 143 for one that SIGTERM ended.
-    """
-    prog = prog or Path(sys.argv[0]).name
-    command = [*prog.split(), *(sys.argv[1:] if argv is None else argv)]
-    try:
-        return exit_status(lambda: train(parse_options(argv, prog), command), prog, interrupted='nothing was saved')
-    finally:
-        Processes.end()
+__all__ = ['train']
 
 
-def train(args: argparse.Namespace, command: Sequence[str] | None = None) -> Path:
-    """Train as `args`, from `parse_options`, say, and return the folder with the result.
+def train(config: TrainConfig, command: Sequence[str] | None = None) -> Path:
+    """Train a model and return the folder with the result.
 
-    The saved model is that of the last epoch or of the best one, as `Result` says, and of its moving
-    average with `--model-ema`. Options that were left open (`num_classes`, `val_split`, `workers`, ...)
-    are filled in and written to `args.yaml`.
+    The saved model is that of the last epoch or of the best one, as `Result` says, and of its moving average with
+    `--model-ema`. Options that were left open (`num_classes`, `val_split`, `workers`, ...) are filled in and written to
+    `args.yaml`.
 
-    Under torchrun, every process calls it; the first one writes and prints.
+    Under torchrun, every process calls this function; the first one writes and prints.
 
     Args:
-        args: the options.
-        command: the words that they were given in, to be written down.
+        config: The options.
+        command: The words of the command line, to be written down.
 
     Raises:
-        UserError: something that `args` name does not exist or does not fit; nothing was written.
-        TrainingError: too many losses were not finite, or the folder could not be written.
-        PublishError: the result is in the folder, but not on the Hub.
-        Interrupted: by SIGTERM or SIGINT, after the step at hand was saved.
-        KeyboardInterrupt: by a second SIGINT, or before training began; the message says what was saved.
+        UserError: The model, the data or a folder does not exist or does not fit; nothing was written.
+        TrainingError: Too many losses were not finite, or the folder could not be written.
+        PublishError: The result is in the folder, but not on the Hub.
+        Interrupted: SIGTERM or SIGINT came, and the state after the step at hand was saved.
+        KeyboardInterrupt: A second SIGINT came, or one before training began; the message says what was saved.
     """
-    for check in (check_augmentation, check_start, check_phases, check_task, check_trackers, check_publish):
-        check(args)
-    processes = Processes.start(resolve_device(args.device))
-    with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
-        return _train(args, processes, command)
-
-
-def _train(args: argparse.Namespace, processes: Processes, command: Sequence[str] | None) -> Path:
-    device = processes.device
-    processes.check(args)
-    autocast, scaler = create_autocast(args, device), create_scaler(args, device)
-    folder = OutputFolder.shared(args, processes)
+    check_trackers(config.trackers)
+    check_publish(config.hub)
     try:
-        return _train_in(folder, args, processes, autocast, scaler, command)
-    finally:
-        folder.close()
+        processes = Processes.start(resolve_device(config.device.device))
+        with nullcontext() if processes.first else redirect_stdout(Path(os.devnull).open('w')):
+            processes.check(config)
+            folder = OutputFolder.shared(config.run, _run_name(config), processes)
+            try:
+                return _train_in(folder, config, processes, command)
+            finally:
+                folder.close()
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or 'nothing was saved') from interrupt
 
 
-def _train_in(
-    folder: OutputFolder,
-    args: argparse.Namespace,
-    processes: Processes,
-    autocast,
-    scaler,
-    command: Sequence[str] | None,
-) -> Path:
+def _run_name(config: TrainConfig) -> str:
+    """Return the name of the folder of a run that was given none: that of its data set."""
+    return Path(config.data.name.rstrip('/')).name or 'images'
+
+
+def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, command: Sequence[str] | None) -> Path:
     device = processes.device
-    checkpoint = find_shared_checkpoint(args.resume, folder, processes) if args.resume else None
-    args.resume = None  # what follows belongs to the run, however it was started
-    random_seed(args.seed)
+    autocast, scaler = create_autocast(config.device, device), create_scaler(config.device, device)
+    resume = config.run.resume
+    checkpoint = find_shared_checkpoint(resume, folder, processes) if resume else None
+    config = with_values(config, resume=None)  # what follows belongs to the run, however it was started
+    seed, name = config.run.seed, config.model.model
+    random_seed(seed)
 
-    splits = create_splits(args, None if checkpoint is None else checkpoint.get('classes'))
-    model = create_model(args, splits.num_classes, pretrained=args.pretrained and checkpoint is None)
+    classes = None if checkpoint is None else checkpoint.get('classes')
+    splits = create_splits(config.data, config.splits, seed, config.loader.batch_size, classes)
+    model_config = replace(config.model, pretrained=config.model.pretrained and checkpoint is None)
+    model = create_model(model_config, splits.num_classes, config.model_training, config.phases.hamp)
     if checkpoint is None:
-        start_from_checkpoint(model, args)
-    data_config = resolve_data_config(model, args)
-    check_splits(splits, model.num_classes, data_config['input_size'][0], args)
+        start_from_checkpoint(model, config.start, name)
+    data_config = resolve_data_config(model, config.model)
+    channels = data_config['input_size'][0]
+    check_splits(splits, model.num_classes, channels, config.data, config.model, config.loader.batch_size)
     for key in ('label_names', 'label_descriptions'):  # of the classes that it was trained on before
         model.pretrained_cfg.pop(key, None)
-    mixup = create_mixup(args, model.num_classes, processes.count)
-    args.val_split, args.test_split = splits.val_name, splits.test_name
-    args.num_classes, args.device = model.num_classes, str(device)
-    args.workers = default_workers(device) if args.workers is None else args.workers
-    train_loader, val_loader = create_loaders(splits, data_config, args, device, processes.rank, processes.count)
+    workers = default_workers(device) if config.loader.workers is None else config.loader.workers
+    config = with_values(
+        config,
+        val_split=splits.val_name,
+        test_split=splits.test_name,
+        num_classes=model.num_classes,
+        device=str(device),
+        amp_dtype=config.device.dtype_on(device.type),
+        workers=workers,
+        warmup_epochs=config.schedule.with_warmup().warmup_epochs,
+    )
+    mixup = create_mixup(
+        config.mixup, model.num_classes, config.loader.batch_size, config.task.smoothing, processes.count
+    )
+    train_loader, val_loader = create_loaders(
+        splits, data_config, config.loader, config.augment, device, seed, processes.rank, processes.count
+    )
 
     model.to(device)
-    if args.channels_last:
+    if config.device.channels_last:
         use_channels_last(model)
-    task = create_task(model, args, data_config, soft_targets=mixup is not None, device=device, classes=splits.classes)
-    if args.model_ema:
-        task.setup_ema(decay=args.model_ema_decay, use_warmup=args.model_ema_warmup)
+    task = create_task(
+        model,
+        config.task,
+        data_config,
+        soft_targets=mixup is not None,
+        device=device,
+        classes=splits.classes,
+        aug_splits=config.augment.aug_splits,
+        name=name,
+    )
+    if config.ema.model_ema:
+        task.setup_ema(decay=config.ema.model_ema_decay, use_warmup=config.ema.model_ema_warmup)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
-    if args.fsdp:
+    if config.device.fsdp:
         saved = copy.deepcopy(saved)  # whole; it is given the weights when they are saved
         shard_task(task, processes)
-    optimizer = create_optimizer(model, args)
-    phases = Phases(task, model, args, processes)
-    steps_per_epoch = -(-len(train_loader) // args.grad_accum_steps)
-    scheduler, epochs = _create_scheduler(optimizer, steps_per_epoch, args)
-    if args.torchcompile:
-        task.compile(backend=args.torchcompile)
-        task.compile_ema(backend=args.torchcompile)
-    if not args.fsdp:
+    optimizer = create_optimizer(model, config.optimizer, name)
+    phases = Phases(task, model, config.phases, processes)
+    steps_per_epoch = -(-len(train_loader) // config.loop.grad_accum_steps)
+    scheduler, epochs = create_schedule(optimizer, config.schedule, steps_per_epoch)
+    if config.compile.torchcompile:
+        task.compile(backend=config.compile.torchcompile)
+        task.compile_ema(backend=config.compile.torchcompile)
+    if not config.device.fsdp:
         wrap_task(task, processes)
-    loop = Loop(task, optimizer, scheduler, args, autocast, scaler, mixup, processes)
+    clip = create_clip(unwrap_model(task.get_trainable_module()), config.optimizer)
+    loop = Loop(task, optimizer, scheduler, config.loop, seed, clip, autocast, scaler, mixup, processes)
     if checkpoint is not None:
         # A run that stopped in an epoch has written that epoch's model over the best one if it was better.
-        check_options(checkpoint, args, fixed=['max_steps'] if splits.keeps_best else [])
-        restore(loop, checkpoint)
+        check_options(checkpoint, config, fixed=['max_steps'] if splits.keeps_best else [])
+        restore(loop, checkpoint, new_schedule=extends(checkpoint, config))
         folder.rows = checkpoint['rows']
 
-    folder.create(args)
+    folder.create(to_values(config), processes)
     parameters = sum(p.numel() for p in model.parameters())
     where = f'{device}' if processes.count == 1 else f'{processes.count} processes, the first on {device}'
+    taken = f' ({folder.taken} exists already)' if folder.taken else ''
     print(
-        f'{args.model}: {parameters:,} parameters, {model.num_classes} classes, on {where}\n'
-        f'{splits}; output in {folder.path}',
+        f'{name}: {parameters:,} parameters, {model.num_classes} classes, on {where}\n'
+        f'{splits}; output in {folder.path}{taken}',
         flush=True,
     )
     if str(phases):
         print(phases, flush=True)
     if checkpoint is not None:
         print(f'going on after step {loop.step}, batch {loop.state.batch} of epoch {loop.state.epoch + 1}', flush=True)
-    trackers = create_trackers(folder.path, args, loop.state.epoch, loop.step) if processes.first else []
-    result = Result(folder, splits, saved, args, data_config)
+    trackers = []
+    if processes.first:
+        trackers = create_trackers(folder.path, config.trackers, to_values(config), loop.state.epoch, loop.step)
+    result = Result(folder, splits, saved, config, data_config, processes)
     provenance = Provenance(folder, splits, parameters, processes, command)
-    publisher = Publisher(folder.path, args)
-    checkpoints = Checkpoints(folder, loop, args, splits.classes)
+    publisher = Publisher(folder.path, config.hub)
+    checkpoints = Checkpoints(folder, loop, config, splits.classes)
     try:
         with StopRequest() as request:
-            _watch(loop, checkpoints, request, trackers)
+            _watch(loop, checkpoints, request, config.run.checkpoint_every, trackers)
             loop.on_first_batch = lambda images: _show_images(trackers, images, data_config)
-            _run(loop, phases, train_loader, val_loader, epochs, checkpoints, result, trackers, provenance, publisher)
+            _run(
+                config,
+                loop,
+                phases,
+                train_loader,
+                val_loader,
+                epochs,
+                checkpoints,
+                result,
+                trackers,
+                provenance,
+                publisher,
+            )
     except Diverged as error:
         path = checkpoints.save()
         kept = f'the last good state, that after step {loop.step}, is in {path}' if path else 'see the checkpoints'
@@ -202,9 +220,10 @@ def _show_images(trackers: Sequence[Tracker], images: torch.Tensor, data_config:
         tracker.log_images(to_pixels(images.cpu(), data_config['mean'], data_config['std']))
 
 
-def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest, trackers: Sequence[Tracker]) -> None:
-    """Have the loop log every step, save every `--checkpoint-every` steps, and save and leave when asked to stop."""
-    every = loop.args.checkpoint_every
+def _watch(
+    loop: Loop, checkpoints: Checkpoints, request: StopRequest, every: int | None, trackers: Sequence[Tracker]
+) -> None:
+    """Have the loop log every step, save every `every` steps, and save and leave when it is asked to stop."""
 
     def on_step() -> None:
         for tracker in trackers:
@@ -224,6 +243,7 @@ def _watch(loop: Loop, checkpoints: Checkpoints, request: StopRequest, trackers:
 
 
 def _run(
+    config: TrainConfig,
     loop: Loop,
     phases: Phases,
     train_loader: TrainLoader,
@@ -236,17 +256,23 @@ def _run(
     publisher: Publisher,
 ) -> None:
     """Train, evaluate and save, epoch by epoch, and print the final table."""
-    args, advice = loop.args, Advice(unwrap_model(loop.task.get_trainable_module()), loop.optimizer)
+    advice = Advice(unwrap_model(loop.task.get_trainable_module()), loop.optimizer)
     while loop.state.epoch < epochs:
         epoch = loop.state.epoch
         phases.begin(epoch)
-        if loop.mixup is not None and args.mixup_off_epoch and epoch >= args.mixup_off_epoch:
+        if loop.mixup is not None and config.mixup.mixup_off_epoch and epoch >= config.mixup.mixup_off_epoch:
             loop.mixup.mixup_enabled = False
         batches = len(train_loader)
-        if args.max_steps is not None:
-            batches = min(batches, loop.state.batch + (args.max_steps - loop.step) * args.grad_accum_steps)
+        if config.loop.max_steps is not None:
+            batches = min(
+                batches, loop.state.batch + (config.loop.max_steps - loop.step) * config.loop.grad_accum_steps
+            )
         train_loader.set_epoch(epoch, loop.state.batch)
-        with Progress(epoch, epochs, batches, args.log_interval) as progress:
+        left = (epochs - epoch - 1) * len(train_loader)
+        if config.loop.max_steps is not None:
+            whole = config.loop.max_steps * config.loop.grad_accum_steps
+            left = min(left, max(0, whole - loop.step * config.loop.grad_accum_steps - batches + loop.state.batch))
+        with Progress(epoch, epochs, batches, config.loop.log_interval, left, loop.processes.device) as progress:
             stats = loop.train_one_epoch(train_loader, progress)
         last = loop.done or epoch + 1 == epochs
         if loop.done:
@@ -288,35 +314,13 @@ def _run(
             tracker.log_test({name: metrics[name] for name in ('loss', 'top1', 'top5')}, metrics['epoch'])
     provenance.write(loop.state, metrics, last=True)
     state = loop.state
-    speed = (state.run_images + state.images) / (state.run_seconds + state.seconds)
-    print(f'\n{args.model} on {args.dataset or args.data_dir}, split {metrics["split"]}, after {loop.step} steps')
-    print(final_table(result.saved, metrics, speed))
+    seconds = state.run_seconds + state.seconds
+    speed = f'{duration(seconds)} of training, {(state.run_images + state.images) / seconds:.0f} images/s'
+    print(f'\n{config.model.model} on {config.data.name}, split {metrics["split"]}, after {loop.step} steps')
+    print(final_summary(result.row, metrics, result.saved.num_classes, speed))
     for text in provenance.advice:
         print(f'advice: {text}')
-    print(f'saved: {result}')
-
-
-def _create_scheduler(optimizer, steps_per_epoch: int, args: argparse.Namespace) -> tuple[Scheduler | None, int]:
-    """Return timm's scheduler, moved after every step, and the number of epochs with its cooldown."""
-    if args.warmup_epochs is None:
-        args.warmup_epochs = min(5.0, 0.1 * args.epochs)
-    if args.warmup_epochs >= args.epochs:
-        raise UserError(f'--warmup-epochs {args.warmup_epochs:g}: must be less than --epochs {args.epochs}')
-    try:
-        scheduler, epochs = create_scheduler_v2(
-            optimizer,
-            sched=args.sched,
-            num_epochs=args.epochs,
-            warmup_epochs=args.warmup_epochs,
-            warmup_lr=args.warmup_lr,
-            min_lr=args.min_lr,
-            cooldown_epochs=args.cooldown_epochs,
-            decay_epochs=args.decay_epochs,
-            decay_milestones=args.decay_milestones,
-            decay_rate=args.decay_rate,
-            step_on_epochs=False,
-            updates_per_epoch=steps_per_epoch,
-        )
-    except (AssertionError, ValueError) as error:
-        raise UserError(f'--sched {args.sched}: {error}') from error
-    return scheduler, round(epochs)
+    folder = shlex.quote(str(result.folder.path))
+    print(f'saved: {result}\nnext:')
+    for name in ('validate', 'report', 'card'):
+        print(f'  timm-hyperbolic {name} {folder}')

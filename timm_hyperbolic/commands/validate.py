@@ -1,11 +1,9 @@
 """The command that measures a trained model on a split: accuracy, loss, calibration, superclasses, speed."""
 
-import argparse
 import csv
 import io
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,55 +12,18 @@ import torch
 from timm.task import ClassificationEvaluator
 from tqdm import tqdm
 
-from ..errors import TrainingError, UserError, exit_status
+from ..config.trained import ValidateConfig
+from ..errors import TrainingError, UserError
 from ..evaluate.metrics import CalibrationError, SuperclassAccuracy
+from ..evaluate.trained import open_trained
 from ..train.device import create_autocast, resolve_device
 from ..train.progress import format_table
-from .options import read_command_line
-from .trained import create_trained_parser, open_trained, with_defaults
 
-__all__ = ['main', 'parse_options', 'validate']
+__all__ = ['validate']
 
 
-def main(argv: list[str] | None = None, prog: str | None = None) -> int:
-    """Run the command and return its exit status.
-
-    Args:
-        argv: the command line without the program's name, by default `sys.argv[1:]`.
-        prog: name of the program in help and messages, by default that of the running script.
-
-    Returns:
-        0; 2 for input that cannot be measured on; 1 for a failure; 130 for an interrupt.
-    """
-    prog = prog or Path(sys.argv[0]).name
-    return exit_status(lambda: validate(parse_options(argv, prog)), prog)
-
-
-def parse_options(argv: list[str] | None = None, prog: str | None = None) -> argparse.Namespace:
-    """Return the value of every option; those of training alone have their defaults.
-
-    Raises:
-        UserError: a flag or value that does not exist or is out of range.
-    """
-    parser, groups = create_trained_parser(
-        prog,
-        'Measure a trained model on a split of a data set. With --model local-dir:FOLDER, the folder that a run '
-        'leaves, weights and input are those of the run; a named model takes its weights from --checkpoint.',
-        data=('data',),
-        run=('torchcompile',),
-    )
-    groups['model'].add_argument('--checkpoint', metavar='PATH', help='the weights: a file, or a folder made by a run')
-    groups['run'].add_argument(
-        '--results-file', metavar='FILE', help='write the results here, as CSV or JSON by the ending of the name'
-    )
-    given = read_command_line(parser, argv)
-    if 'model' not in given:
-        raise UserError('--model is needed: the name of a model, or local-dir:FOLDER with the folder of a run')
-    return with_defaults(parser, {**given, 'checkpoint_flag': '--checkpoint'})
-
-
-def validate(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure the model that `args`, from `parse_options`, name; print the results and return them.
+def validate(config: ValidateConfig) -> dict[str, Any]:
+    """Measure a trained model on a split; print the results and return them.
 
     Returns:
         `top1`, `top5`, `ece` and, where the data set has them, `superclass_top1` in percent; `loss`, the mean
@@ -71,26 +32,26 @@ def validate(args: argparse.Namespace) -> dict[str, Any]:
         `interpolation`.
 
     Raises:
-        UserError: something that `args` name does not exist or does not fit; nothing was measured.
-        TrainingError: the results could not be written.
+        UserError: The model or the data does not exist or does not fit; nothing was measured.
+        TrainingError: The results could not be written.
     """
-    results_file = _check_results_file(args.results_file)
-    device = resolve_device(args.device)
-    autocast = create_autocast(args, device)
-    trained = open_trained(args, device)
+    results_file = _check_results_file(config.results.results_file)
+    device = resolve_device(config.device.device)
+    autocast = create_autocast(config.device, device)
+    trained = open_trained(config, device)
     model, superclasses = trained.model, trained.superclasses
     param_count = sum(p.numel() for p in model.parameters())
-    if args.torchcompile:
-        model = torch.compile(model, backend=args.torchcompile)
+    if config.compile.torchcompile:
+        model = torch.compile(model, backend=config.compile.torchcompile)
     measures = {'ece': CalibrationError(device=device)}
     if superclasses is not None:
         measures['superclass_top1'] = SuperclassAccuracy(superclasses.of_class.to(device))
     metrics, images, seconds = _measure(model, trained.loader, measures, autocast, device)
 
     results = {
-        'model': args.model,
-        'checkpoint': args.checkpoint,
-        'dataset': args.dataset or args.data_dir,
+        'model': config.model.model,
+        'checkpoint': config.weights.checkpoint,
+        'dataset': config.data.name,
         'split': trained.split,
         'images': images,
         'top1': metrics['top1'],
@@ -105,7 +66,7 @@ def validate(args: argparse.Namespace) -> dict[str, Any]:
         'crop_pct': trained.data_config['crop_pct'],
         'interpolation': trained.data_config['interpolation'],
     }
-    print(f'{args.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
+    print(f'{config.model.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
     print(_table(results))
     if results_file is not None:
         _write(results_file, results)

@@ -1,11 +1,12 @@
 """Types for argparse that say what they accept. The same ones check the values of a `--config` file."""
 
 import argparse
+import ast
 import difflib
 import math
-from collections.abc import Callable, Iterable
-
-from timm.utils import ParseKwargs
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 __all__ = ['KeyValues', 'nearest', 'one_of', 'real', 'split', 'split_size', 'whole']
 
@@ -96,13 +97,24 @@ def split(text: str) -> str:
     return text
 
 
-class KeyValues(ParseKwargs):
-    """timm's `key=value` arguments, with an error where the `=` is missing."""
+class KeyValues(argparse.Action):
+    """Collect `key=value` words in a dictionary. A value is a Python literal, or else text, as in timm's `train.py`."""
 
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
         """Store the dictionary of `values`."""
-        for value in values:
-            key, equals, _ = value.partition('=')
-            if value and not (equals and key.isidentifier()):
-                raise argparse.ArgumentError(self, f'expected key=value, got {value!r}')
-        super().__call__(parser, namespace, values, option_string)
+        found: dict[str, Any] = {}
+        for word in values or ():
+            key, equals, value = word.partition('=')
+            if word and not (equals and key.isidentifier()):
+                raise argparse.ArgumentError(self, f'expected key=value, got {word!r}')
+            if word:
+                found[key] = value
+                with suppress(ValueError, SyntaxError):
+                    found[key] = ast.literal_eval(value)
+        setattr(namespace, self.dest, found)

@@ -1,7 +1,7 @@
 """From the two splits to batches: timm's loaders, augmentation and mixing."""
 
-import argparse
 import os
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,108 +11,114 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch.utils.data import Dataset, IterableDataset
 from torchvision.transforms import RandomCrop
 
+from ..config.data import AugmentConfig, MixupConfig, TrainLoaderConfig
 from ..errors import UserError
 from .memory import MemoryLoader, create_memory_loaders
 from .sampling import EpochLoader, TrainLoader
 from .splits import Splits
 
-__all__ = ['check_augmentation', 'create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
-
-
-def check_augmentation(args: argparse.Namespace) -> None:
-    """Refuse flags that exclude each other, or need another one.
-
-    Raises:
-        UserError: naming both.
-    """
-    if args.crop_padding is not None and args.train_crop_mode is not None:
-        raise UserError(f'--crop-padding stands in place of --train-crop-mode {args.train_crop_mode}; give one')
-    if args.aug_repeats > 1 and args.no_aug:
-        raise UserError(
-            f'--aug-repeats {args.aug_repeats}: without augmentation the repeats are the same image; leave out --no-aug'
-        )
-    if args.resplit and not args.aug_splits:
-        raise UserError('--resplit: give --aug-splits too')
-    if not args.aug_splits:
-        return
-    if args.aug_splits == 1:
-        raise UserError('--aug-splits 1: one split has no other to differ from; give at least 2, or 0')
-    for name in ('no_aug', 'data_in_memory', 'mixup', 'cutmix'):
-        if getattr(args, name):
-            raise UserError(
-                f'--aug-splits {args.aug_splits}: not with --{name.replace("_", "-")}; leave out one of the two'
-            )
+__all__ = ['create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
 
 
 def create_loaders(
     splits: Splits,
     data_config: dict[str, Any],
-    args: argparse.Namespace,
+    loader: TrainLoaderConfig,
+    augment: AugmentConfig,
     device: torch.device,
+    seed: int = 42,
     rank: int = 0,
     processes: int = 1,
 ) -> tuple[TrainLoader, PrefetchLoader | MemoryLoader]:
     """Return the loaders of the training and the evaluation split: timm's, or with `--data-in-memory` our own.
 
+    Args:
+        splits: The data.
+        data_config: How the model's input is prepared, as timm resolves it.
+        loader: How images become batches.
+        augment: What is done to training images.
+        device: Device of the batches.
+        seed: Seed of order and augmentation.
+        rank: Number of this process.
+        processes: Number of processes that train together.
+
     Raises:
         UserError: timm does not know the AutoAugment policy, or options that the data set does not go with.
     """
-    for flag, value in (('--aug-repeats', args.aug_repeats), ('--aug-splits', args.aug_splits)):
+    for flag, value in (('--aug-repeats', augment.aug_repeats), ('--aug-splits', augment.aug_splits)):
         if value and isinstance(splits.train, IterableDataset):
-            raise UserError(f'{flag} {value}: --dataset {args.dataset} is a stream, without images to take twice')
-    if args.data_in_memory:
-        return create_memory_loaders(splits, data_config, args, device, rank, processes)
+            raise UserError(f'{flag} {value}: the data set is a stream, whose images cannot be taken twice')
+    if loader.workers is None:
+        loader = replace(loader, workers=default_workers(device))
+    if loader.data_in_memory:
+        return create_memory_loaders(splits, data_config, loader, augment, device, seed, rank, processes)
     try:
         train = create_loader(
-            AugMixDataset(splits.train, args.aug_splits) if args.aug_splits else splits.train,
-            batch_size=args.batch_size // processes,
+            AugMixDataset(splits.train, augment.aug_splits) if augment.aug_splits else splits.train,
+            batch_size=loader.batch_size // processes,
             is_training=True,
-            no_aug=args.no_aug,
-            train_crop_mode=args.train_crop_mode,
-            scale=args.scale,
-            ratio=args.ratio,
-            hflip=args.hflip,
-            vflip=args.vflip,
-            color_jitter=args.color_jitter or None,
-            auto_augment=args.aa,
-            re_prob=args.reprob,
-            re_mode=args.remode,
-            re_count=args.recount,
-            re_split=args.resplit,
-            num_aug_splits=args.aug_splits,
+            no_aug=augment.no_aug,
+            train_crop_mode=augment.train_crop_mode,
+            scale=augment.scale,
+            ratio=augment.ratio,
+            hflip=augment.hflip,
+            vflip=augment.vflip,
+            color_jitter=augment.color_jitter or None,
+            auto_augment=augment.aa,
+            re_prob=augment.reprob,
+            re_mode=augment.remode,
+            re_count=augment.recount,
+            re_split=augment.resplit,
+            num_aug_splits=augment.aug_splits,
             # Without augmentation an interpolation drawn at random would be one.
-            interpolation=data_config['interpolation'] if args.no_aug else args.train_interpolation,
-            **_common(data_config, args, device),
+            interpolation=data_config['interpolation'] if augment.no_aug else augment.train_interpolation,
+            **_common(data_config, loader.workers, device),
         )
     except (AssertionError, KeyError, ValueError) as error:
-        raise UserError(f'--aa {args.aa}: {error}') from error
-    if args.crop_padding is not None and not args.no_aug:
-        _crop_with_padding(splits.train.transform.transforms, data_config, args.crop_padding)
-    train = EpochLoader(train, args.batch_size, args.seed, rank, processes, args.aug_repeats)
-    return train, create_eval_loader(splits.val, data_config, args, device, processes)
-
-
-def create_eval_loader(
-    dataset: Dataset, data_config: dict[str, Any], args: argparse.Namespace, device: torch.device, processes: int = 1
-) -> PrefetchLoader:
-    """Return timm's loader of a split, of this process's share of it, to evaluate on."""
-    return create_loader(
-        dataset,
-        distributed=processes > 1,
-        batch_size=args.validation_batch_size or args.batch_size,
-        interpolation=data_config['interpolation'],
-        crop_pct=data_config['crop_pct'],
-        crop_mode=data_config['crop_mode'],
-        **_common(data_config, args, device),
+        raise UserError(f'--aa {augment.aa}: {error}') from error
+    if augment.crop_padding is not None and not augment.no_aug:
+        _crop_with_padding(splits.train.transform.transforms, data_config, augment.crop_padding)
+    train = EpochLoader(train, loader.batch_size, seed, rank, processes, augment.aug_repeats)
+    return train, create_eval_loader(
+        splits.val, data_config, loader.validation_batch_size or loader.batch_size, loader.workers, device, processes
     )
 
 
-def _common(data_config: dict[str, Any], args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+def create_eval_loader(
+    dataset: Dataset,
+    data_config: dict[str, Any],
+    batch_size: int,
+    workers: int | None,
+    device: torch.device,
+    processes: int = 1,
+) -> PrefetchLoader:
+    """Return timm's loader of a split, or of this process's share of it, to evaluate on.
+
+    Args:
+        dataset: The split.
+        data_config: How the model's input is prepared, as timm resolves it.
+        batch_size: Images in a batch of this process.
+        workers: Loader processes, None for as many as suit the machine.
+        device: Device of the batches.
+        processes: Number of processes that evaluate together.
+    """
+    return create_loader(
+        dataset,
+        distributed=processes > 1,
+        batch_size=batch_size,
+        interpolation=data_config['interpolation'],
+        crop_pct=data_config['crop_pct'],
+        crop_mode=data_config['crop_mode'],
+        **_common(data_config, workers, device),
+    )
+
+
+def _common(data_config: dict[str, Any], workers: int | None, device: torch.device) -> dict[str, Any]:
     return {
         'input_size': data_config['input_size'],
         'mean': data_config['mean'],
         'std': data_config['std'],
-        'num_workers': args.workers,
+        'num_workers': default_workers(device) if workers is None else workers,
         'pin_memory': device.type == 'cuda',
         'device': device,
     }
@@ -135,22 +141,31 @@ def default_workers(device: torch.device) -> int:
     return min(2, cores - 1) if device.type == 'cpu' else min(8, cores)
 
 
-def create_mixup(args: argparse.Namespace, num_classes: int, processes: int = 1) -> Mixup | None:
+def create_mixup(
+    config: MixupConfig, num_classes: int, batch_size: int, smoothing: float = 0.1, processes: int = 1
+) -> Mixup | None:
     """Return timm's mixup and cutmix of whole batches, None where neither is on.
 
+    Args:
+        config: How to mix.
+        num_classes: Classes of the model.
+        batch_size: Images in a batch, over all processes.
+        smoothing: Label smoothing.
+        processes: Number of processes that train together.
+
     Raises:
-        UserError: a batch of odd size, whose images cannot be paired.
+        UserError: A batch of a process has an odd size, so that its images cannot be paired.
     """
-    if not (args.mixup or args.cutmix):
+    if not (config.mixup or config.cutmix):
         return None
-    if args.batch_size // processes % 2:
-        raise UserError(f'--batch-size {args.batch_size}: --mixup and --cutmix pair images and need an even number')
+    if batch_size // processes % 2:
+        raise UserError(f'--batch-size {batch_size}: --mixup and --cutmix pair images and need an even number')
     return Mixup(
-        mixup_alpha=args.mixup,
-        cutmix_alpha=args.cutmix,
-        prob=args.mixup_prob,
-        switch_prob=args.mixup_switch_prob,
-        mode=args.mixup_mode,
-        label_smoothing=args.smoothing,
+        mixup_alpha=config.mixup,
+        cutmix_alpha=config.cutmix,
+        prob=config.mixup_prob,
+        switch_prob=config.mixup_switch_prob,
+        mode=config.mixup_mode,
+        label_smoothing=smoothing,
         num_classes=num_classes,
     )

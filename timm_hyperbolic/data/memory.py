@@ -1,6 +1,5 @@
 """Data sets that are decoded once and kept on the training device, where batches are cut and augmented."""
 
-import argparse
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -17,10 +16,10 @@ from timm.data.transforms import MaybePILToTensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from tqdm import tqdm
 
+from ..config.data import AugmentConfig, TrainLoaderConfig
 from ..errors import UserError
 from .augment import BatchAugment
-from .sampling import epoch_order
-from .seeding import derive_seed
+from .sampling import derive_seed, epoch_order
 from .splits import Splits
 
 __all__ = ['MemoryLoader', 'create_memory_loaders', 'decode']
@@ -145,8 +144,10 @@ def _seeded(key: list[int], device: torch.device) -> Iterator[None]:
 def create_memory_loaders(
     splits: Splits,
     data_config: dict[str, Any],
-    args: argparse.Namespace,
+    loader: TrainLoaderConfig,
+    config: AugmentConfig,
     device: torch.device,
+    seed: int = 42,
     rank: int = 0,
     processes: int = 1,
 ) -> tuple[MemoryLoader, MemoryLoader]:
@@ -155,18 +156,18 @@ def create_memory_loaders(
     Raises:
         UserError: an augmentation or a data set that cannot be had this way, or images that do not fit.
     """
-    _check(splits, args)
+    _check(splits, config)
     size = tuple(data_config['input_size'][-2:])
     augment = erasing = None
-    if not args.no_aug:
-        crop = {'padding': args.crop_padding}
-        if args.crop_padding is None:
-            crop = {'scale': args.scale, 'ratio': args.ratio, 'interpolation': args.train_interpolation}
-        flips = {'hflip': args.hflip, 'vflip': args.vflip}
-        augment = BatchAugment(size, **crop, **flips, color_jitter=args.color_jitter)
-        if args.reprob:
-            erasing = RandomErasing(args.reprob, mode=args.remode, max_count=args.recount, device=device)
-    if args.no_aug or args.crop_padding is not None:  # what comes before the augmentation is done once
+    if not config.no_aug:
+        crop = {'padding': config.crop_padding}
+        if config.crop_padding is None:
+            crop = {'scale': config.scale, 'ratio': config.ratio, 'interpolation': config.train_interpolation}
+        flips = {'hflip': config.hflip, 'vflip': config.vflip}
+        augment = BatchAugment(size, **crop, **flips, color_jitter=config.color_jitter)
+        if config.reprob:
+            erasing = RandomErasing(config.reprob, mode=config.remode, max_count=config.recount, device=device)
+    if config.no_aug or config.crop_padding is not None:  # what comes before the augmentation is done once
         options = {'is_training': True, 'no_aug': True, 'interpolation': data_config['interpolation']}
         first = create_transform(size, use_prefetcher=True, **options)
     else:
@@ -178,25 +179,26 @@ def create_memory_loaders(
     common = {
         'mean': data_config['mean'],
         'std': data_config['std'],
-        'seed': args.seed,
+        'seed': seed,
         'rank': rank,
         'processes': processes,
     }
-    train = decode(splits.train, device, args.workers, args.train_split)
-    val = decode(splits.val, device, args.workers, splits.val_name)
-    augmented = {'augment': augment, 'erasing': erasing, 'repeats': args.aug_repeats}
+    workers = loader.workers or 0
+    train = decode(splits.train, device, workers, splits.train_name)
+    val = decode(splits.val, device, workers, splits.val_name)
+    augmented = {'augment': augment, 'erasing': erasing, 'repeats': config.aug_repeats}
     return (
-        MemoryLoader(*train, args.batch_size, is_training=True, **augmented, **common),
-        MemoryLoader(*val, args.validation_batch_size or args.batch_size, **common),
+        MemoryLoader(*train, loader.batch_size, is_training=True, **augmented, **common),
+        MemoryLoader(*val, loader.validation_batch_size or loader.batch_size, **common),
     )
 
 
-def _check(splits: Splits, args: argparse.Namespace) -> None:
+def _check(splits: Splits, config: AugmentConfig) -> None:
     if any(isinstance(dataset, IterableDataset) for dataset in (splits.train, splits.val)):
-        raise UserError(f'--data-in-memory: --dataset {args.dataset} is a stream; leave the flag out')
-    if args.no_aug:
+        raise UserError('--data-in-memory: the data set is a stream; leave the flag out')
+    if config.no_aug:
         return
-    for flag, value in (('--aa', args.aa), ('--train-crop-mode', args.train_crop_mode)):
+    for flag, value in (('--aa', config.aa), ('--train-crop-mode', config.train_crop_mode)):
         if value not in (None, '', 'rrc'):
             raise UserError(f'--data-in-memory: {flag} {value} works on one image at a time; leave out one of the two')
 

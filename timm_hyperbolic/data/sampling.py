@@ -1,5 +1,11 @@
-"""Batches by number: which images an epoch's batch holds is a function of the seed, the epoch and its number."""
+"""Batches by number: the images of a batch and their augmentation follow from the seed, the epoch and its number.
 
+torch's and timm's loaders cannot start in the middle of an epoch. Here every batch, and every image in it, seeds the
+global generators from the run's seed and its own place. A run that is resumed in the middle of an epoch then draws what
+the uninterrupted run drew, with no state of a generator to restore, whatever the number of worker processes.
+"""
+
+import random
 import signal
 import sys
 import threading
@@ -13,11 +19,26 @@ from timm.data.loader import PrefetchLoader
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
 from ..errors import DeadWorkers
-from .seeding import derive_seed, seed_generators
 
-__all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'epoch_order', 'replace_dead_workers']
+__all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'derive_seed', 'epoch_order']
+__all__ += ['replace_dead_workers', 'seed_generators']
 
 _MAX_RESTARTS = 3  # of the worker processes, without a batch in between
+
+
+def derive_seed(*place: int) -> int:
+    """Return the seed, in [0, 2³²), of a place such as (seed, epoch, batch, rank); each number is at least 0."""
+    return int(np.random.SeedSequence(place).generate_state(1)[0])
+
+
+def seed_generators(seed: int, device: torch.device | None = None) -> None:
+    """Seed the global generators of Python, numpy, torch's CPU and, unless None, of `device`; `seed` in [0, 2³²)."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  timm's transforms and mixup draw from it
+    # Unlike torch.manual_seed, this leaves the generators of other devices alone, which costs more than all the rest.
+    torch.default_generator.manual_seed(seed)
+    if device is not None and device.type != 'cpu':
+        torch.get_device_module(device).manual_seed(seed)
 
 
 class TrainLoader(Protocol):

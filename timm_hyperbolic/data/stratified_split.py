@@ -1,4 +1,4 @@
-"""A validation set carved out of the training set."""
+"""A validation set held out of the training set."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from itertools import cycle
 import torch
 from torch.utils.data import Dataset
 
-__all__ = ['Part', 'stratified']
+__all__ = ['Part', 'stratified_split']
 
 
 class Part(Dataset):
@@ -45,7 +45,7 @@ class Part(Dataset):
         return image if self.transform is None else self.transform(image), target
 
 
-def stratified(labels: Sequence[int], size: int | float, seed: int) -> tuple[list[int], list[int]]:
+def stratified_split(labels: Sequence[int], size: int | float, seed: int) -> tuple[list[int], list[int]]:
     """Split rows into two parts in which every class has the same share.
 
     The rows depend on the arguments alone. Each class gives its share rounded down, and those with the largest
@@ -68,7 +68,7 @@ def stratified(labels: Sequence[int], size: int | float, seed: int) -> tuple[lis
     if not 1 <= count <= most:
         raise ValueError(
             f'{count} of {len(labels)} images; at least 1 and, so that each of the {len(per_class)} classes keeps one '
-            f'to train on, at most {most} can be carved out'
+            f'to train on, at most {most} can be held out'
         )
     # In whole numbers: the remainders of floats would depend on rounding.
     shares = {label: min(n * count // len(labels), n - 1) for label, n in per_class}

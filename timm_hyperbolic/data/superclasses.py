@@ -1,15 +1,15 @@
 """Which superclass each class of a data set belongs to, read off a second column of labels."""
 
-import argparse
 from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch.utils.data import Dataset
 
+from ..config.data import DataConfig
 from ..errors import UserError
 from .labels import ClassMap
-from .splits import open_split, split_names
+from .sources import open_split, split_names
 
 __all__ = ['Superclasses', 'read_superclasses']
 
@@ -30,39 +30,45 @@ class Superclasses:
 
 
 def read_superclasses(
-    dataset: Dataset, split: str, num_classes: int, args: argparse.Namespace, known: ClassMap | None = None
+    dataset: Dataset,
+    split: str,
+    num_classes: int,
+    data: DataConfig,
+    coarse_key: str | None = None,
+    known: ClassMap | None = None,
 ) -> Superclasses | None:
     """Return the superclasses of the classes, None for a data set without superclasses.
 
     A class that `dataset` has no image of is looked up in the other splits; one that no split has is -1.
 
     Args:
-        dataset: a split of the data set that `args` name.
-        split: its name.
-        num_classes: of the classifier.
-        args: `coarse_key`, the column, and the options of the data set.
-        known: the label of each class, by which `dataset` was opened.
+        dataset: A split of the data set.
+        split: Name of the split.
+        num_classes: Classes of the model.
+        data: The data set.
+        coarse_key: Column of the superclasses; None for `coarse_label` where there is one.
+        known: The label of each class, by which `dataset` was opened.
 
     Raises:
         UserError: there is no such column, or a class has images of several superclasses.
     """
-    key = args.coarse_key or _USUAL_KEY
+    key = coarse_key or _USUAL_KEY
     columns = _columns(dataset)
-    if key not in columns or key == args.target_key:
-        if args.coarse_key is None:
+    if key not in columns or key == data.target_key:
+        if coarse_key is None:
             return None
         has = f'the data set has {", ".join(columns)}' if columns else 'only data sets of kind hfds/ have columns'
         raise UserError(f'--coarse-key {key}: no such column beside the labels; {has}')
     found: dict[int, object] = {}
-    _add(found, dataset, key, args)
-    others = iter(split_names(args))
+    _add(found, dataset, key)
+    others = iter(split_names(data))
     while len(found) < num_classes and (other := next(others, None)) is not None:
         if other != split:
             beside = None
             with suppress(UserError):  # the split of a competition has no labels, and tells nothing
-                beside = open_split(args, other, known)
+                beside = open_split(data, other, known)
             if beside is not None:
-                _add(found, beside, key, args)
+                _add(found, beside, key)
     values = sorted(set(found.values()), key=lambda value: (value is None, value))
     of_class = [values.index(found[label]) if label in found else -1 for label in range(num_classes)]
     feature = dataset.reader.dataset.features[key]
@@ -74,7 +80,7 @@ def _columns(dataset: Dataset) -> list[str]:
     return getattr(getattr(getattr(dataset, 'reader', None), 'dataset', None), 'column_names', None) or []
 
 
-def _add(found: dict[int, object], dataset: Dataset, key: str, args: argparse.Namespace) -> None:
+def _add(found: dict[int, object], dataset: Dataset, key: str) -> None:
     for label, value in zip(dataset.targets, dataset.reader.dataset[key], strict=True):
         if found.setdefault(label, value) != value:
             raise UserError(

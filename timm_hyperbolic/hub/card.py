@@ -20,8 +20,9 @@ from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
 from ..models.options import chosen_modules
 from ..models.vit_hyp import PRESETS, VARIANTS
-from ..train.run_files import Run
+from ..train.progress import duration
 from ..version import __version__
+from .run import Run
 
 __all__ = ['differences', 'model_card']
 
@@ -324,19 +325,12 @@ def _training(run: Run) -> list[tuple[str, str]]:
         ('precision', (args['amp_dtype'] if args.get('amp') else 'float32') + (', hamp' if args.get('hamp') else '')),
         ('seed', str(args['seed'])),
         ('hardware', machine),
-        ('time', f'{_duration(about["seconds"])} of training, {about["images_per_second"]:.0f} images/s'),
+        ('time', f'{duration(about["seconds"])} of training, {about["images_per_second"]:.0f} images/s'),
         ('versions', ', '.join(f'{name} {version}' for name, version in versions.items())),
     ]
     if args.get('grad_accum_steps', 1) > 1:
         rows.insert(2, ('accumulation', f'{args["grad_accum_steps"]} batches a step'))
     return rows
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f'{seconds:.0f} s'
-    minutes = round(seconds / 60)
-    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'
 
 
 def _command(words: Sequence[str] | None) -> str:

@@ -1,6 +1,5 @@
 """The way of a run to the Hugging Face Hub, by `--push-to-hub`."""
 
-import argparse
 import shlex
 import sys
 from collections.abc import Sequence
@@ -8,17 +7,17 @@ from pathlib import Path
 
 from huggingface_hub import get_token
 
-from ..config.argtypes import whole
-from ..errors import EngineError, PublishError, UserError
-from ..train.run_files import CARD, Run
+from ..config.run import PublishConfig
+from ..config.run_files import CARD
+from ..errors import PublishError, RunError, UserError
 from ..train.run_folder import scratch_folder
 from . import PushError, model_card, push_run
 from .card import differences
 from .push import check_repo_id, contents
+from .run import Run
 
 __all__ = [
     'Publisher',
-    'add_publish_options',
     'check_destination',
     'check_folder',
     'check_name',
@@ -30,40 +29,14 @@ __all__ = [
 _COMMAND = 'timm-hyperbolic push'
 
 
-def add_publish_options(group) -> None:
-    """Add the flags of this file to an argument group."""
-    group.add_argument(
-        '--push-to-hub',
-        metavar='OWNER/NAME',
-        help='push the result there after training: weights, configuration, model card and table, in one commit; the '
-        'token is that of `hf auth login` or of HF_TOKEN',
-    )
-    group.add_argument(
-        '--push-every', type=whole(1), metavar='N', help='with --push-to-hub: also every N epochs, the result so far'
-    )
-    group.add_argument(
-        '--private',
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help='make the repository private; one that is public already is not pushed to',
-    )
-    group.add_argument(
-        '--hub-revision', metavar='NAME', help='branch to push to, made where there is none (default: main)'
-    )
-
-
-def check_publish(args: argparse.Namespace) -> None:
+def check_publish(config: PublishConfig) -> None:
     """Refuse, before training, what can be known not to end on the Hub.
 
     Raises:
-        UserError: no OWNER/NAME, no token, or a flag without `--push-to-hub`.
+        UserError: `--push-to-hub` is not of the form OWNER/NAME, or there is no token.
     """
-    if args.push_to_hub is not None:
-        check_destination(args.push_to_hub, '--push-to-hub')
-        return
-    for name in ('push_every', 'private', 'hub_revision'):
-        if getattr(args, name):
-            raise UserError(f'--{name.replace("_", "-")}: give --push-to-hub too, the OWNER/NAME to push to')
+    if config.push_to_hub is not None:
+        check_destination(config.push_to_hub, '--push-to-hub')
 
 
 def check_destination(repo_id: str, argument: str) -> None:
@@ -153,19 +126,19 @@ class Publisher:
 
     Args:
         folder: of the run.
-        args: options of the run.
+        config: Whether, where and when to push.
     """
 
-    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, config: PublishConfig) -> None:
         self.folder = folder
-        self.args = args
+        self.config = config
 
     def after_epoch(self, epochs: int) -> None:
         """Push the result of the first `epochs` epochs, where it is time to. A failure is told, and survived."""
-        if self.args.push_to_hub and self.args.push_every and epochs % self.args.push_every == 0:
+        if self.config.push_to_hub and self.config.push_every and epochs % self.config.push_every == 0:
             try:
                 self._push(f'After epoch {epochs}')
-            except EngineError as error:
+            except RunError as error:
                 print(f'{" ".join(str(error).split())}; training goes on', file=sys.stderr, flush=True)
 
     def finish(self) -> None:
@@ -174,11 +147,11 @@ class Publisher:
         Raises:
             PublishError: it is not on the Hub; the message says how to try again.
         """
-        if self.args.push_to_hub:
+        if self.config.push_to_hub:
             self._push('Result of training')
 
     def _push(self, message: str) -> None:
-        args = self.args
-        write_card(self.folder, args.push_to_hub)
-        url = publish(self.folder, args.push_to_hub, args.private, args.hub_revision, message)
+        config = self.config
+        write_card(self.folder, config.push_to_hub)
+        url = publish(self.folder, config.push_to_hub, config.private, config.hub_revision, message)
         print(f'pushed: {url}', flush=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, HfApi, get_session, get_token
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from ..train.run_files import CARD, CONFIG, MODEL, SUMMARY, check_files
+from ..config.run_files import CARD, CONFIG, MODEL, SUMMARY, check_files
 from ..version import __version__
 
 __all__ = ['PushError', 'check_repo_id', 'contents', 'push_run']

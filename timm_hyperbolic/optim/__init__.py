@@ -1,10 +1,11 @@
 """Optimization of models that are partly on a manifold. Importing it registers `hypadamw` and `hypsgd` with timm."""
 
+from ..constants import CLIP_MODES, CURVATURE_BOUNDS, MANIFOLD_NORMS, RIEMANNIAN
+from . import register  # noqa: F401  registers the optimizers with timm
 from .adamw import HyperbolicAdamW
-from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
-from .clip import CLIP_MODES, MANIFOLD_NORMS, GradientClip, GradientNorms, gradient_norm, riemannian_norm
+from .base import HyperbolicOptimizer
+from .clip import GradientClip, GradientNorms, gradient_norm, riemannian_norm
 from .groups import apply_lr_scale, learning_rate, manifold_parameters
-from .register import RIEMANNIAN
 from .sgd import HyperbolicSGD
 
 __all__ = [

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 from torch.optim.optimizer import ParamsT
 
-from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
+from ..constants import CURVATURE_BOUNDS
+from .base import HyperbolicOptimizer
 from .groups import learning_rate
 from .points import stacks
 

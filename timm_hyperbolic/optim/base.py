@@ -14,10 +14,7 @@ from torch.optim.optimizer import ParamsT
 from .groups import CURVATURE, MANIFOLD, alike, check_curvatures, clamp_curvatures, split_group, unscale_group
 from .restore import Restorer
 
-__all__ = ['CURVATURE_BOUNDS', 'HyperbolicOptimizer']
-
-CURVATURE_BOUNDS = (1e-6, 100.0)
-"""Default bounds of a learnt curvature. The layers accept more; from below 1e-6 the softplus hardly finds back."""
+__all__ = ['HyperbolicOptimizer']
 
 
 class HyperbolicOptimizer(torch.optim.Optimizer):

@@ -11,16 +11,12 @@ from timm.utils import dispatch_clip_grad
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from ..constants import CLIP_MODES, MANIFOLD_NORMS
 from ..layers.manifold import layers_with
 from .groups import MANIFOLD, alike, kind_of
 from .points import Stack, stacks
 
-__all__ = ['CLIP_MODES', 'MANIFOLD_NORMS', 'GradientClip', 'GradientNorms', 'gradient_norm', 'riemannian_norm']
-
-CLIP_MODES = ('norm', 'value', 'agc')
-"""How gradients may be clipped, in timm's names."""
-MANIFOLD_NORMS = ('riemannian', 'euclidean')
-"""In which norm gradients of points may be clipped."""
+__all__ = ['GradientClip', 'GradientNorms', 'gradient_norm', 'riemannian_norm']
 
 
 class GradientNorms(NamedTuple):

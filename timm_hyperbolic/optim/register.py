@@ -10,7 +10,7 @@ from timm.optim._optim_factory import default_registry
 from .adamw import HyperbolicAdamW
 from .sgd import HyperbolicSGD
 
-__all__ = ['RIEMANNIAN']
+__all__: list[str] = []
 
 _OPTIMIZERS = (
     OptimInfo(
@@ -30,6 +30,3 @@ _OPTIMIZERS = (
 
 for _info in _OPTIMIZERS:
     default_registry.register(_info)
-
-RIEMANNIAN = tuple(info.name for info in _OPTIMIZERS)
-"""Names of the optimizers that keep points on their manifold."""

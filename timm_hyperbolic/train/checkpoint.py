@@ -3,7 +3,6 @@
 They hold no generator's state: all random numbers follow from the seed and the place in the run, which they do hold.
 """
 
-import argparse
 import pickle
 import re
 import sys
@@ -17,15 +16,24 @@ import torch
 import yaml
 from timm.utils import unwrap_model
 
+from ..config.options import to_values
+from ..config.run_files import newer_than_this
+from ..config.train import TrainConfig
 from ..errors import TrainingError, UserError
 from ..version import __version__
 from .loop import Loop, State
-from .processes import Processes
-from .run_files import newer_than_this
+from .processes import Processes, load, shard_optimizer_state, to_whole
 from .run_folder import OutputFolder
-from .sharding import load, shard_optimizer_state, to_whole
 
-__all__ = ['Checkpoints', 'check_options', 'find_checkpoint', 'find_shared_checkpoint', 'read_checkpoint', 'restore']
+__all__ = [
+    'Checkpoints',
+    'check_options',
+    'extends',
+    'find_checkpoint',
+    'find_shared_checkpoint',
+    'read_checkpoint',
+    'restore',
+]
 
 _FORMAT = 1
 _NAME = re.compile(r'checkpoint-(\d+)\.pt')
@@ -66,19 +74,17 @@ class Checkpoints:
     Args:
         folder: of the run, locked.
         loop: whose state is kept.
-        args: options of the run.
+        config: Options of the run.
         classes: names of the classes by label, None where they have none.
 
     Attributes:
         closed: whether no more are written.
     """
 
-    def __init__(
-        self, folder: OutputFolder, loop: Loop, args: argparse.Namespace, classes: list[str] | None = None
-    ) -> None:
+    def __init__(self, folder: OutputFolder, loop: Loop, config: TrainConfig, classes: list[str] | None = None) -> None:
         self.folder = folder
         self.loop = loop
-        self.args = args
+        self.config = config
         self.classes = classes
         self.closed = False
 
@@ -111,7 +117,7 @@ class Checkpoints:
         content = {
             'format': _FORMAT,
             'version': __version__,
-            'args': yaml.safe_dump(vars(self.args)),
+            'args': yaml.safe_dump(to_values(self.config)),
             'classes': self.classes,
             'state': asdict(loop.state),
             'rows': self.folder.rows,
@@ -129,7 +135,7 @@ class Checkpoints:
             return None
         if not self.folder.writes:
             return None
-        for old in _checkpoints(self.folder.path)[self.args.keep :]:
+        for old in _checkpoints(self.folder.path)[self.config.run.keep :]:
             old.unlink(missing_ok=True)
         return self.folder.path / name
 
@@ -178,7 +184,7 @@ def find_shared_checkpoint(resume: str, folder: OutputFolder, processes: Process
     found = None
     if processes.first:
         if folder.resumed and folder.path.is_dir():
-            folder.lock.acquire()
+            folder.lock()
         found = find_checkpoint(resume, folder.path)
         print(f'no checkpoint in {folder.path} yet: starting anew' if found is None else f'resuming from {found[0]}')
     path = processes.from_first(None if found is None else str(found[0]))
@@ -216,19 +222,21 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_options(content: dict[str, Any], args: argparse.Namespace, fixed: Iterable[str] = ()) -> None:
+def check_options(content: dict[str, Any], config: TrainConfig, fixed: Iterable[str] = ()) -> None:
     """Refuse options with which the resumed run would not be the one that was begun.
 
     Args:
         content: of the checkpoint.
-        args: options of the present run, with what was left open filled in.
+        config: Options of the present run, with what was left open filled in.
         fixed: options of `FREE_OPTIONS` that this run may not change either.
 
     Raises:
         UserError: the message names the option and both values.
     """
     before = yaml.safe_load(content['args'])
-    now = yaml.safe_load(yaml.safe_dump(vars(args)))
+    now = to_values(config)
+    if extends(content, config):
+        before['epochs'] = now['epochs']
     for name in sorted(before.keys() & now.keys() - (FREE_OPTIONS - set(fixed))):
         if before[name] != now[name]:
             flag = '--' + name.replace('_', '-')
@@ -238,8 +246,20 @@ def check_options(content: dict[str, Any], args: argparse.Namespace, fixed: Iter
             )
 
 
-def restore(loop: Loop, content: dict[str, Any]) -> None:
-    """Bring a loop, made with the same options, to where the checkpoint was taken."""
+def extends(content: dict[str, Any], config: TrainConfig) -> bool:
+    """Whether a run that has done all of its epochs is resumed with more of them."""
+    epochs = yaml.safe_load(content['args'])['epochs']
+    return content['state']['epoch'] >= epochs < config.schedule.epochs
+
+
+def restore(loop: Loop, content: dict[str, Any], new_schedule: bool = False) -> None:
+    """Bring a loop, made with the same options, to where the checkpoint was taken.
+
+    Args:
+        loop: The loop.
+        content: Content of the checkpoint.
+        new_schedule: Whether the learning rate follows the loop's own schedule and not that of the checkpoint.
+    """
     task = loop.task
     load(unwrap_model(task.get_eval_model()), content['state_dict'])
     task.load_task_state(content.get('task_state'))
@@ -252,5 +272,6 @@ def restore(loop: Loop, content: dict[str, Any]) -> None:
         loop.scaler.load_state_dict(content['scaler'])
     loop.state = State(**content['state'])
     if loop.scheduler is not None:
-        loop.scheduler.load_state_dict(content['scheduler'])
+        if not new_schedule:
+            loop.scheduler.load_state_dict(content['scheduler'])
         loop.scheduler.step_update(loop.state.step)

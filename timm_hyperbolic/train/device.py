@@ -1,12 +1,12 @@
 """Where a run computes, and in which precision."""
 
-import argparse
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
 
+from ..config.run import DeviceConfig
 from ..errors import UserError
 
 __all__ = ['create_autocast', 'create_scaler', 'resolve_device']
@@ -28,22 +28,21 @@ def resolve_device(name: str | None) -> torch.device:
     return device
 
 
-def create_autocast(args: argparse.Namespace, device: torch.device) -> Callable[[], AbstractContextManager]:
+def create_autocast(config: DeviceConfig, device: torch.device) -> Callable[[], AbstractContextManager]:
     """Return what makes the context in which a forward pass runs: torch's autocast with `--amp`, else nothing.
 
     Raises:
         UserError: the device has no autocast of that type.
     """
-    if not args.amp:
+    if not config.amp:
         return nullcontext
-    autocast = partial(torch.autocast, device.type, dtype=getattr(torch, args.amp_dtype))
-    if not autocast()._enabled or (
-        device.type == 'cuda' and args.amp_dtype == 'bfloat16' and not torch.cuda.is_bf16_supported()
-    ):
-        raise UserError(f'--amp-dtype {args.amp_dtype}: no mixed precision of that type on {device}')
+    name = config.dtype_on(device.type)
+    autocast = partial(torch.autocast, device.type, dtype=getattr(torch, name))
+    if not autocast()._enabled or (device.type == 'cuda' and name == 'bfloat16' and not torch.cuda.is_bf16_supported()):
+        raise UserError(f'--amp-dtype {name}: no mixed precision of that type on {device}')
     return autocast
 
 
-def create_scaler(args: argparse.Namespace, device: torch.device) -> torch.amp.GradScaler | None:
+def create_scaler(config: DeviceConfig, device: torch.device) -> torch.amp.GradScaler | None:
     """Return the scaler that keeps small float16 gradients from vanishing; no other type needs one."""
-    return torch.amp.GradScaler(device.type) if args.amp and args.amp_dtype == 'float16' else None
+    return torch.amp.GradScaler(device.type) if config.amp and config.dtype_on(device.type) == 'float16' else None

@@ -1,6 +1,6 @@
 """The training loop: what happens in an epoch and in an evaluation."""
 
-import argparse
+import itertools
 import math
 import sys
 import time
@@ -17,15 +17,13 @@ from timm.utils import unwrap_model
 from torch import nn
 from tqdm import tqdm
 
-from ..data.sampling import TrainLoader, replace_dead_workers
-from ..data.seeding import derive_seed, seed_generators
+from ..config.run import LoopConfig
+from ..data.sampling import TrainLoader, derive_seed, replace_dead_workers, seed_generators
 from ..errors import Diverged, TrainingError
-from .nonfinite import find_fault, running_statistics
-from .norms import add_norms, mean_norms
-from .optimizer import create_clip
-from .processes import Processes, plain_module
+from ..optim import GradientClip
+from .nonfinite import find_nonfinite, running_statistics
+from .processes import Processes, average_whole_gradients, is_sharded, plain_module
 from .progress import Progress
-from .sharding import average_whole_gradients, is_sharded
 
 __all__ = ['EpochStats', 'Loop', 'State']
 
@@ -66,7 +64,7 @@ class State:
         images: images of the epoch so far.
         seconds: time of the epoch so far.
         lr: learning rate of the last step.
-        norms: of the epoch's gradients, as `add_norms` keeps them.
+        norms: Sum and count of each norm of the epoch's gradients.
         run_images: images of the epochs before.
         run_seconds: their time.
     """
@@ -99,8 +97,9 @@ class Loop:
         task: turns a batch into a loss; owns the model and its moving average.
         optimizer: of the task's parameters.
         scheduler: sets the learning rate after every step, None for a constant one.
-        args: options of the run (`seed`, `grad_accum_steps`, `max_steps`, `max_bad_steps`, `log_interval`, those of the
-            clip).
+        config: How many batches make a step, and when to stop.
+        seed: Seed of the random numbers in a step.
+        clip: Clips the gradients before a step, None for no clipping.
         autocast: makes the context of a forward pass.
         scaler: of the loss, for float16.
         mixup: mixes the images of a batch.
@@ -121,7 +120,9 @@ class Loop:
         task: TrainingTask,
         optimizer: torch.optim.Optimizer,
         scheduler: Scheduler | None,
-        args: argparse.Namespace,
+        config: LoopConfig,
+        seed: int = 42,
+        clip: GradientClip | None = None,
         autocast: Callable[[], AbstractContextManager] = nullcontext,
         scaler: torch.amp.GradScaler | None = None,
         mixup: Mixup | None = None,
@@ -130,11 +131,12 @@ class Loop:
         self.task = task
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.args = args
+        self.config = config
+        self.seed = seed
         self.autocast = autocast
         self.scaler = scaler
         self.mixup = mixup
-        self.clip = create_clip(unwrap_model(task.get_trainable_module()), args)
+        self.clip = clip or GradientClip(unwrap_model(task.get_trainable_module()))
         self.processes = processes or Processes(task.device)
         self.state = State()
         self.sample: torch.Tensor | None = None  # a batch of images as they are evaluated
@@ -155,7 +157,7 @@ class Loop:
     @property
     def done(self) -> bool:
         """Whether `--max-steps` has been reached."""
-        return self.args.max_steps is not None and self.step >= self.args.max_steps
+        return self.config.max_steps is not None and self.step >= self.config.max_steps
 
     @property
     def evaluated_model(self) -> nn.Module:
@@ -171,19 +173,19 @@ class Loop:
         """
         self.task.train()
         state, last_good = self.state, replace(self.state)
-        accum, batches = self.args.grad_accum_steps, len(loader)
-        recent: deque[float] = deque(maxlen=self.args.log_interval)
+        accum, batches = self.config.grad_accum_steps, len(loader)
+        recent: deque[float] = deque(maxlen=self.config.log_interval)
         start, images, images_before = time.perf_counter() - state.seconds, state.images, state.images
         began = time.perf_counter()
         losses: list[tuple[int, float]] = []  # of the batches of one step
-        fault, statistics = None, []
+        problem, statistics = None, []
         self.optimizer.zero_grad()
         for index, (image, target) in enumerate(() if self.done else loader, state.batch):
             first = index - index % accum
             update = (index + 1) % accum == 0 or index + 1 == batches
             if index == first:
                 statistics = [buffer.clone() for buffer in self._statistics]
-            seed = derive_seed(self.args.seed, state.epoch, index, self.processes.rank)
+            seed = derive_seed(self.seed, state.epoch, index, self.processes.rank)
             seed_generators(seed, self.task.device)
             if self.mixup is not None:
                 image, target = self.mixup(image, target)
@@ -198,30 +200,30 @@ class Loop:
             if math.isfinite(value):
                 recent.append(value)
             images += len(image) * self.processes.count
-            if fault is None and not math.isfinite(value):
-                fault = self._fault(seed, image, target)
+            if problem is None and not math.isfinite(value):
+                problem = self._find_nonfinite(seed, image, target)
             if update:
                 if self.sharded:
                     average_whole_gradients(self.task.trainable_module, self.processes)
                 norms = self._clip_gradients()
-                if fault is None and not self._are_finite(norms):
-                    fault = self._fault(seed, image, target)
+                if problem is None and not self._are_finite(norms):
+                    problem = self._find_nonfinite(seed, image, target)
                 state.lr = self._lr()
                 loss_sum, count = sum(n * value for n, value in losses), sum(n for n, _ in losses)
                 loss_sum, count, bad, stop = self.processes.sum(
-                    [loss_sum, count, fault is not None, self.stop_wanted()]
+                    [loss_sum, count, problem is not None, self.stop_wanted()]
                 )
                 self.stopping = self.stopping or bool(stop)
                 self.step_loss = loss_sum / count
                 if bad:
-                    self._skip(losses, fault, statistics)
+                    self._skip(losses, problem, statistics)
                 else:
                     self._make_step()
                     state.bad_in_row = 0
                     state.loss_sum += loss_sum
                     state.loss_images += int(count)
-                    state.norms = add_norms(state.norms, norms)
-                losses, fault = [], None
+                    state.norms = _add_norms(state.norms, norms)
+                losses, problem = [], None
                 state.batch, state.images = index + 1, images
                 state.step += 1
                 state.seconds = time.perf_counter() - start
@@ -230,7 +232,7 @@ class Loop:
                     self.scheduler.step_update(state.step)
                 if not bad:
                     last_good = replace(state)
-                elif state.bad_in_row >= self.args.max_bad_steps:
+                elif state.bad_in_row >= self.config.max_bad_steps:
                     self.state = replace(last_good, skipped=state.skipped)
                     raise Diverged(f'{state.bad_in_row} steps in a row, up to step {state.step}, were not finite')
             rate = (images - images_before) / (time.perf_counter() - began)
@@ -242,7 +244,7 @@ class Loop:
             if self.done:
                 break
         loss = state.loss_sum / max(state.loss_images, 1)
-        return EpochStats(loss, state.lr, state.images, state.seconds, mean_norms(state.norms))
+        return EpochStats(loss, state.lr, state.images, state.seconds, _mean_norms(state.norms))
 
     def _backward(self, loss: torch.Tensor) -> None:
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
@@ -256,7 +258,7 @@ class Loop:
         return {name: norm.item() for name, norm in zip(names, norms, strict=True) if norm is not None}
 
     def _are_finite(self, norms: dict[str, float]) -> bool:
-        """Whether the gradients are no fault: finite, or an overflow that the scaler mends by a smaller scale."""
+        """Whether the gradients are no problem: finite, or an overflow that the scaler mends by a smaller scale."""
         overflow = self.scaler is not None and self.scaler.get_scale() > 1
         return overflow or all(map(math.isfinite, norms.values()))
 
@@ -269,7 +271,7 @@ class Loop:
         # timm's average starts from the weights after the first step, which a skipped one is not.
         self.task.update_ema(step=self.state.step - self.state.skipped + 1)
 
-    def _skip(self, losses: list[tuple[int, float]], fault: str | None, statistics: list[torch.Tensor]) -> None:
+    def _skip(self, losses: list[tuple[int, float]], problem: str | None, statistics: list[torch.Tensor]) -> None:
         """Leave out a step: neither the weights, nor the optimizer's state, nor the moving average change."""
         state = self.state
         state.skipped += 1
@@ -278,22 +280,22 @@ class Loop:
             buffer.copy_(before)
         if self.scaler is not None:
             self.scaler.update()
-        if fault is not None:
+        if problem is not None:
             shown = ', '.join(f'{value:.4g}' for _, value in losses)
             who = f', process {self.processes.rank}' if self.processes.count > 1 else ''
             print(
-                f'step {state.step + 1}{who}: skipped, not finite: {fault} (training loss {shown}; '
+                f'step {state.step + 1}{who}: skipped, not finite: {problem} (training loss {shown}; '
                 f'{state.bad_in_row} in a row, {state.skipped} in all)',
                 file=sys.stderr,
                 flush=True,
             )
 
-    def _fault(self, seed: int, image: torch.Tensor, target: torch.Tensor) -> str:
+    def _find_nonfinite(self, seed: int, image: torch.Tensor, target: torch.Tensor) -> str:
         if self.sharded:  # a step of one process alone would wait for the others
             return 'in a sharded model, where the module is not looked for'
         seed_generators(seed, self.task.device)
         scale = 1.0 if self.scaler is None else self.scaler.get_scale()
-        return find_fault(self.task, image, target, self.autocast, scale)
+        return find_nonfinite(self.task, image, target, self.autocast, scale)
 
     def _lr(self) -> float:
         return max(group['lr'] for group in self.optimizer.param_groups)
@@ -321,7 +323,9 @@ class Loop:
         model = plain_module(self.task.get_eval_model(ema=self.task.has_ema()))
         model.eval()
         evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))
-        for image, target in tqdm(loader, desc='evaluation', leave=False, disable=None):
+        batches = itertools.islice(loader, self.config.limit_eval_batches)
+        count = min(len(loader), self.config.limit_eval_batches or len(loader))
+        for image, target in tqdm(batches, desc='evaluation', total=count, leave=False, disable=None):
             if self.sample is None:
                 self.sample = image
             with self.autocast():
@@ -329,3 +333,17 @@ class Loop:
             evaluator.update(output, target)
             self.on_eval_batch()
         return evaluator
+
+
+def _add_norms(sums: dict[str, tuple[float, int]], norms: dict[str, float]) -> dict[str, tuple[float, int]]:
+    """Return the sum and the count of every norm with those of another step.
+
+    A norm that is not finite, such as that of a step which the loss scaler leaves out, does not count.
+    """
+    total = {name: sums.get(name, (0.0, 0)) for name in norms}
+    return {name: (s + norms[name], n + 1) if math.isfinite(norms[name]) else (s, n) for name, (s, n) in total.items()}
+
+
+def _mean_norms(sums: dict[str, tuple[float, int]]) -> dict[str, float]:
+    """Return the means, NaN for a norm that was never finite."""
+    return {name: s / n if n else math.nan for name, (s, n) in sums.items()}

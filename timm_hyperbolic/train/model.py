@@ -1,9 +1,10 @@
 """The model of a run: built by timm, loaded from a checkpoint, with errors that name the argument."""
 
-import argparse
 import inspect
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -15,66 +16,74 @@ from timm.models import load_state_dict, parse_model_name, resolve_model_input_a
 from torch import nn
 
 from ..config.argtypes import nearest
+from ..config.model import ModelConfig, ModelTrainingConfig, StartConfig
+from ..config.options import to_values
+from ..config.run_files import MODEL
 from ..errors import UserError
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import listed, mismatches, with_tied_names
-from .patterns import matching
-from .run_files import MODEL
 
 __all__ = [
     'check_classifier',
-    'check_start',
     'create_model',
     'load_initial_checkpoint',
+    'matching',
     'resolve_data_config',
     'start_from_checkpoint',
 ]
 
 
-def create_model(args: argparse.Namespace, num_classes: int | None, pretrained: bool | None = None) -> nn.Module:
-    """Create the model that `args` describe.
+def create_model(
+    config: ModelConfig,
+    num_classes: int | None,
+    training: ModelTrainingConfig | None = None,
+    hamp: bool = False,
+) -> nn.Module:
+    """Create a model.
 
     Args:
-        args: options of the run.
-        num_classes: those of the data set, used where `--num-classes` is not given.
-        pretrained: load timm's weights, None as `args` say.
+        config: The model.
+        num_classes: Classes of the data set, used where `config` gives no number.
+        training: How the model computes in training, None for a model that is only measured.
+        hamp: Whether hyperbolic layers compute in mixed precision.
 
     Raises:
-        UserError: an unknown model, or a keyword or value that the model refuses.
+        UserError: The model is unknown, or refuses a keyword or a value.
     """
-    _check_name(args.model)
+    training = training or ModelTrainingConfig()
+    _check_name(config.model)
     kwargs = {
-        'num_classes': args.num_classes or num_classes,
-        'drop_rate': args.drop,
-        'drop_path_rate': args.drop_path,
-        **({'hamp': True} if args.hamp else {}),
+        'num_classes': config.num_classes or num_classes,
+        'drop_rate': training.drop,
+        'drop_path_rate': training.drop_path,
+        **({'hamp': True} if hamp else {}),
         # timm drops a keyword that is None, and the model would take its default margin.
-        **{key: 'none' if key == 'margin' and value is None else value for key, value in args.model_kwargs.items()},
+        **{key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()},
     }
-    size = {'img_size': args.img_size, 'in_chans': args.in_chans}
+    size = {'img_size': config.img_size, 'in_chans': config.in_chans}
     try:
         model = timm.create_model(
-            **resolve_model_input_args(args.model, size, **kwargs),
-            pretrained=args.pretrained if pretrained is None else pretrained,
+            **resolve_model_input_args(config.model, size, **kwargs),
+            pretrained=config.pretrained,
         )
-        if args.grad_checkpointing:
+        if training.grad_checkpointing:
             model.set_grad_checkpointing()
     # What a model says about a keyword that it does not take, or weights that it does not have.
     except (
         *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError),
     ) as error:
-        given = ' '.join(f'{key}={value}' for key, value in args.model_kwargs.items())
+        given = ' '.join(f'{key}={value}' for key, value in config.model_kwargs.items())
         given = f' with --model-kwargs {given}' if given else ''
-        given += ' with --hamp' if args.hamp else ''
+        given += ' with --hamp' if hamp else ''
         # What timm meets in a config.json that is none: the name of a key, of a method.
         said = repr(error) if isinstance(error, (AttributeError, LookupError)) else str(error)
-        wrong = _wrong_value(_model_class(args.model), args.model_kwargs, refused=True)
+        wrong = _wrong_value(_model_class(config.model), config.model_kwargs, refused=True)
         if wrong:
-            raise UserError(f'--model {args.model}: {wrong}') from error
-        raise UserError(f'--model {args.model}{given}: {" ".join(said.split())}') from error
-    wrong = _wrong_value(type(model), args.model_kwargs, refused=False)
+            raise UserError(f'--model {config.model}: {wrong}') from error
+        raise UserError(f'--model {config.model}{given}: {" ".join(said.split())}') from error
+    wrong = _wrong_value(type(model), config.model_kwargs, refused=False)
     if wrong:  # which a model may well take, and take 'false' for true
-        raise UserError(f'--model {args.model}: {wrong}')
+        raise UserError(f'--model {config.model}: {wrong}')
     return model
 
 
@@ -134,16 +143,16 @@ def _check_name(name: str) -> None:
         raise UserError(f'--model {name}: no config.json in {model_id}')
 
 
-def resolve_data_config(model: nn.Module, args: argparse.Namespace) -> dict[str, Any]:
+def resolve_data_config(model: nn.Module, config: ModelConfig) -> dict[str, Any]:
     """Return how the model's input is prepared, as timm resolves it.
 
     Raises:
-        UserError: a value of `args` does not fit.
+        UserError: A value of `config` does not fit the model.
     """
     try:
-        return resolve_input_data_config(model, vars(args))
+        return resolve_input_data_config(model, to_values(config))
     except (AssertionError, ValueError) as error:
-        raise UserError(f'the input of --model {args.model}: {error}') from error
+        raise UserError(f'the input of --model {config.model}: {error}') from error
 
 
 def check_classifier(model: nn.Module, what: str) -> None:
@@ -162,31 +171,25 @@ def check_classifier(model: nn.Module, what: str) -> None:
         raise UserError(f'{what} have {trained} classes; a classifier of {model.num_classes} would be untrained')
 
 
-def check_start(args: argparse.Namespace) -> None:
-    """Refuse `--allow-missing` without the checkpoint that it speaks of.
+def start_from_checkpoint(model: nn.Module, config: StartConfig, name: str) -> None:
+    """Load the weights of `--initial-checkpoint`, if one is given, into a model, and print which tensors it lacks.
 
-    Raises:
-        UserError: naming both.
-    """
-    if args.allow_missing and not args.initial_checkpoint:
-        raise UserError(
-            f'--allow-missing {" ".join(args.allow_missing)}: give --initial-checkpoint, the weights to start from'
-        )
-
-
-def start_from_checkpoint(model: nn.Module, args: argparse.Namespace) -> None:
-    """Load the weights of `--initial-checkpoint`, if one is given, into `model`, and print what stays at its start.
+    Args:
+        model: Receives the weights.
+        config: Where the weights are.
+        name: Name of the model, for messages.
 
     Raises:
         UserError: it does not fit, see `load_initial_checkpoint`.
     """
-    if not args.initial_checkpoint:
+    if not config.initial_checkpoint:
         return
-    missing = load_initial_checkpoint(
-        model, args.initial_checkpoint, args.model, allow_missing=args.allow_missing or ()
-    )
+    missing = load_initial_checkpoint(model, config.initial_checkpoint, name, allow_missing=config.allow_missing or ())
     if missing:
-        print(f'--initial-checkpoint {args.initial_checkpoint}: left at their start: {listed(missing)}', flush=True)
+        print(
+            f'--initial-checkpoint {config.initial_checkpoint}: not in it, initial values kept: {listed(missing)}',
+            flush=True,
+        )
 
 
 def load_initial_checkpoint(
@@ -245,3 +248,34 @@ def load_initial_checkpoint(
         )
     model.load_state_dict(state, strict=False)
     return missing
+
+
+def matching(patterns: Iterable[str], names: Iterable[str], flag: str) -> set[str]:
+    """Return the names that match one of `patterns` (`*` is any text, dots included).
+
+    Args:
+        patterns: of the shell's kind.
+        names: to choose from.
+        flag: where the patterns were given, for the message.
+
+    Raises:
+        UserError: a pattern matches nothing; the message lists patterns that come near and match.
+    """
+    names = list(names)
+    found = set()
+    for pattern in patterns:
+        of_pattern = {name for name in names if fnmatchcase(name, pattern)}
+        if not of_pattern:
+            near = nearest(pattern, _stems(names))
+            raise UserError(f'{flag} {pattern}: no parameter has such a name.{near or f" The first is {names[0]}"}')
+        found |= of_pattern
+    return found
+
+
+def _stems(names: Iterable[str]) -> list[str]:
+    """Return a pattern for each name and each module that the names speak of, the number of a block left open."""
+    stems = {}
+    for name in names:
+        parts = re.sub(r'\.\d+(?=\.)', '.*', name).split('.')
+        stems |= dict.fromkeys(['.'.join(parts), *(f'{".".join(parts[:i])}.*' for i in range(1, len(parts)))])
+    return [stem for stem in stems if not stem.endswith('.*.*')]

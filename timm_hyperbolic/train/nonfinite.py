@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .processes import plain_module
 
-__all__ = ['find_fault', 'running_statistics']
+__all__ = ['find_nonfinite', 'running_statistics']
 
 
 def running_statistics(model: nn.Module) -> list[torch.Tensor]:
@@ -20,7 +20,7 @@ def running_statistics(model: nn.Module) -> list[torch.Tensor]:
     return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
 
 
-def find_fault(
+def find_nonfinite(
     task: TrainingTask,
     image: torch.Tensor,
     target: torch.Tensor,
@@ -32,7 +32,7 @@ def find_fault(
     The gradients of the parameters are left as they are. The caller seeds the generators as the step did.
 
     Args:
-        task: whose trainable module is at fault.
+        task: whose trainable module is examined.
         image: `[B, C, H, W]`.
         target: of the loss.
         autocast: makes the context of the forward pass.

@@ -1,57 +1,14 @@
 """What an epoch trains and how it computes: a function of its number alone, so that a resumed run does the same."""
 
-import argparse
-
 from timm.task import TrainingTask
 from torch import nn
 
-from ..config.argtypes import whole
-from ..errors import UserError
+from ..config.run import PhaseConfig
 from ..layers import HyperbolicModule
-from .patterns import matching
+from .model import matching
 from .processes import Processes, wrap_task
 
-__all__ = ['Phases', 'add_phase_options', 'check_phases']
-
-
-def add_phase_options(group) -> None:
-    """Add the flags of this file to an argument group."""
-    group.add_argument(
-        '--train-only',
-        nargs='+',
-        metavar='PATTERN',
-        help='train only parameters whose name matches one of these shell patterns, for example "blocks.*.attn.*"',
-    )
-    group.add_argument(
-        '--train-only-epochs',
-        type=whole(1),
-        metavar='N',
-        help='do so in the first N epochs, then train everything (default: in all epochs)',
-    )
-    group.add_argument(
-        '--hamp',
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help='mixed precision inside hyperbolic layers too: with --amp, their vectors in the type of --amp-dtype; '
-        'the scalars of a row stay in float32 or better',
-    )
-    group.add_argument(
-        '--hamp-start-epoch', type=whole(0), default=0, metavar='N', help='from epoch N on, counted from 0'
-    )
-
-
-def check_phases(args: argparse.Namespace) -> None:
-    """Refuse flags that need another one.
-
-    Raises:
-        UserError: naming both.
-    """
-    if args.hamp and not args.amp:
-        raise UserError('--hamp: acts on mixed precision; give --amp too')
-    if args.hamp_start_epoch and not args.hamp:
-        raise UserError(f'--hamp-start-epoch {args.hamp_start_epoch}: gives the start of --hamp; give --hamp too')
-    if args.train_only_epochs and not args.train_only:
-        raise UserError(f'--train-only-epochs {args.train_only_epochs}: give --train-only, what to train in them')
+__all__ = ['Phases']
 
 
 class Phases:
@@ -62,7 +19,7 @@ class Phases:
     Args:
         task: holds `model`, and its moving average if there is one.
         model: whose parameters are trained, under the names that the patterns speak of.
-        args: options of the run (`train_only`, `train_only_epochs`, `hamp`, `hamp_start_epoch`).
+        config: What is trained in which epochs.
         processes: that train together.
 
     Raises:
@@ -70,22 +27,22 @@ class Phases:
     """
 
     def __init__(
-        self, task: TrainingTask, model: nn.Module, args: argparse.Namespace, processes: Processes | None = None
+        self, task: TrainingTask, model: nn.Module, config: PhaseConfig, processes: Processes | None = None
     ) -> None:
-        self.task, self.args = task, args
+        self.task, self.config = task, config
         self.processes = processes or Processes(task.device)
         self._parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._chosen = matching(args.train_only or (), self._parameters, '--train-only')
+        self._chosen = matching(config.train_only or (), self._parameters, '--train-only')
 
     def begin(self, epoch: int) -> None:
         """Set everything up for `epoch`, counted from 0; the epochs before it need not have been begun."""
-        self._freeze(bool(self.args.train_only) and epoch < (self.args.train_only_epochs or epoch + 1))
-        if self.args.hamp:
+        self._freeze(bool(self.config.train_only) and epoch < (self.config.train_only_epochs or epoch + 1))
+        if self.config.hamp:
             for ema in (False, True):
                 module = self.task.get_trainable_module(ema=ema)
                 for layer in module.modules() if module is not None else ():
                     if isinstance(layer, HyperbolicModule):
-                        layer.hamp = epoch >= self.args.hamp_start_epoch
+                        layer.hamp = epoch >= self.config.hamp_start_epoch
 
     def _freeze(self, all_others: bool) -> None:
         changed = False
@@ -101,9 +58,9 @@ class Phases:
 
     def __str__(self) -> str:
         """What is trained when, in one line; empty where everything is, always."""
-        if not self.args.train_only:
+        if not self.config.train_only:
             return ''
-        which = f'{len(self._chosen)} of {len(self._parameters)} parameters ({", ".join(self.args.train_only)})'
-        epochs = self.args.train_only_epochs
+        which = f'{len(self._chosen)} of {len(self._parameters)} parameters ({", ".join(self.config.train_only)})'
+        epochs = self.config.train_only_epochs
         first = 'epoch 1' if epochs == 1 else f'epochs 1 to {epochs}'
         return f'training {which} in {f"{first}, then all of them" if epochs else "all epochs"}'

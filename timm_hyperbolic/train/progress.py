@@ -1,26 +1,44 @@
 """What a run shows: a progress bar, a line an epoch, and the table at the end."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import torch
 from torch import nn
 from tqdm import tqdm
 
 from ..layers import named_curvatures
 
-__all__ = ['Progress', 'curvature_summary', 'final_table', 'format_table']
+__all__ = ['Progress', 'curvature_summary', 'duration', 'final_summary', 'format_table']
 
 
 class Progress:
     """Progress of one epoch: a bar on a terminal, a line each `log_interval` batches in a file.
 
+    The bar also shows the time that is left of the whole run and, on a GPU, the largest memory so far.
+
     Args:
-        epoch: number of the epoch, from 0.
-        epochs: epochs in all.
-        batches: batches that the epoch will run.
-        log_interval: batches between two lines.
+        epoch: Number of the epoch, from 0.
+        epochs: Number of epochs.
+        batches: Batches that the epoch will run.
+        log_interval: Batches between two lines.
+        left: Batches that the run will go through after this epoch.
+        device: Device of the training.
     """
 
-    def __init__(self, epoch: int, epochs: int, batches: int, log_interval: int) -> None:
+    def __init__(
+        self,
+        epoch: int,
+        epochs: int,
+        batches: int,
+        log_interval: int,
+        left: int = 0,
+        device: torch.device | None = None,
+    ) -> None:
+        self.left = left
+        self.device = device
+        self.first: tuple[int, float] | None = None
         self.title = f'epoch {epoch + 1}/{epochs}'
         self.batches = batches
         self.log_interval = log_interval
@@ -29,10 +47,22 @@ class Progress:
     def update(self, batch: int, loss: float, lr: float, images_per_second: float) -> None:
         """Show the state after `batch` batches; `loss` is the mean over the last `log_interval` of them."""
         status = f'loss {loss:.4f}  lr {lr:.2e}  {images_per_second:.0f} images/s'
-        self.bar.set_postfix_str(status, refresh=False)
+        self.bar.set_postfix_str(status + self._estimate(batch), refresh=False)
         self.bar.update(batch - self.bar.n)
         if self.bar.disable and batch % self.log_interval == 0:
             print(f'{self.title}  batch {batch}/{self.batches}  {status}', flush=True)
+
+    def _estimate(self, batch: int) -> str:
+        """Return the time that is left of the run, by the batches since the first one, and the memory of a GPU."""
+        text = ''
+        if self.first is None:  # which takes longer than the others
+            self.first = (batch, time.perf_counter())
+        elif batch > self.first[0]:
+            each = (time.perf_counter() - self.first[1]) / (batch - self.first[0])
+            text = f'  run done in {duration(each * (self.batches - batch + self.left))}'
+        if self.device is not None and self.device.type == 'cuda':
+            text += f'  {torch.cuda.max_memory_allocated(self.device) / 2**30:.1f} GiB'
+        return text
 
     def __enter__(self) -> 'Progress':
         return self
@@ -61,20 +91,33 @@ def format_table(rows: Iterable[tuple[str, str]]) -> str:
     return '\n'.join(f'  {name:<{left}}  {value:>{right}}' for name, value in rows)
 
 
-def final_table(model: nn.Module, metrics: dict[str, float], images_per_second: float) -> str:
-    """Return the table that ends a run: accuracy, speed and the curvature of every module.
+def final_summary(row: Mapping[str, float], metrics: Mapping[str, Any], num_classes: int, speed: str) -> str:
+    """Return the summary that ends a run, at most 12 lines: accuracy first, then speed, curvature, gates and margins.
 
     Args:
-        model: the model as it was saved.
-        metrics: `loss`, `top1` and `top5` of its last evaluation.
-        images_per_second: of training.
+        row: The row of `summary.csv` of the epoch whose model was kept.
+        metrics: `loss`, `top1`, `top5` and `epoch` of the result, and `chosen_by`, how the epoch was chosen.
+        num_classes: Classes of the model.
+        speed: Time and images per second of the training, in words.
     """
-    rows = [('Top-1', f'{metrics["top1"]:.2f} %')]
-    if model.num_classes > 5:  # else every answer is among the five
-        rows.append(('Top-5', f'{metrics["top5"]:.2f} %'))
-    rows += [('loss', f'{metrics["loss"]:.4f}'), ('images/s', f'{images_per_second:.0f}')]
-    table = format_table(rows)
-    curvatures = named_curvatures(model)
-    if curvatures:
-        table += '\ncurvature\n' + format_table((name, f'{c:.4f}') for name, c in curvatures.items())
-    return table
+    chosen = f' (the best by {metrics["chosen_by"]})' if metrics.get('chosen_by') else ' (the last)'
+    lines = [('Top-1', f'{metrics["top1"]:.2f} %')]
+    if num_classes > 5:  # else every answer is among the five
+        lines.append(('Top-5', f'{metrics["top5"]:.2f} %'))
+    lines += [('loss', f'{metrics["loss"]:.4f}'), ('epoch', f'{metrics["epoch"] + 1}{chosen}'), ('time', speed)]
+    kinds = {'curvature': ('curvature', '.4f'), 'gamma': ('gate', '.4f'), 'margin': ('share at the margin', '.2%')}
+    for prefix, (title, form) in kinds.items():
+        values = [value for name, value in row.items() if name.startswith(f'{prefix}/')]
+        if values:
+            numbers = (min(values), sum(values) / len(values), max(values))
+            lines.append((title, ' / '.join(format(number, form) for number in numbers) + '  min / mean / max'))
+    width = max(len(name) for name, _ in lines)
+    return '\n'.join(f'  {name:<{width}}  {text}' for name, text in lines)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: `42 s`, `12 min`, `3 h 5 min`."""
+    if seconds < 120:
+        return f'{seconds:.0f} s'
+    minutes = round(seconds / 60)
+    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'

@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
+from ..config.run_files import ABOUT
 from ..data.splits import Splits
 from ..errors import TrainingError
 from ..version import __version__
 from .loop import State
 from .processes import Processes
-from .run_files import ABOUT
 from .run_folder import OutputFolder
 
 __all__ = ['Provenance']

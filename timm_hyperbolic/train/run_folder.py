@@ -1,33 +1,35 @@
 """The folder of a run. Every file is written under another name and then renamed: none is ever half written."""
 
-import argparse
 import csv
 import io
+import itertools
 import json
 import os
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
 import yaml
-from timm.models import safe_model_name
+from filelock import FileLock, Timeout
 from timm.models._hub import save_config_for_hf
 from torch import nn
 
+from ..config.run import RunConfig
+from ..config.run_files import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST, VERSION_LINE
 from ..errors import TrainingError, UserError
 from ..version import __version__
-from .lock import FolderLock
 from .processes import Processes
-from .run_files import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST, VERSION_LINE
 
-__all__ = ['OutputFolder', 'check_output', 'scratch_folder']
+__all__ = ['LOCK', 'OutputFolder', 'check_output', 'scratch_folder']
 
+LOCK = '.lock'
+_HOLDER = '.lock-holder'
 _SCRATCH = '.unfinished-'
 
 
@@ -35,24 +37,31 @@ class OutputFolder:
     """Where a run puts its model, options and metrics.
 
     Args:
-        path: the folder, which need not exist.
-        resumed: whether it may hold a run, to go on with.
-        writes: whether this process writes; of several that train together one does.
+        path: The folder, which need not exist.
+        resumed: Whether it may hold a run, to go on with.
+        writes: Whether this process writes; of several that train together one does.
+        is_named: Whether the user chose the name; otherwise a suffix is added if such a folder exists.
 
     Raises:
-        UserError: the folder cannot be written, or holds another run.
+        UserError: The folder cannot be written, or holds another run.
     """
 
-    def __init__(self, path: Path, resumed: bool = False, writes: bool = True) -> None:
-        self.path = path
+    def __init__(self, path: Path, resumed: bool = False, writes: bool = True, is_named: bool = True) -> None:
+        self.path = path if is_named else _free(path)
+        self._wanted = path
         self.resumed = resumed
         self.writes = writes
-        self.lock = FolderLock(path)
+        self.is_named = is_named
         self.rows: list[dict[str, Any]] = []
-        if not writes:
-            return
-        check_output(path)
-        self._check_empty()
+        self._lock: FileLock | None = None
+        if writes:
+            check_output(self.path)
+            self._check_empty()
+
+    @property
+    def taken(self) -> Path | None:
+        """The folder that would have been used if it did not exist already; None if no suffix was added."""
+        return self._wanted if self._wanted != self.path and not self.is_named else None
 
     def _check_empty(self) -> None:
         if not self.resumed and (self.path / ARGS).exists():
@@ -62,45 +71,86 @@ class OutputFolder:
             )
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> 'OutputFolder':
-        """Return the folder that `--output` and `--experiment` name, by default after time, model and image size."""
-        name = args.experiment
-        if not name:
-            size = [] if args.img_size is None else [str(args.img_size)]
-            name = '-'.join([datetime.now().strftime('%Y%m%d-%H%M%S'), safe_model_name(args.model), *size])
-        path, count = Path(args.output) / name, 1
-        while not args.experiment and path.exists():  # two runs in one second
-            path, count = path.with_name(f'{name}-{count}'), count + 1
-        return cls(path, resumed=_goes_on_in(args.resume, path))
+    def of(cls, config: RunConfig, name: str) -> 'OutputFolder':
+        """Return the folder that `--output` and `--experiment` name, by default `name` with a suffix if it is taken."""
+        if config.experiment:
+            path = Path(config.output) / config.experiment
+            return cls(path, resumed=_goes_on_in(config.resume, path))
+        return cls(Path(config.output) / name, is_named=False)
 
     @classmethod
-    def shared(cls, args: argparse.Namespace, processes: Processes) -> 'OutputFolder':
+    def shared(cls, config: RunConfig, name: str, processes: Processes) -> 'OutputFolder':
         """Return the folder of a run of several processes: the first one names it, and alone writes into it."""
-        own = cls.of(args) if processes.first else None
+        own = cls.of(config, name) if processes.first else None
         path = processes.from_first(None if own is None else str(own.path))
         return cls(Path(path), writes=False) if own is None else own
 
-    def create(self, args: argparse.Namespace) -> None:
+    def create(self, options: Mapping[str, Any], processes: Processes) -> None:
         """Make the folder, lock it until `close` or the end of the process, and write the resolved options into it.
 
+        Args:
+            options: Value of every option by its name.
+            processes: Processes of the run. All of them call this.
+
         Raises:
-            UserError: the folder cannot be made, or another run is writing into it.
+            UserError: The folder cannot be made, or another run is writing into it.
         """
-        if not self.writes:
-            return
+        if self.writes:
+            self._create(options)
+        self.path = Path(processes.from_first(str(self.path)))
+
+    def _create(self, options: Mapping[str, Any]) -> None:
         try:
+            if not self.is_named:
+                self._claim()
             self.path.mkdir(parents=True, exist_ok=True)
-            self.lock.acquire()
+            self.lock()
             self._check_empty()  # another run may have come first
             for left in self.path.glob(f'{_SCRATCH}*'):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
-            self._write(ARGS, f'{VERSION_LINE}{__version__}\n{yaml.safe_dump(vars(args), sort_keys=True)}')
+            self._write(ARGS, f'{VERSION_LINE}{__version__}\n{yaml.safe_dump(dict(options), sort_keys=True)}')
         except (OSError, TrainingError) as error:
             raise UserError(f'--output: cannot make the folder {self.path}: {error}') from error
 
+    def _claim(self) -> None:
+        """Make the folder, under the next free name if another run has taken the name since it was chosen."""
+        while True:
+            try:
+                self.path.mkdir(parents=True)
+            except FileExistsError:
+                self.path = _free(self._wanted)
+            else:
+                return
+
+    def lock(self) -> None:
+        """Lock the folder, which exists, so that no other run writes into it; the system unlocks it at the end.
+
+        Raises:
+            UserError: Another run has locked the folder.
+            OSError: The lock cannot be written.
+        """
+        if self._lock is not None:
+            return
+        lock = FileLock(self.path / LOCK, timeout=0)
+        holder = self.path / _HOLDER
+        try:
+            lock.acquire()
+        except Timeout as error:
+            name = ''
+            with suppress(OSError):
+                name = f' ({holder.read_text(encoding="utf-8").strip()})'
+            raise UserError(
+                f'--experiment: another run is writing into {self.path}{name}; choose another name, or stop that run'
+            ) from error
+        self._lock = lock
+        holder.write_text(f'process {os.getpid()} on {socket.gethostname()}\n', encoding='utf-8')
+
     def close(self) -> None:
         """Let other runs write into the folder."""
-        self.lock.release()
+        if self._lock is not None:
+            (self.path / _HOLDER).unlink(missing_ok=True)
+            self._lock.release()
+            self._lock = None
 
     def append_summary(self, row: dict[str, Any]) -> None:
         """Add the metrics of an epoch to the table of all of them."""
@@ -207,3 +257,13 @@ def _goes_on_in(resume: str | None, path: Path) -> bool:
         return resume == 'auto'
     source = Path(resume)
     return (source if source.is_dir() else source.parent).resolve() == path.resolve()
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or the first of `path-2`, `path-3`, ... that does not exist."""
+    free = path
+    for count in itertools.count(2):
+        if not free.exists():
+            break
+        free = path.with_name(f'{path.name}-{count}')
+    return free

@@ -1,21 +1,22 @@
 """Which epoch of a run is its result, and the one look at the test split."""
 
-import argparse
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from timm.models import load_state_dict
 from torch import nn
+from torch.utils.data import Dataset
 
+from ..config.run_files import MODEL
+from ..config.train import TrainConfig
 from ..data.loaders import create_eval_loader
 from ..data.splits import Splits
 from ..errors import TrainingError
 from ..models.state_dict_checks import with_tied_names
 from .loop import Loop
-from .run_files import MODEL
+from .processes import Processes, load
 from .run_folder import OutputFolder
-from .sharding import load
 
 __all__ = ['Result', 'best_epoch']
 
@@ -35,15 +36,16 @@ class Result:
     """What a run leaves in its folder: the model of its last epoch, or of its best one.
 
     It is the best one where that was not chosen on the images that the result is reported on: where the evaluation
-    split was carved out of the training split, or a test split stands beside it. Otherwise the last one, since the
+    split was held out of the training split, or a test split stands beside it. Otherwise the last one, since the
     best of many looks at one split is no honest measure of it.
 
     Args:
         folder: of the run.
         splits: its data.
         saved: the model that is evaluated and saved.
-        args: options of the run.
-        data_config: how the input is prepared.
+        config: Options of the run.
+        data_config: How the input is prepared.
+        processes: Processes of the run.
     """
 
     def __init__(
@@ -51,14 +53,16 @@ class Result:
         folder: OutputFolder,
         splits: Splits,
         saved: nn.Module,
-        args: argparse.Namespace,
+        config: TrainConfig,
         data_config: dict[str, Any],
+        processes: Processes,
     ) -> None:
         self.folder = folder
         self.splits = splits
         self.saved = saved
-        self.args = args
+        self.config = config
         self.data_config = data_config
+        self.processes = processes
 
     def add(self, row: dict[str, Any], last: bool = False) -> None:
         """Save the row of metrics of an epoch, and its model if it is the result so far.
@@ -70,7 +74,7 @@ class Result:
             TrainingError: they cannot be written, and this is the best epoch so far, or the `last` one.
         """
         keeps_best = self.splits.keeps_best
-        kept = not keeps_best or best_epoch([*self.folder.rows, row], self.args.eval_metric) is row
+        kept = not keeps_best or best_epoch([*self.folder.rows, row], self.config.run.eval_metric) is row
         try:
             self.folder.append_summary(row)
             if kept:
@@ -86,20 +90,28 @@ class Result:
 
         `chosen_by` says how the epoch was chosen, None for the last one; `chosen_here`, whether on these very images.
         """
-        row, splits = self._row, self.splits
+        row, splits = self.row, self.splits
         return {
             'split': splits.val_name,
-            'images': len(splits.val),
+            'images': self._evaluated(splits.val),
             'epoch': row['epoch'],
-            'chosen_by': f'{self.args.eval_metric} on {self.chosen_on}' if splits.keeps_best else None,
+            'chosen_by': f'{self.config.run.eval_metric} on {self.chosen_on}' if splits.keeps_best else None,
             'chosen_here': splits.keeps_best,
             **{name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')},
         }
 
+    def _evaluated(self, dataset: Dataset) -> int:
+        """Return the number of images of a split that are evaluated, with `--limit-eval-batches` fewer than all."""
+        limit, loader = self.config.loop.limit_eval_batches, self.config.loader
+        if limit is None:
+            return len(dataset)
+        return min(len(dataset), limit * (loader.validation_batch_size or loader.batch_size) * self.processes.count)
+
     @property
-    def _row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, Any]:
+        """The row of `summary.csv` of the epoch whose model is the result."""
         rows = self.folder.rows
-        return best_epoch(rows, self.args.eval_metric) if self.splits.keeps_best else rows[-1]
+        return best_epoch(rows, self.config.run.eval_metric) if self.splits.keeps_best else rows[-1]
 
     def finish(self, loop: Loop) -> dict[str, Any]:
         """Put the result into the saved model, evaluate it on the test split if there is one and write `test.json`.
@@ -107,7 +119,7 @@ class Result:
         Returns:
             What it is, as `so_far`, on the test split where there is one.
         """
-        row, splits = self._row, self.splits
+        row, splits = self.row, self.splits
         if row is not self.folder.rows[-1]:
             state_dict = with_tied_names(load_state_dict(str(self.folder.path / MODEL)), self.saved)
             self.saved.load_state_dict(state_dict)
@@ -115,13 +127,23 @@ class Result:
         if splits.test is None:
             return self.so_far
         processes = loop.processes
-        loader = create_eval_loader(splits.test, self.data_config, self.args, processes.device, processes.count)
-        result = self.so_far | {'split': splits.test_name, 'images': len(splits.test)} | loop.evaluate(loader)
+        config = self.config.loader
+        loader = create_eval_loader(
+            splits.test,
+            self.data_config,
+            config.validation_batch_size or config.batch_size,
+            config.workers,
+            processes.device,
+            processes.count,
+        )
+        result = (
+            self.so_far | {'split': splits.test_name, 'images': self._evaluated(splits.test)} | loop.evaluate(loader)
+        )
         self.folder.save_test({key: value for key, value in result.items() if key != 'chosen_here'})
         return result | {'chosen_here': False}
 
     def __str__(self) -> str:
-        metric, kind = self.args.eval_metric, 'moving average' if self.args.model_ema else 'model'
+        metric, kind = self.config.run.eval_metric, 'moving average' if self.config.ema.model_ema else 'model'
         best = best_epoch(self.folder.rows, metric)
         value = f'{metric}: {best[f"eval_{metric}"]:.4g} in epoch {best["epoch"] + 1}'
         if not self.splits.keeps_best:
@@ -137,6 +159,6 @@ class Result:
     @property
     def chosen_on(self) -> str:
         """What the best epoch was chosen on, in words."""
-        if not self.splits.carved:
+        if not self.splits.held_out:
             return f'split {self.splits.val_name}'
-        return f'{len(self.splits.val)} images carved out of split {self.args.train_split}'
+        return f'{len(self.splits.val)} images held out of split {self.splits.train_name}'

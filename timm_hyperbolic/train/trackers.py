@@ -1,6 +1,5 @@
 """Experiment trackers for the numbers and images of a run: TensorBoard, Weights & Biases."""
 
-import argparse
 import importlib
 import secrets
 from collections.abc import Mapping
@@ -11,44 +10,23 @@ from typing import Protocol
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from ..config.run import TrackerConfig
 from ..errors import UserError
 
-__all__ = ['TensorBoard', 'Tracker', 'Wandb', 'add_tracker_options', 'check_trackers', 'create_trackers']
+__all__ = ['TensorBoard', 'Tracker', 'Wandb', 'check_trackers', 'create_trackers']
 
 _MOST_IMAGES, _IMAGES_ACROSS = 64, 8
 
 
-def add_tracker_options(group) -> None:
-    """Add the flags of this file to an argument group."""
-    group.add_argument(
-        '--log-tensorboard',
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help='write losses and learning rates of steps, numbers of epochs, the test result and the first images for '
-        'TensorBoard, into tensorboard/ in the output folder',
-    )
-    group.add_argument(
-        '--log-wandb',
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help='send the same to Weights & Biases; WANDB_MODE=offline keeps them in the output folder',
-    )
-    group.add_argument('--wandb-project', metavar='NAME', help='with --log-wandb: project (default: timm_hyperbolic)')
-    group.add_argument('--wandb-tags', nargs='+', metavar='TAG', help='with --log-wandb: tags of the run')
-
-
-def check_trackers(args: argparse.Namespace) -> None:
-    """Refuse a tracker whose package is not installed, and flags of one that is not asked for.
+def check_trackers(config: TrackerConfig) -> None:
+    """Refuse a tracker whose package is not installed.
 
     Raises:
-        UserError: naming the extra, or the flag that is missing.
+        UserError: The message names the extra to install.
     """
-    for flag in ('wandb_project', 'wandb_tags'):
-        if getattr(args, flag) and not args.log_wandb:
-            raise UserError(f'--{flag.replace("_", "-")}: give --log-wandb too')
-    if args.log_tensorboard:
+    if config.log_tensorboard:
         _imported('torch.utils.tensorboard', '--log-tensorboard', 'tensorboard')
-    if args.log_wandb:
+    if config.log_wandb:
         _imported('wandb', '--log-wandb', 'wandb')
 
 
@@ -132,28 +110,29 @@ class Wandb:
     Steps of the optimizer are its steps. What a resumed run logs again for earlier steps, Weights & Biases ignores.
 
     Args:
-        folder: of the run; its name is the name of the run there.
-        args: options of the run, kept as its configuration.
-        first_step: number of steps that were made.
+        folder: Folder of the run, whose name is the name of the run at Weights & Biases.
+        config: The project and the tags.
+        options: Value of every option of the run, kept as its configuration.
+        first_step: Number of steps that the run has made before.
 
     Raises:
         UserError: the run cannot be started: not logged in, no such project.
     """
 
-    def __init__(self, folder: Path, args: argparse.Namespace, first_step: int = 0) -> None:
+    def __init__(self, folder: Path, config: TrackerConfig, options: Mapping[str, object], first_step: int = 0) -> None:
         wandb = _imported('wandb', '--log-wandb', 'wandb')
         # One run there for one folder here, however often it is interrupted.
         file = folder / 'wandb-id.txt'
         run_id = file.read_text(encoding='utf-8').strip() if file.exists() else secrets.token_hex(4)
         try:
             self._run = wandb.init(
-                project=args.wandb_project or 'timm_hyperbolic',
+                project=config.wandb_project or 'timm_hyperbolic',
                 name=folder.name,
                 id=run_id,
                 resume='allow',
                 dir=str(folder),
-                config=vars(args),
-                tags=args.wandb_tags,
+                config=dict(options),
+                tags=config.wandb_tags,
                 settings=wandb.Settings(silent=True),
             )
         except wandb.errors.Error as error:
@@ -186,21 +165,28 @@ class Wandb:
         self._run.finish()
 
 
-def create_trackers(folder: Path, args: argparse.Namespace, first_epoch: int = 0, first_step: int = 0) -> list[Tracker]:
+def create_trackers(
+    folder: Path,
+    config: TrackerConfig,
+    options: Mapping[str, object],
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> list[Tracker]:
     """Return the trackers that the options ask for.
 
     Args:
         folder: of the run.
-        args: options of the run.
-        first_epoch: epoch with which the run begins or goes on, counted from 0.
-        first_step: number of steps that the run has made before.
+        config: The trackers.
+        options: Value of every option of the run, for trackers that keep them.
+        first_epoch: Epoch with which the run begins or goes on, counted from 0.
+        first_step: Number of steps that the run has made before.
 
     Raises:
         UserError: a package is missing, or Weights & Biases refuses.
     """
     trackers: list[Tracker] = []
-    if args.log_tensorboard:
+    if config.log_tensorboard:
         trackers.append(TensorBoard(folder / 'tensorboard', first_epoch, first_step))
-    if args.log_wandb:
-        trackers.append(Wandb(folder, args, first_step))
+    if config.log_wandb:
+        trackers.append(Wandb(folder, config, options, first_step))
     return trackers

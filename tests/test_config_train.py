@@ -1,14 +1,18 @@
-import argparse
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from timm_hyperbolic.commands.defaults import DATASET_DEFAULTS
-from timm_hyperbolic.commands.options import parse_options
-from timm_hyperbolic.commands.parser import create_parser
+from timm_hyperbolic.config.defaults import DATASET_DEFAULTS
+from timm_hyperbolic.config.options import convert, options_of, to_values
+from timm_hyperbolic.config.train import TrainConfig, read_train_options
 from timm_hyperbolic.errors import UserError
 
 DIGITS = DATASET_DEFAULTS['digits']
+
+
+def parsed(argv: list[str]) -> SimpleNamespace:
+    return SimpleNamespace(**to_values(read_train_options(argv)))
 
 
 @pytest.fixture
@@ -22,55 +26,52 @@ def config(tmp_path):
 
 
 def test_without_arguments_the_digits_with_their_own_defaults():
-    args = parse_options([])
+    args = parsed([])
     assert (args.dataset, args.model) == ('digits', 'vit_tiny_patch4_hyp_res')
     for key, value in DIGITS.items():
         assert getattr(args, key) == value, key
 
 
 def test_every_default_names_options_that_exist_and_that_their_own_type_accepts():
-    actions = {action.dest: action for action in create_parser()._actions}
     for defaults in DATASET_DEFAULTS.values():
         for key, value in defaults.items():
-            for item in value if isinstance(value, list) else [value]:
-                parse = actions[key].type
-                assert parse is None or parse(str(item)) == item
+            assert convert(options_of(TrainConfig)[key], value) == value
 
 
 def test_another_data_set_has_the_defaults_of_the_parser():
-    args = parse_options(['--dataset', 'torch/cifar100', '--data-dir', 'x'])
+    args = parsed(['--dataset', 'torch/cifar100', '--data-dir', 'x'])
     assert (args.img_size, args.hflip, args.lr) == (None, 0.5, 5e-4)
 
 
 def test_a_folder_alone_means_a_folder_of_images():
     for argv in (['images'], ['--data-dir', 'images']):
-        args = parse_options(argv)
+        args = parsed(argv)
         assert (args.dataset, args.data_dir) == ('', 'images')
 
 
 def test_command_line_wins_over_config_over_data_set_over_parser(config):
     file = config(**{'batch-size': 7, 'lr': '1e-2', 'seed': 5, 'scale': [0.5, 1], 'model_ema': True})
-    args = parse_options([*file, '--seed', '6', '--no-model-ema'])
+    args = parsed([*file, '--seed', '6', '--no-model-ema'])
     assert (args.batch_size, args.lr, args.seed, args.scale, args.model_ema) == (7, 0.01, 6, [0.5, 1.0], False)
     assert args.hflip == DIGITS['hflip'] != 0.5
 
 
 def test_an_explicit_flag_wins_even_if_it_repeats_the_default_of_the_parser():
-    assert parse_options(['--hflip', '0.5']).hflip == 0.5
+    assert parsed(['--hflip', '0.5']).hflip == 0.5
 
 
 def test_config_may_name_the_data_set_and_so_its_defaults(config):
-    assert parse_options(config(dataset='torch/cifar10')).hflip == 0.5
+    assert parsed(config(dataset='torch/cifar10')).hflip == 0.5
 
 
 def test_options_written_as_yaml_read_back_the_same(config):
-    args = parse_options(['--model-kwargs', 'depth=2', 'margin=None', '--no-aug', '--opt-betas', '0.9', '0.99'])
-    assert parse_options(config(**vars(args))) == args
+    args = parsed(['--model-kwargs', 'depth=2', 'margin=None', '--no-aug', '--opt-betas', '0.9', '0.99'])
+    assert parsed(config(**vars(args))) == args
 
 
 def test_a_mapping_is_joined_key_by_key(config):
     file = config(model_kwargs={'depth': 2, 'curvature': 0.5})
-    assert parse_options([*file, '--model-kwargs', 'depth=3']).model_kwargs == {'depth': 3, 'curvature': 0.5}
+    assert parsed([*file, '--model-kwargs', 'depth=3']).model_kwargs == {'depth': 3, 'curvature': 0.5}
 
 
 @pytest.fixture
@@ -84,11 +85,11 @@ def family(tmp_path):
 
 
 def test_a_config_continues_its_base(family, monkeypatch):
-    args = parse_options(['-c', str(family / 'third.yaml'), '--epochs', '7'])
+    args = parsed(['-c', str(family / 'third.yaml'), '--epochs', '7'])
     assert (args.lr, args.epochs, args.seed, args.model_kwargs) == (0.1, 7, 7, {'depth': 3, 'num_heads': 4})
     assert not hasattr(args, 'base')
     monkeypatch.chdir(family / 'old')  # a base is found from its file, wherever the command runs
-    assert parse_options(['-c', '../second.yaml']).epochs == 8
+    assert parsed(['-c', '../second.yaml']).epochs == 8
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_config_continues_its_base(family, monkeypatch):
 def test_a_base_that_cannot_be_read(family, text, message):
     (family / 'old' / 'first.yaml').write_text(text)
     with pytest.raises(UserError, match=message):
-        parse_options(['-c', str(family / 'third.yaml')])
+        parsed(['-c', str(family / 'third.yaml')])
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_config_errors_name_file_and_key(tmp_path, content, message):
     path = tmp_path / 'c.yaml'
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(UserError) as error:
-        parse_options(['--config', str(path)])
+        parsed(['--config', str(path)])
     assert message in str(error.value)
     assert str(path) in str(error.value)
 
@@ -134,12 +135,12 @@ def test_config_that_is_no_yaml(tmp_path, content):
     path = tmp_path / 'c.yaml'
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(UserError, match='not a YAML file'):
-        parse_options(['-c', str(path)])
+        parsed(['-c', str(path)])
 
 
 def test_missing_config():
     with pytest.raises(UserError, match=r'--config nowhere.yaml: No such file'):
-        parse_options(['--config', 'nowhere.yaml'])
+        parsed(['--config', 'nowhere.yaml'])
 
 
 @pytest.mark.parametrize(
@@ -163,25 +164,25 @@ def test_missing_config():
 )
 def test_flag_errors(argv, message):
     with pytest.raises(UserError) as error:
-        parse_options(argv)
+        parsed(argv)
     assert message in str(error.value)
 
 
 def test_compilation_has_a_default_backend():
-    assert parse_options([]).torchcompile is None
-    assert parse_options(['--torchcompile']).torchcompile == 'inductor'
-    assert parse_options(['--torchcompile', 'eager']).torchcompile == 'eager'
+    assert parsed([]).torchcompile is None
+    assert parsed(['--torchcompile']).torchcompile == 'inductor'
+    assert parsed(['--torchcompile', 'eager']).torchcompile == 'eager'
 
 
 def test_help_shows_every_option_and_the_recipe(capsys):
     with pytest.raises(SystemExit) as leave:
-        parse_options(['--help'], 'train_hyp.py')
+        read_train_options(['--help'], 'train_hyp.py')
     text = ' '.join(capsys.readouterr().out.split())
     assert leave.value.code == 0
     assert 'usage: train_hyp.py [DIR] [options]' in text
-    for action in create_parser()._actions:
-        assert action.help
-        assert action.help is argparse.SUPPRESS or all(flag in text for flag in action.option_strings)
+    for name, entry in options_of(TrainConfig).items():
+        assert entry.help
+        assert all(flag in text for flag in (*entry.flags, f'--{name.replace("_", "-")}'))
     assert '(default: None)' not in text
     assert f'--epochs {DIGITS["epochs"]}' in text
 
@@ -191,10 +192,10 @@ def test_options_of_a_newer_version_are_called_so(tmp_path) -> None:
     for content in ('geometry: round\n', 'opt: newest\n'):
         (tmp_path / 'mine.yaml').write_text(f'# written by timm_hyperbolic 99.1\n{content}')
         with pytest.raises(UserError, match=f'^--config {tmp_path}/mine.yaml: .*; {newer}'):
-            parse_options(['-c', str(tmp_path / 'mine.yaml')])
+            parsed(['-c', str(tmp_path / 'mine.yaml')])
     (tmp_path / 'args.yaml').write_text('geometry: round\n')
     with pytest.raises(UserError, match=rf"^--resume {tmp_path}/args.yaml: unknown option 'geometry'\. Nearest"):
-        parse_options(['--resume', str(tmp_path)])
+        parsed(['--resume', str(tmp_path)])
     (tmp_path / 'run.json').write_text('{"versions": {"timm_hyperbolic": "99.1"}}')
     with pytest.raises(UserError, match=rf"^--resume {tmp_path}/args.yaml: unknown option 'geometry'; {newer}"):
-        parse_options(['--resume', str(tmp_path)])
+        parsed(['--resume', str(tmp_path)])

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from hub_helpers import made_run
 
-from timm_hyperbolic.train.run_files import Run
+from timm_hyperbolic.hub.run import Run
 
 
 @pytest.fixture

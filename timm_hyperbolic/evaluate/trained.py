@@ -1,0 +1,125 @@
+"""A trained model, and the split of a data set that it is looked at on."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.data.loader import PrefetchLoader
+from torch.utils.data import Dataset
+
+from ..config.run_files import CONFIG
+from ..config.trained import TrainedConfig
+from ..data.labels import REMEDY, ClassMap, label_names
+from ..data.loaders import create_eval_loader
+from ..data.sources import default_split, open_split
+from ..data.splits import check_split, class_count
+from ..data.superclasses import Superclasses, read_superclasses
+from ..errors import UserError
+from ..train.model import check_classifier, create_model, load_initial_checkpoint, resolve_data_config
+
+__all__ = ['Trained', 'open_trained']
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and a split.
+
+    Attributes:
+        model: on its device, in evaluation mode.
+        dataset: the split.
+        split: its name.
+        classes: names of the classes by label, None where neither the model nor the data set has any.
+        is_matched: whether its labels are those of the model; else no prediction is right or wrong.
+        superclasses: of its classes; None where the data set has none.
+        loader: of its batches.
+        data_config: how its images are prepared.
+    """
+
+    model: torch.nn.Module
+    dataset: Dataset
+    split: str
+    classes: list[str] | None
+    is_matched: bool
+    superclasses: Superclasses | None
+    loader: PrefetchLoader
+    data_config: dict[str, Any]
+
+
+def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool = True) -> Trained:
+    """Open a trained model and a split.
+
+    The labels are those of the model's classes of the same names, where it has names, or those of `--class-map`.
+
+    Args:
+        config: The model, the data set and the split.
+        device: Device of the model.
+        same_classes: Whether the classes of the data set must be those of the model.
+
+    Raises:
+        UserError: The model, its weights, the data set or the split does not exist or does not fit.
+    """
+    data, model_config, checkpoint = config.data, config.model, config.weights.checkpoint
+    split = config.look.split or default_split(data, 'validation', 'test') or 'validation'
+    beside = _config_beside(checkpoint)
+    names, known, num_classes = None, None, model_config.num_classes or beside.get('num_classes')
+    if num_classes or model_config.pretrained or _is_address(model_config.model):
+        model = _load_model(config, num_classes)
+        names = label_names(beside, model.num_classes) or label_names(model.pretrained_cfg, model.num_classes)
+        if names is not None and same_classes:
+            known = ClassMap.of_names(names, f'--model {model_config.model}')
+        dataset = open_split(data, split, known)
+    else:  # the data set says how many classes the weights should have
+        dataset = open_split(data, split)
+        model = _load_model(config, class_count([dataset]))
+    as_many = len(dataset.classes or ()) in (0, model.num_classes)  # of classes without names the order must do
+    is_matched = bool(known or data.class_map) or (as_many if names is None else dataset.classes == names)
+    if same_classes and not is_matched:
+        raise UserError(
+            f'{data.name}, split {split}, has {len(dataset.classes)} classes and '
+            f'--model {model_config.model} has {model.num_classes}, whose names are not known; {REMEDY}'
+        )
+    data_config = resolve_data_config(model, model_config)
+    channels = data_config['input_size'][0]
+    check_split(dataset, split, model.num_classes, channels, data, model_config, is_trained=True)
+    superclasses = read_superclasses(dataset, split, model.num_classes, data, config.look.coarse_key, known)
+    loader = create_eval_loader(dataset, data_config, config.loader.batch_size, config.loader.workers, device)
+    classes = dataset.classes if known is None else known.names
+    return Trained(model.to(device).eval(), dataset, split, classes, is_matched, superclasses, loader, data_config)
+
+
+def _is_address(model: str) -> bool:
+    """Whether `--model` says where a model is, `local-dir:FOLDER` or `hf_hub:OWNER/NAME`, and not what it is called."""
+    return ':' in model
+
+
+def _config_beside(checkpoint: str | None) -> dict[str, Any]:
+    """What `config.json` beside the weights of a run says of them; nothing where there is none."""
+    if not checkpoint:
+        return {}
+    path = Path(checkpoint)
+    path = (path if path.is_dir() else path.parent) / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) and isinstance(config.get('num_classes'), int) else {}
+
+
+def _load_model(config: TrainedConfig, num_classes: int | None) -> torch.nn.Module:
+    """Return the model with its trained weights: those of its folder or of the Hub, or of the checkpoint."""
+    model_config, checkpoint = config.model, config.weights.checkpoint
+    name, is_address = model_config.model, _is_address(model_config.model)
+    pretrained = model_config.pretrained or (is_address and not checkpoint)
+    if not pretrained and not checkpoint:
+        raise UserError(f'--model {name}: give its weights by --checkpoint, or --model local-dir:FOLDER')
+    model = create_model(
+        replace(model_config, pretrained=pretrained), None if pretrained or is_address else num_classes
+    )
+    if checkpoint:
+        load_initial_checkpoint(model, checkpoint, name, flag='--checkpoint', use_ema=model_config.use_ema)
+    else:
+        count = model_config.num_classes
+        check_classifier(model, f'--num-classes {count}: leave it out; the weights of --model {name}')
+    return model
