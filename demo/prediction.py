@@ -10,13 +10,13 @@ import timm
 import torch
 from PIL import Image, ImageOps
 from timm.data import create_transform, resolve_model_data_config
-from timm_hyperbolic.train.run_files import CONFIG, MODEL
 from torch import Tensor, nn
 
 import timm_hyperbolic  # noqa: F401  (registers the models)
 from timm_hyperbolic.analysis.disk import head_vectors, turn_about, unit_disk
 from timm_hyperbolic.analysis.norms import clip_distance
 from timm_hyperbolic.analysis.predictions import Labels
+from timm_hyperbolic.config.run_files import CONFIG, MODEL
 from timm_hyperbolic.data.images import MODES, to_eight_bits, to_mode
 from timm_hyperbolic.data.labels import label_names
 from timm_hyperbolic.errors import UserError

@@ -62,7 +62,8 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_the_reference_has_every_room_and_every_name_at_the_top() -> None:
-    rooms = {path.parent.name for path in (ROOT / 'timm_hyperbolic').glob('*/__init__.py')}
+    files = (ROOT / 'timm_hyperbolic').glob('*/__init__.py')
+    rooms = {path.parent.name for path in files if '__all__' in path.read_text(encoding='utf-8')}
     assert rooms == {path.stem for path in (ROOT / 'docs' / 'api').glob('*.md')} - {'index', 'commands'}
     index = (ROOT / 'docs' / 'api' / 'index.md').read_text(encoding='utf-8')
     public = [name for name in timm_hyperbolic.__all__ if name != '__version__']

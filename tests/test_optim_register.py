@@ -18,7 +18,8 @@ from timm.utils import CheckpointSaver, dispatch_clip_grad
 from torch import nn
 
 import timm_hyperbolic
-from timm_hyperbolic.optim import RIEMANNIAN, learning_rate
+from timm_hyperbolic.constants import RIEMANNIAN
+from timm_hyperbolic.optim import learning_rate
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 

@@ -419,3 +419,16 @@ def test_names_of_the_classes_that_it_was_trained_on_before_are_forgotten(tmp_pa
     status, after = run(tmp_path, *flags, name='after', steps=1)
     assert status == 0
     assert 'label_names' not in (after / 'config.json').read_text()
+
+
+def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(tmp_path, capsys):
+    status, _ = run(tmp_path, '--dry-run', '--mixup', '0.2')
+    said = capsys.readouterr().out
+    assert (status, list(tmp_path.iterdir())) == (0, [])
+    assert yaml.safe_load(said.partition('\n\n')[0])['num_classes'] == 10
+    assert 'HyperbolicVisionTransformer(' in said
+    assert 'first batch: images (240, 3, 8, 8) torch.float32, targets (240, 10) torch.float32' in said
+    sizes = [float(number.replace(',', '')) for number in re.findall(r': ([\d,.]+) MiB', said)]
+    assert sum(sizes[:3]) == pytest.approx(sizes[3], abs=0.2)
+    # 240 images of 5 tokens of 24 features in float32, kept several times in each of two blocks
+    assert sizes[2] > 2 * 240 * 5 * 24 * 4 * 4 / 2**20

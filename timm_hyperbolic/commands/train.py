@@ -23,6 +23,7 @@ from ..errors import DeadWorkers, Diverged, TrainingError
 from ..hub.publish import Publisher, check_publish
 from ..train.checkpoint import Checkpoints, check_options, extends, find_shared_checkpoint, restore
 from ..train.device import create_autocast, create_scaler, resolve_device
+from ..train.dry_run import describe
 from ..train.health import Advice
 from ..train.loop import Loop
 from ..train.model import create_model, resolve_data_config, start_from_checkpoint
@@ -86,7 +87,8 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     autocast, scaler = create_autocast(config.device, device), create_scaler(config.device, device)
     resume = config.run.resume
     checkpoint = find_shared_checkpoint(resume, folder, processes) if resume else None
-    config = with_values(config, resume=None)  # what follows belongs to the run, however it was started
+    dry_run = config.run.dry_run
+    config = with_values(config, resume=None, dry_run=False)  # what follows belongs to the run, however it was started
     seed, name = config.run.seed, config.model.model
     random_seed(seed)
 
@@ -155,6 +157,9 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
         restore(loop, checkpoint, new_schedule=extends(checkpoint, config))
         folder.rows = checkpoint['rows']
 
+    if dry_run:
+        print(describe(config, model, loop, next(iter(train_loader))))
+        return folder.path
     folder.create(to_values(config), processes)
     parameters = sum(p.numel() for p in model.parameters())
     where = f'{device}' if processes.count == 1 else f'{processes.count} processes, the first on {device}'

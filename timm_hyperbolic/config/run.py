@@ -183,6 +183,10 @@ class RunConfig:
         'defaults; a larger --epochs extends a run that is finished; "auto": from the newest in the folder of '
         '--experiment, or anew if there is none',
     )
+    dry_run: bool = option(
+        False,
+        help='print options, model, shapes of the first batch and an estimate of the memory, and stop',
+    )
     checkpoint_every: int | None = option(
         None, type=whole(1), metavar='N', help='write a checkpoint every N steps, besides the one after each epoch'
     )

@@ -275,7 +275,18 @@ def _controls(run: Run | None, against: Sequence[Run]) -> list[dict[str, Any]]:
 _NOT_COMPARED = {
     *('model', 'model_kwargs', 'hamp', 'seed', 'num_classes', 'in_chans', 'img_size', 'epochs', 'max_steps'),
     *('val_split', 'test_split', 'dataset', 'data_dir', 'dataset_download', 'data_in_memory', 'eval_metric'),
-    *('experiment', 'output', 'resume', 'device', 'workers', 'log_interval', 'checkpoint_every', 'keep', 'fsdp'),
+    *(
+        'experiment',
+        'output',
+        'resume',
+        'dry_run',
+        'device',
+        'workers',
+        'log_interval',
+        'checkpoint_every',
+        'keep',
+        'fsdp',
+    ),
     *('push_to_hub', 'push_every', 'private', 'hub_revision', 'log_tensorboard', 'log_wandb', 'wandb_project'),
     *('wandb_tags', 'allow_missing', 'max_bad_steps', 'validation_batch_size'),
 }

@@ -1,6 +1,5 @@
 """Optimization of models that are partly on a manifold. Importing it registers `hypadamw` and `hypsgd` with timm."""
 
-from ..constants import CLIP_MODES, CURVATURE_BOUNDS, MANIFOLD_NORMS, RIEMANNIAN
 from . import register  # noqa: F401  registers the optimizers with timm
 from .adamw import HyperbolicAdamW
 from .base import HyperbolicOptimizer
@@ -9,10 +8,6 @@ from .groups import apply_lr_scale, learning_rate, manifold_parameters
 from .sgd import HyperbolicSGD
 
 __all__ = [
-    'CLIP_MODES',
-    'CURVATURE_BOUNDS',
-    'MANIFOLD_NORMS',
-    'RIEMANNIAN',
     'GradientClip',
     'GradientNorms',
     'HyperbolicAdamW',

@@ -45,6 +45,7 @@ FREE_OPTIONS = {
     'data_dir',
     'dataset_download',
     'device',
+    'dry_run',
     'eval_metric',
     'experiment',
     'fsdp',
