@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import timm
-from timm_hyperbolic.train.run_files import Run
 
 from timm_hyperbolic.hub import model_card
+from timm_hyperbolic.hub.run import Run
 
 RUNS = Path(__file__).parent / 'runs'
 

@@ -133,7 +133,7 @@ def bad(tmp_path):
         (['--model-kwargs', 'depth=two'], ['--model-kwargs depth=two: must be a whole number']),
         (['--model-kwargs', 'depth=2.0'], ['--model-kwargs depth=2.0: must be a whole number']),
         (['--model-kwargs', 'qk_norm=false'], ['--model-kwargs qk_norm=false: must be True or False']),
-        (['--model-kwargs', 'learn_curvature=no'], ['--model-kwargs learn_curvature=no: must be True or False']),
+        (['--model-kwargs', 'learn_curvature=no'], ['learn_curvature=no: ', 'must be True, False, or None']),
         (['--model-kwargs', 'init_values=two'], ['--model-kwargs init_values=two: must be a number']),
         (['--model-kwargs', 'hyperbolic=3'], ['--model-kwargs hyperbolic=3: must be a name or a tuple']),
         (['--model-kwargs', 'num_heads=0'], ['--model-kwargs num_heads=0']),

@@ -201,7 +201,7 @@ class TrackerConfig:
 
     log_tensorboard: bool = option(
         False,
-        help='write losses and learning rates of steps, the numbers of epochs, the test result and the first images for '
+        help='write losses and learning rates of steps, numbers of epochs, the test result and the first images for '
         'TensorBoard, into tensorboard/ in the output folder',
     )
     log_wandb: bool = option(
