@@ -128,7 +128,7 @@ def rank_relations(
                 # How many related nodes are not farther than each unrelated one, and so come before it.
                 passed = torch.searchsorted(of_row, others, right=True)
                 unrelated = torch.bincount(passed, minlength=size + 1).cumsum(0)[:size]
-                place = torch.arange(1, size + 1)
+                place = torch.arange(1, size + 1, dtype=torch.float64)
                 precision += float((place / (place + unrelated)).mean())
                 ranks += float(unrelated.sum()) + size
             else:
