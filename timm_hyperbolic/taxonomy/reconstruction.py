@@ -93,6 +93,9 @@ def rank_relations(
         relations: pairs of a node and a related node, `[M, 2]`.
         count: the number of nodes, `N`.
         nodes: the nodes from which distances are sorted; None takes all that have related nodes.
+
+    Raises:
+        UserError: none of the nodes has a related node.
     """
     order = np.lexsort((relations[:, 1], relations[:, 0]))
     related = torch.from_numpy(relations[order, 1].copy())
@@ -100,6 +103,8 @@ def rank_relations(
     if nodes is None:
         nodes = torch.arange(count)
     nodes = nodes[begins[nodes + 1] > begins[nodes]]
+    if not len(nodes):
+        raise UserError('no node has a related node: there is nothing to rank')
     precision, ranks, total, nan = 0.0, 0.0, 0, 0
     for block in nodes.split(max(1, _BLOCK // count)):
         d = distances(block)
@@ -134,8 +139,6 @@ def rank_relations(
             else:
                 precision, ranks = precision + 1, ranks + size
             total += size
-    if not total:
-        raise UserError('no node has a related node: there is nothing to rank')
     return Ranking(precision / len(nodes), ranks / total, len(nodes), nan)
 
 
