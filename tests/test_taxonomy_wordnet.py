@@ -89,9 +89,10 @@ def test_corrupt_files_are_named_with_their_line(data: str, index: str, message:
 @pytest.fixture(scope='module')
 def nouns() -> Taxonomy:
     try:
-        return Taxonomy.from_wordnet(os.environ.get('TIMM_HYPERBOLIC_WORDNET'))
+        folder = wordnet.find(os.environ.get('TIMM_HYPERBOLIC_WORDNET'))
     except UserError:
         pytest.skip('needs WordNet 3.0: apt-get install wordnet-base, or its folder as TIMM_HYPERBOLIC_WORDNET')
+    return Taxonomy.from_wordnet(folder)
 
 
 def test_the_published_counts(nouns: Taxonomy) -> None:
