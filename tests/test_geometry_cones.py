@@ -45,13 +45,12 @@ def test_formulas_are_the_published_ones(c: float, size: float, angle: float, ge
         q = length * (math.cos(angle) * first + math.sin(angle) * other / other.norm()) / math.sqrt(c)
         aperture, exterior = published_ball(p, q, c)
         assert relative_error(G.half_aperture(p, c, K), aperture) <= 1e-12
-        assert abs(float(G.exterior_angle(p, q, c).item() - exterior)) <= 1e-12 * (1 + float(exterior) / (1 - size))
+        slack = 1e-12 * (1 + float(exterior) / (1 - size))
+        assert abs(float(G.exterior_angle(p, q, c).item() - exterior)) <= slack
         h, g = G.ball_to_lorentz(p, c), G.ball_to_lorentz(q, c)
         aperture, exterior = published_lorentz(h, g, c)
         assert relative_error(G.lorentz_half_aperture(h, c, K), aperture) <= 1e-13
-        assert abs(float(G.lorentz_exterior_angle(h, g, c).item() - exterior)) <= 1e-12 * (
-            1 + float(exterior) / (1 - size)
-        )
+        assert abs(float(G.lorentz_exterior_angle(h, g, c).item() - exterior)) <= slack
 
 
 def test_ball_and_lorentz_forms_agree(generator: torch.Generator) -> None:

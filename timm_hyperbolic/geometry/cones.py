@@ -2,8 +2,8 @@
 
 The cone of `x` has the half-aperture `ψ(x)` around the ray from the origin through `x`. A point `y` lies in this cone
 where the exterior angle `Ξ(x, y)`, between the ray beyond `x` and the geodesic from `x` to `y`, is at most `ψ(x)`.
-Cones are nested: where `y` lies in the cone of `x`, the whole cone of `y` does. The energy
-`max(0, Ξ(x, y) - ψ(x))` of an entailment is how far `y` lies outside the cone of `x`.
+Cones are nested: where `y` lies in the cone of `x`, the whole cone of `y` does. The energy `max(0, Ξ(x, y) - ψ(x))` of
+an entailment is how far `y` lies outside the cone of `x`.
 
 With the distance `r` of `x` from the origin, `sinh(√c·r)` is `√c‖h‖` in the Lorentz model, whose points are given by
 their space part `h`, and `2√c‖p‖/(1 - c‖p‖²)` in the ball. So both models share one formula. Functions without a

@@ -27,7 +27,7 @@ class Ranking:
 
     Attributes:
         mean_average_precision: mean over the nodes of the mean over their related nodes of `i/(i + u)`, for the `i`-th
-            nearest related node with `u` unrelated nodes before it. 1 where all related nodes come first.
+            nearest related node with `u` unrelated nodes before it or as near. 1 where all related nodes come first.
         mean_rank: mean over all relations of `1 + u`.
         rows: the number of nodes from which distances were sorted.
         nan: the number of distances that are NaN, each of which counts as infinite.
@@ -83,7 +83,11 @@ def relations_of(taxonomy: Taxonomy, kind: str) -> Indices:
 
 
 def rank_relations(
-    distances: Callable[[Tensor], Tensor], relations: Indices, count: int, nodes: Tensor | None = None
+    distances: Callable[[Tensor], Tensor],
+    relations: Indices,
+    count: int,
+    nodes: Tensor | None = None,
+    tolerance: float = 0.0,
 ) -> Ranking:
     """Rank related nodes by their distance.
 
@@ -93,6 +97,10 @@ def rank_relations(
         relations: pairs of a node and a related node, `[M, 2]`.
         count: the number of nodes, `N`.
         nodes: the nodes from which distances are sorted; None takes all that have related nodes.
+        tolerance: the relative difference up to which two values of `distances` are the same.
+
+    Raises:
+        UserError: none of the nodes has a related node.
     """
     order = np.lexsort((relations[:, 1], relations[:, 0]))
     related = torch.from_numpy(relations[order, 1].copy())
@@ -100,6 +108,8 @@ def rank_relations(
     if nodes is None:
         nodes = torch.arange(count)
     nodes = nodes[begins[nodes + 1] > begins[nodes]]
+    if not len(nodes):
+        raise UserError('no node has a related node: there is nothing to rank')
     precision, ranks, total, nan = 0.0, 0.0, 0, 0
     for block in nodes.split(max(1, _BLOCK // count)):
         d = distances(block)
@@ -111,31 +121,31 @@ def rank_relations(
         near = d[row, column]
         d[row, column] = torch.inf
         nan += int(near.isnan().sum())
-        near.masked_fill_(near.isnan(), torch.inf)
+        near = near.masked_fill(near.isnan(), torch.inf) * (1 + tolerance)
         farthest = torch.zeros(len(block), dtype=d.dtype).scatter_reduce(0, row, near, 'amax')
         # One pass over the block finds the rows that need more: an unrelated node comes early, or a distance is NaN.
         least = d.amin(1)
         nan += int(d[least.isnan()].isnan().sum())
-        some = (~(least >= farthest)).nonzero().flatten()
-        before_row, before_column = (d[some] < farthest[some].unsqueeze(1)).nonzero(as_tuple=True)
+        some = (~(least > farthest)).nonzero().flatten()
+        candidates = d[some]
+        before = (candidates <= farthest[some].unsqueeze(1)) & candidates.isfinite()
+        before_row, before_column = before.nonzero(as_tuple=True)
         between = torch.searchsorted(some[before_row], torch.arange(len(block) + 1))
-        values = d[some[before_row], before_column]
+        values = candidates[before_row, before_column]
         ends = sizes.cumsum(0)
         for i, (size, end) in enumerate(zip(sizes.tolist(), ends.tolist(), strict=True)):
             of_row = near[end - size : end].sort().values
             others = values[between[i] : between[i + 1]]
             if len(others):
-                # How many related nodes are not farther than each unrelated one, and so come before it.
-                passed = torch.searchsorted(of_row, others, right=True)
+                # How many related nodes are nearer than each unrelated one, and so come before it.
+                passed = torch.searchsorted(of_row, others)
                 unrelated = torch.bincount(passed, minlength=size + 1).cumsum(0)[:size]
-                place = torch.arange(1, size + 1)
+                place = torch.arange(1, size + 1, dtype=torch.float64)
                 precision += float((place / (place + unrelated)).mean())
                 ranks += float(unrelated.sum()) + size
             else:
                 precision, ranks = precision + 1, ranks + size
             total += size
-    if not total:
-        raise UserError('no node has a related node: there is nothing to rank')
     return Ranking(precision / len(nodes), ranks / total, len(nodes), nan)
 
 
@@ -165,7 +175,8 @@ def report(
     generator = torch.Generator().manual_seed(seed)
     table = _Rows(embedding)
     nodes = torch.randperm(count, generator=generator)[:rows].sort().values
-    ranking = rank_relations(table, table.place[relations_of(tree, relations)], count, nodes)
+    # A node's parent is as far from it as its children are, which are no relations in the closure.
+    ranking = rank_relations(table, table.place[relations_of(tree, relations)], count, nodes, tolerance=1e-6)
     below = np.flatnonzero(tree.parent >= 0)
     a, b = (torch.randint(count, (pairs,), generator=generator).numpy() for _ in range(2))
     a, b = np.concatenate([a[a != b], below]), np.concatenate([b[a != b], tree.parent[below]])
