@@ -1,6 +1,7 @@
 """Throughput and memory of every variant, relative to timm's Euclidean ViT of the same size.
 
     python benchmarks/models.py --modes eager --csv benchmarks/results/models.csv
+    python benchmarks/models.py --modes eager --variants res-reference res-geoopt --csv benchmarks/results/models.csv
     python benchmarks/models.py --modes compiled --variants res all --csv benchmarks/results/models.csv
     python benchmarks/models.py --device cuda --amp bfloat16 --modes compiled --batch-size 512
 
@@ -16,6 +17,8 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -26,9 +29,17 @@ from report import Report, add_arguments, chosen_device, header
 from side_by_side import Spread, interleaved, peak_bytes, ratios, saved_bytes, spread, timed
 
 import timm_hyperbolic  # noqa: F401  registers models and optimizers
+from timm_hyperbolic.layers import CenteredResidual
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / 'tests'))
+
+from dense_oracle import DENSE
 
 BASE = 'timm'
 VARIANTS = ('head', 'pos', 'res', 'res0', 'resx', 'mlp', 'attn', 'all')
+#: `res` with every residual computed on whole tensors: with the clips, as the reference code does, and without them, as
+#: geoopt's functions one after the other do (see `contenders.py`).
+PEERS = {'res-reference': {}, 'res-geoopt': {'margin': 'none'}}
 MODES = ('eager', 'compiled')
 #: Size of the models, as flags.
 SIZE = {'img_size': 32, 'patch_size': 4, 'num_classes': 100, 'embed_dim': 192, 'depth': 12, 'num_heads': 3}
@@ -40,6 +51,12 @@ def build(variant: str, args: argparse.Namespace) -> torch.nn.Module:
     torch.manual_seed(0)
     if variant == BASE:
         return timm.create_model('vit_tiny_patch16_224', **size)
+    if variant in PEERS:
+        model = timm.create_model('vit_tiny_patch4_hyp_res', **size, **PEERS[variant])
+        for module in model.modules():
+            if isinstance(module, CenteredResidual):
+                module.forward = partial(DENSE['CenteredResidual'], module)
+        return model
     return timm.create_model(f'vit_tiny_patch4_hyp_{variant}', **size, hamp=args.amp is not None)
 
 
@@ -117,7 +134,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     add_arguments(parser, rounds=9)
-    parser.add_argument('--variants', nargs='+', default=VARIANTS, choices=VARIANTS)
+    parser.add_argument('--variants', nargs='+', default=VARIANTS, choices=(*VARIANTS, *PEERS))
     parser.add_argument('--modes', nargs='+', default=MODES, choices=MODES)
     parser.add_argument('--amp', default=None, choices=['bfloat16'], help='autocast type, with hamp on')
     parser.add_argument('--batch-size', type=int, default=64)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import figures
+from models import PEERS
 from report import RESULTS, ROOT, markdown, read_csv, write_text
 
 MARKER = re.compile(r'(?P<start><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- /results -->)', re.DOTALL)
@@ -57,7 +58,7 @@ def worst(rows: Iterable[Row], column: str) -> str:
 def models() -> str:
     """Throughput and memory of the variants, in eager mode and, where every variant has it, compiled."""
     head, rows = results('models')
-    of = {(row['mode'], row['variant']): row for row in rows}
+    of = {(row['mode'], row['variant']): row for row in rows if row['variant'] not in PEERS}
     variants = [variant for mode, variant in of if mode == 'eager']
     compiled = all(('compiled', variant) in of for variant in variants)
     modes = ['eager', 'compiled'] if compiled else ['eager']
@@ -82,12 +83,30 @@ def costs() -> str:
     head, rows = results('models')
     cells = []
     for row in rows:
-        if row['mode'] == 'eager' and row['variant'] != 'timm':
+        if row['mode'] == 'eager' and row['variant'] not in ('timm', *PEERS):
             longer = [f'{100 / float(row[key]) - 100:+.0f} %' for key in ('train', 'infer')]
             more = f'{100 * float(row["activations"]) - 100:+.0f} %'
             cells.append([f'`{row["variant"]}`', *(cell.replace('-0', '+0') for cell in (*longer, more))])
     columns = ['variant', 'time of a training step', 'time of inference', 'activations']
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def readme() -> str:
+    """Cost of the centred residual, and of a training step of the model with it, by ours and by others."""
+    head, rows = results('layers')
+    layer = {row['contender']: float(row['ms']) for row in rows if row['layer'] == 'res'}
+    models_head, rows = results('models')
+    step = {row['variant']: float(row['train_ms']) for row in rows if row['mode'] == 'eager'}
+    names = [
+        ("timm's Euclidean model: `x + y`", 'Euclidean', 'timm'),
+        ('`vit_tiny_patch4_hyp_res`', 'ours', 'res'),
+        ("the same, residual of geoopt's functions", 'geoopt', 'res-geoopt'),
+        ("the same, the reference code's formula", 'reference', 'res-reference'),
+    ]
+    cells = [[name, f'{layer[one]:.2g} ms', f'{step[whole] / step["timm"]:.2f}'] for name, one, whole in names]
+    columns = ['model', 'one residual, forward and backward', "training step, timm's = 1"]
+    assert head['hardware'] == models_head['hardware']
+    return f'{markdown(columns, cells)}\n\n{measured(models_head)}'
 
 
 def layers() -> str:
@@ -267,6 +286,7 @@ def delta() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     'models': models,
     'costs': costs,
+    'readme': readme,
     'layers': layers,
     'optimizers': optimizers,
     'loaders': loaders,

@@ -294,6 +294,7 @@ def run_command(
         'timm-hyperbolic validate': lambda: run_validation(words, tmp_path, monkeypatch),
         'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
+        'timm-hyperbolic list': lambda: run_console_script(words[1:]),
         'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
         'python demo/app.py': lambda: run_demo(words, tmp_path, monkeypatch),
         # Twenty seconds of printing, which `test_kernels` does too.

@@ -49,19 +49,19 @@ def test_a_formula_that_is_not_understood_is_a_warning(latex: str, caplog: pytes
 @pytest.mark.parametrize(
     ('of', 'link', 'turned'),
     [
-        ('overview.md', '[a](docs/graphs.md)', '[a](graphs.md)'),
-        ('overview.md', '![a](docs/idea.svg)', '![a](idea.svg)'),
-        ('overview.md', '[a](CONTRIBUTING.md#rules)', '[a](contributing.md#rules)'),
-        ('overview.md', '[MIT](LICENSE)', 'MIT'),
-        ('overview.md', '[a](https://example.org/b.md)', '[a](https://example.org/b.md)'),
-        ('overview.md', '[a](#b)', '[a](#b)'),
-        ('recipes.md', '[a](../README.md)', '[a](overview.md)'),
-        ('index.md', '[a](../README.md)', '[a](overview.md)'),
+        ('index.md', '[a](docs/graphs.md)', '[a](graphs.md)'),
+        ('index.md', '![a](docs/idea.svg)', '![a](idea.svg)'),
+        ('index.md', '[a](CONTRIBUTING.md#rules)', '[a](contributing.md#rules)'),
+        ('index.md', '[MIT](LICENSE)', 'MIT'),
+        ('index.md', '[a](https://example.org/b.md)', '[a](https://example.org/b.md)'),
+        ('index.md', '[a](#b)', '[a](#b)'),
+        ('recipes.md', '[a](../README.md)', '[a](index.md)'),
+        ('speed.md', '[a](../README.md)', '[a](index.md)'),
         ('index.md', '[a](tutorial.md)', '[a](tutorial.md)'),
         ('index.md', '[a](nosuch.md)', '[a](nosuch.md)'),  # left for the build to refuse
         ('api/index.md', '[a](../tutorial.md#b)', '[a](../tutorial.md#b)'),
         ('api/index.md', '[a](models.md)', '[a](models.md)'),
-        ('api/index.md', '[a](../../README.md)', '[a](../overview.md)'),
+        ('api/index.md', '[a](../../README.md)', '[a](../index.md)'),
         ('api/index.md', '[a](../../benchmarks/speed.py)', 'a'),
     ],
 )
