@@ -1,4 +1,4 @@
-"""The model card of a run, or of a variant that has none yet.
+"""The model card of a run.
 
 Every number on it stands in the folder of the run, or in that of a control.
 """
@@ -13,13 +13,12 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from timm.models import get_pretrained_cfg_value, is_model
 
 from ..layers import HyperbolicConfig
 from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
 from ..models.options import chosen_modules
-from ..models.vit_hyp import PRESETS, VARIANTS
+from ..models.vit_hyp import VARIANTS
 from ..train.progress import duration
 from ..version import __version__
 from .run import Run
@@ -47,46 +46,39 @@ _CITATION = f"""@software{{timm_hyperbolic,
 }}"""
 
 
-def model_card(source: Run | str, repo_id: str | None = None, against: Sequence[Run] = ()) -> ModelCard:
-    """The card of a run, or of the variant of a name, of which there is no full run.
+def model_card(run: Run, repo_id: str | None = None, against: Sequence[Run] = ()) -> ModelCard:
+    """Return the model card of a run.
 
     Args:
-        source: The run, or timm's name of the model.
-        repo_id: OWNER/NAME, where the weights are, or will be.
+        run: The run.
+        repo_id: OWNER/NAME of the repository that has, or will have, the weights.
         against: Runs of its controls, on the same split of the same data set.
 
     Raises:
-        ValueError: a control was measured on something else, or no model has this name.
+        ValueError: A control was evaluated on other images.
     """
-    run = source if isinstance(source, Run) else None
-    if run is None and (not is_model(source) or source == ENTRY_POINT):
-        raise ValueError(f'{source} is no model')
-    model = _Model.of(source, {}) if run is None else _Model.of_run(run)
+    model = _Model.of_run(run)
     _check_controls(run, against)
-    recipe = _recipe(model) if run is None else None
     return ModelCard.from_template(
         _metadata(run, model, repo_id),
         template_path=str(_TEMPLATE),
         run=run,
-        model=model.name,
         is_registered=model.is_ours or model.converted,
         title=repo_id.partition('/')[2] if repo_id else str(model),
         repo_id=repo_id or 'OWNER/NAME',
         summary=_summary(run, model),
         description=_description(model),
-        chosen=None if run is None else _chosen(run),
-        top5=run is not None and run.config['num_classes'] > 5,
+        chosen=_chosen(run),
+        top5=run.config['num_classes'] > 5,
         controls=_controls(run, against),
-        unequal=[] if run is None else [(str(_Model.of_run(other)), differences(run, other)) for other in against],
-        training=() if run is None else _training(run),
-        command=None if run is None else _command(run.about.get('command')),
-        recipe=recipe if run is None else run.about.get('recipe'),
-        of_another=recipe is not None and model.name != f'vit_tiny_patch4_{Path(recipe).stem}',
-        curvatures=None if run is None else _curvature_table(run.curvatures),
+        unequal=[(str(_Model.of_run(other)), differences(run, other)) for other in against],
+        training=_training(run),
+        command=_command(run.about.get('command')),
+        recipe=run.about.get('recipe'),
+        curvatures=_curvature_table(run.curvatures),
         limits=_limits(run, model),
-        from_trained='attn' in model.modules,
-        license=get_pretrained_cfg_value(model.name, 'license') if run is None else run.license,
-        dataset=None if run is None else _pretty(run.dataset),
+        license=run.license,
+        dataset=_pretty(run.dataset),
         citation=_CITATION,
     )
 
@@ -136,12 +128,10 @@ class _Model:
         return f'{self.name}, hyperbolized' if self.converted else self.name
 
 
-def _metadata(run: Run | None, model: _Model, repo_id: str | None) -> ModelCardData:
+def _metadata(run: Run, model: _Model, repo_id: str | None) -> ModelCardData:
     own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_ours or model.converted else [])]
     own += ['vision-transformer'] if model.is_ours else []
     data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': 'image-classification', 'tags': own}
-    if run is None:
-        return ModelCardData(license=get_pretrained_cfg_value(model.name, 'license'), **data)
     if run.hub_dataset:
         data['datasets'] = [run.hub_dataset]
     return ModelCardData(
@@ -170,7 +160,7 @@ def _pretty(dataset: str) -> str:
     return _DATASETS.get(dataset.rpartition('/')[2], dataset)
 
 
-def _summary(run: Run | None, model: _Model) -> str:
+def _summary(run: Run, model: _Model) -> str:
     home = '[timm](https://github.com/huggingface/pytorch-image-models)'
     kind = f'{"flat control of a " if model.flat else ""}hyperbolic' if model.modules else ''
     if model.is_ours and not model.converted:
@@ -179,8 +169,6 @@ def _summary(run: Run | None, model: _Model) -> str:
         text = f'A {kind} model for {home}, `{model.name}` converted by timm_hyperbolic'
     else:
         text = f'`{model.name}` of {home}'
-    if run is None:
-        return f'{text}.'
     size = run.config['pretrained_cfg']['input_size']
     shape = f'{size[1]} × {size[2]} pixels' + ('' if size[0] == 3 else f' in {size[0]} channel(s)')
     return (
@@ -208,7 +196,7 @@ def _description(model: _Model) -> str:
     return f'{text}; everything else is as in timm.'
 
 
-def _limits(run: Run | None, model: _Model) -> list[str]:
+def _limits(run: Run, model: _Model) -> list[str]:
     limits = []
     if model.modules and not model.flat:
         limits += [
@@ -220,8 +208,6 @@ def _limits(run: Run | None, model: _Model) -> list[str]:
         limits.append(
             'It has no curvature: it is there to be compared with, and nothing hyperbolic is to be expected of it.'
         )
-    if run is None:
-        return [*limits, 'Nothing is known yet of what it reaches, on any data set.']
     return [
         *limits,
         *(f'At the epoch that was kept, {text}.' for text in run.about.get('advice', ())),
@@ -241,18 +227,16 @@ def _chosen(run: Run) -> str:
     return text + 'the last one. No epoch was chosen by its result.'
 
 
-def _check_controls(run: Run | None, against: Sequence[Run]) -> None:
+def _check_controls(run: Run, against: Sequence[Run]) -> None:
     for other in against:
-        if run is None:
-            raise ValueError('controls are compared with a run, and there is none')
         for what in ('dataset', 'split', 'images'):
             mine, theirs = (each.dataset if what == 'dataset' else each.result[what] for each in (run, other))
             if mine != theirs:
                 raise ValueError(f'{other.name} has {what} {theirs}, this run {mine}: the two do not compare')
 
 
-def _controls(run: Run | None, against: Sequence[Run]) -> list[dict[str, Any]]:
-    if run is None or not against:
+def _controls(run: Run, against: Sequence[Run]) -> list[dict[str, Any]]:
+    if not against:
         return []
     rows = []
     for each in (run, *against):
@@ -357,14 +341,6 @@ def _without_folder(word: str) -> str:
     if not value.startswith('~') and not PurePath(value).is_absolute() and not PureWindowsPath(value).is_absolute():
         return word
     return f'{flag}{equals}.../{PureWindowsPath(value).name}'
-
-
-def _recipe(model: _Model) -> str | None:
-    """The recipe of a variant of the study, which is of images of 32 pixels."""
-    if not model.is_ours or model.keywords['img_size'] != 32:
-        return None
-    presets = [name for name, modules in PRESETS.items() if chosen_modules(modules) == model.modules]
-    return f'hyp_{presets[0]}.yaml' if presets else 'euclid.yaml'
 
 
 def _curvature_table(curvatures: Mapping[str, float]) -> dict[str, Any] | None:
