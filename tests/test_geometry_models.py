@@ -366,3 +366,9 @@ def test_a_curvature_for_each_row_of_means(generator: torch.Generator) -> None:
 def test_unknown_models_are_named() -> None:
     with pytest.raises(ValueError, match="'disk' must be one of ball, lorentz, klein, hemisphere, half-space"):
         G.convert(X, 'ball', 'disk', 1.0)
+
+
+def test_a_point_straight_up_in_the_half_space_is_right_to_rounding() -> None:
+    """`√(1 + c‖h‖²) - √c·e` is 1e-6 there, the difference of two numbers of 6e5."""
+    z = G.lorentz_to_half_space(torch.tensor([0.0, 0.0, math.sinh(14)], dtype=torch.float64), 1.0)
+    assert z.tolist() == pytest.approx([0, 0, math.exp(14)], rel=1e-14)
