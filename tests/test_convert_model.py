@@ -18,7 +18,7 @@ from torch import nn
 
 from timm_hyperbolic import hyperbolize
 from timm_hyperbolic.layers import HyperbolicHead
-from timm_hyperbolic.models.convert.model import Hyperbolized
+from timm_hyperbolic.models.hyperbolic_model import HyperbolicModel
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
@@ -68,7 +68,7 @@ def test_weights_load_into_another_conversion(name: str) -> None:
 def test_is_still_a_model_of_its_class(name: str) -> None:
     model, before = converted(name), tiny(name)
     assert isinstance(model, type(before))
-    assert isinstance(model, Hyperbolized)
+    assert isinstance(model, HyperbolicModel)
     assert model.pretrained_cfg is not None
     assert model.get_classifier() is dict(model.named_modules())[model.pretrained_cfg['classifier']]
 

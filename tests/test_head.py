@@ -48,7 +48,8 @@ def test_logits_are_squared_distances_to_prototypes(generator: torch.Generator) 
 
 @pytest.mark.parametrize('curvature', [0.0, 1.0])
 def test_relative_logits_have_the_same_softmax_and_are_the_bias_at_the_origin(curvature: float, generator) -> None:
-    heads = [HyperbolicHead(6, 4, curvature, relative=relative, dtype=torch.float64) for relative in (False, True)]
+    keywords = {'curvature': curvature, 'dtype': torch.float64}
+    heads = [HyperbolicHead(6, 4, relative=relative, **keywords) for relative in (False, True)]
     heads[0].weight.data = points(generator, 4, 6, 0.7)
     heads[0].bias.data = torch.randn(4, generator=generator, dtype=torch.float64)
     heads[1].load_state_dict(heads[0].state_dict())

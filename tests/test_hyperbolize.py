@@ -165,7 +165,7 @@ def test_model_without_values_is_converted_too() -> None:
 def test_second_conversion_adds_to_the_first() -> None:
     both = hyperbolize(tiny('vit'), 'head,pos,res0', 0.5)
     model = hyperbolize(hyperbolize(tiny('vit'), 'res0', 0.5), 'head,pos', 0.5)
-    assert type(model).__name__ == type(both).__name__ == 'HyperbolizedVisionTransformer'
+    assert type(model).__name__ == type(both).__name__ == 'HyperbolicVisionTransformer'
     assert torch.allclose(model(images()), both(images()), rtol=1e-5, atol=1e-6)
 
 

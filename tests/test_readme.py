@@ -18,6 +18,7 @@ from doc_blocks import ROOT, Block, blocks_of, broken_links, commands_of, prepar
 from local_hub import LocalHub, connect
 
 from timm_hyperbolic.geometry import explain
+from timm_hyperbolic.layers import HyperbolicConfig
 from timm_hyperbolic.models.options import HyperbolicOptions
 
 
@@ -166,8 +167,13 @@ def test_the_table_of_sizes(size: str) -> None:
 
 def test_keywords_of_the_table() -> None:
     keywords = {row[0].strip('`'): row[1] for row in VARIANTS if row[0].startswith('`') and len(row) == 3}
-    fields = {field.name: field.default for field in dataclasses.fields(HyperbolicOptions) if field.init}
-    assert set(keywords) == set(fields)
+    fields = {
+        field.name: field.default
+        for owner in (HyperbolicOptions, HyperbolicConfig)
+        for field in dataclasses.fields(owner)
+        if field.name != 'config'
+    }
+    assert {'hyperbolic', 'curvature', 'margin'} <= set(keywords) <= set(fields)
     assert keywords.pop('hyperbolic') == "the variant's"
     assert {name: ast.literal_eval(cell.strip('`')) for name, cell in keywords.items()} == {
         name: fields[name] for name in keywords

@@ -27,8 +27,8 @@ def test_num_classes_given_wins_over_those_of_the_data():
 
 def test_margin_none_is_no_clip():
     """timm drops keywords that are None, which would leave the default margin."""
-    assert make('vit_tiny_patch4_hyp_res', 'margin=None').options.margins['res'] is None
-    assert make('vit_tiny_patch4_hyp_res').options.margins['res'] == 0.985
+    assert make('vit_tiny_patch4_hyp_res', 'margin=None').blocks[0].residual1.limits.margin is None
+    assert make('vit_tiny_patch4_hyp_res').blocks[0].residual1.limits.margin == 0.985
 
 
 @pytest.mark.parametrize(

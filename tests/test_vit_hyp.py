@@ -80,7 +80,7 @@ def test_sizes_are_those_of_timm_s_models(size: str) -> None:
     every = timm.create_model(f'{size}_hyp_all', device='meta')
     assert every.centroids.weight.shape == (heads, 100, 64)
     assert every.options.hyperbolic == ('head', 'pos', 'res', 'mlp', 'attn')
-    assert timm.create_model(f'{size}_flat_all', device='meta').options.curvature == 0
+    assert timm.create_model(f'{size}_flat_all', device='meta').options.config.curvature == 0
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -11,7 +11,7 @@ from timm.utils.misc import natural_key
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from ..errors import UserError
-from ..models.fit import listed
+from ..models.state_dict_checks import listed
 from .images import Images
 from .labels import ClassMap
 

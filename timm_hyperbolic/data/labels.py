@@ -10,7 +10,7 @@ from timm.data.readers.class_map import load_class_map
 from timm.utils.misc import natural_key
 
 from ..errors import UserError
-from ..models.fit import listed
+from ..models.state_dict_checks import listed
 
 __all__ = ['ClassMap', 'check_labels', 'label_names', 'label_problem']
 

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from ..config.argtypes import nearest, split_size
 from ..errors import UserError
-from ..models.fit import listed
+from ..models.state_dict_checks import listed
 from . import hub_sets
 from .digits import HELD_OUT_SPLITS, Digits
 from .folders import ENDINGS, open_folder

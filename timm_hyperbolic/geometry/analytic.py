@@ -40,7 +40,7 @@ def _tanhc_coefficients(terms: int) -> tuple[float, ...]:
     """Taylor coefficients of tanh(√q)/√q, from tanh' = 1 - tanh²."""
     a = [Fraction(1)]
     for k in range(1, terms):
-        a.append(-sum(a[i] * a[k - 1 - i] for i in range(k)) / (2 * k + 1))
+        a.append(-sum((a[i] * a[k - 1 - i] for i in range(k)), Fraction(0)) / (2 * k + 1))
     return tuple(float(x) for x in a)
 
 

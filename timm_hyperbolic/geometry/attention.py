@@ -10,7 +10,7 @@ Axes: B batch, N tokens, H heads, D features of a head, M centroids.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -44,7 +44,7 @@ class Attended(NamedTuple):
 def attended(v: Tangent) -> Attended:
     """The point `exp0(v)` as a query, a key or a value; the frame of `v` has this one vector."""
     p = v.exp0()
-    (factor,), stretch = p.coefficients, p.conformal_factor()
+    factor, stretch = cast(Tensor, p.coefficients[0]), p.conformal_factor()
     return Attended(factor, p.r2, 1 / p.u, stretch * factor, stretch - 1)
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,11 +51,11 @@ class _Widen(torch.autograd.Function):
         return x.to(dtype)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         ctx.dtype = inputs[0].dtype
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         bound = largest_gradient(ctx.dtype)
         return gradient.clamp(-bound, bound).to(ctx.dtype), None
 
@@ -170,8 +171,9 @@ class Frame:
         total = None
         for i, row in enumerate(self.gram):
             for j, g in enumerate(row, start=i):
-                if a[i] is not None and a[j] is not None:
-                    term = a[i] * a[j] * g if i == j else 2 * a[i] * a[j] * g
+                left, right = a[i], a[j]
+                if left is not None and right is not None:
+                    term = left * right * g if i == j else 2 * left * right * g
                     total = term if total is None else total + term
         if total is None:
             raise ValueError('a combination without a coefficient has no length')
@@ -183,9 +185,10 @@ class Frame:
         for i, row in enumerate(self.gram):
             for j, g in enumerate(row, start=i):
                 pairs = ((i, i),) if i == j else ((i, j), (j, i))
-                for left, right in pairs:
-                    if a[left] is not None and b[right] is not None:
-                        total = total + a[left] * b[right] * g
+                for at, bt in pairs:
+                    left, right = a[at], b[bt]
+                    if left is not None and right is not None:
+                        total = total + left * right * g
         return total
 
     def combine(self, a: Coefficients) -> Tensor:
@@ -214,11 +217,13 @@ class _Scalable:
     """`r * v` for a tensor `r`, in eager mode and under `torch.compile`, which asks for this protocol."""
 
     @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         products = (operator.mul, torch.mul, torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__)
         if func in products and len(args) == 2:
             a, b = args
-            return a.__mul__(b) if isinstance(a, _Scalable) else b.__mul__(a)
+            return a.__mul__(b) if isinstance(a, _Scalable) else b.__mul__(a)  # type: ignore[operator]
         name = getattr(func, '__name__', func)
         raise TypeError(f'{cls.__name__} holds coefficients and takes no torch.{name}: call its to_tensor() first')
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -57,20 +57,22 @@ class Bounds(NamedTuple):
     def reaches(self, r2: Tensor, c: Tensor) -> Tensor:
         """Whether tangent vectors at the origin count as clipped; see `Limits.reaches`."""
         long = c * r2 >= self.z2_edge
-        return long if self.r2_max is None else long | (r2 >= self.r2_edge)
+        return long if self.r2_edge is None else long | (r2 >= self.r2_edge)
 
     def tangent(self, r2: Tensor, c: Tensor) -> Tensor:
         """The factor that brings tangent vectors at the origin inside; see `Limits.tangent`."""
         q = c * r2
         scale = _to_limit(q, self.z2_max, q >= self.z2_edge)
-        return scale if self.r2_max is None else scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
+        if self.r2_max is None or self.r2_edge is None:
+            return scale
+        return scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
 
     def point(self, r2: Tensor, u: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that brings points inside, and their complement there; see `Limits.point`."""
         n = c * r2
         outside = (n > self.n_edge) | (u < self.u_edge)
         scale = _to_limit(n, self.n_max, outside)
-        if self.r2_max is not None:
+        if self.r2_max is not None and self.r2_edge is not None:
             scale = scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
         return scale, torch.where(outside, self.u_max, torch.where(u > self.u_min, u, self.u_min))
 
@@ -121,7 +123,7 @@ class Limits:
     @property
     def max_rapidity(self) -> float:
         """Largest rapidity `2√c‖v‖` of a tangent vector at the origin within the margin."""
-        return 2 * math.atanh(self.margin)
+        return 2 * math.atanh(cast(float, self.margin))
 
     def _u_min(self, dtype: torch.dtype) -> float:
         u_min = 4 * torch.finfo(dtype).tiny ** 0.5

@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -263,12 +263,12 @@ def _two_vectors_backward(
 
 
 @_two_vectors.register_kernel('cuda')
-def _(x, y, numbers, formula, clip):
+def _(x: Any, y: Any, numbers: Any, formula: Any, clip: Any) -> Any:
     return gpu.two_vectors(two_vector_formula(formula), x, y, numbers, clip)
 
 
 @_two_vectors_backward.register_kernel('cuda')
-def _(g, x, y, numbers, formula, clip):
+def _(g: Any, x: Any, y: Any, numbers: Any, formula: Any, clip: Any) -> Any:
     return gpu.two_vectors_backward(two_vector_formula(formula), g, x, y, numbers, clip)
 
 
@@ -291,12 +291,12 @@ def _two_vectors_both_ways(
 
 
 @_two_vectors.register_fake
-def _(x, y, numbers, formula, clip):
+def _(x: Any, y: Any, numbers: Any, formula: Any, clip: Any) -> Any:
     return x.new_empty(x.shape)
 
 
 @_two_vectors_backward.register_fake
-def _(g, x, y, numbers, formula, clip):
+def _(g: Any, x: Any, y: Any, numbers: Any, formula: Any, clip: Any) -> Any:
     return x.new_empty(x.shape), x.new_empty(x.shape), torch.empty_like(numbers)
 
 
@@ -368,8 +368,8 @@ def _linear_definition(
     source = Frame((rows.unsqueeze(-2), p_in), ((xx, xp), (pp,)), c, bounds)
     target = Frame((y, *fixed), ((dot(y, y, scalars), *y_fixed), *upper), c, bounds)
     # The combination, as one product with the fixed vectors of all parts
-    of_y, *of_fixed = (t.to(vectors) for t in linear_map(source, target).coefficients)
-    of_fixed = torch.cat(of_fixed, dim=-1).reshape(-1, parts * len(fixed))
+    of_y, *of_each = (cast(Tensor, t).to(vectors) for t in linear_map(source, target).coefficients)
+    of_fixed = torch.cat(of_each, dim=-1).reshape(-1, parts * len(fixed))
     out = torch.addmm((of_y * y).flatten(-2), of_fixed, torch.block_diag(*torch.stack(fixed, 1)))
     return out.view(*x.shape[:-1], len(weight))
 
@@ -405,12 +405,12 @@ def _linear_backward(
 
 
 @_linear.register_kernel('cuda')
-def _(x, weight, bias, p_in, p_out, c, clip):
+def _(x: Any, weight: Any, bias: Any, p_in: Any, p_out: Any, c: Any, clip: Any) -> Any:
     return gpu.linear(x, weight, bias, p_in, p_out, c, clip)
 
 
 @_linear_backward.register_kernel('cuda')
-def _(g, x, weight, bias, p_in, p_out, c, out, kept, clip):
+def _(g: Any, x: Any, weight: Any, bias: Any, p_in: Any, p_out: Any, c: Any, out: Any, kept: Any, clip: Any) -> Any:
     return gpu.linear_backward(g, x, weight, bias, p_in, p_out, c, out, kept, clip)
 
 
@@ -430,12 +430,12 @@ def _linear_both_ways(
 
 
 @_linear.register_fake
-def _(x, weight, bias, p_in, p_out, c, clip):
+def _(x: Any, weight: Any, bias: Any, p_in: Any, p_out: Any, c: Any, clip: Any) -> Any:
     return x.new_empty(*x.shape[:-1], len(weight)), c.new_empty(kept_shape(x, p_in))
 
 
 @_linear_backward.register_fake
-def _(g, x, weight, bias, p_in, p_out, c, out, kept, clip):
+def _(g: Any, x: Any, weight: Any, bias: Any, p_in: Any, p_out: Any, c: Any, out: Any, kept: Any, clip: Any) -> Any:
     return tuple(t.new_empty(t.shape) for t in (x, weight, bias, p_in, p_out, c))
 
 
@@ -561,12 +561,12 @@ def _attention_backward(
 
 
 @_attention.register_kernel('cuda')
-def _(qkv, centroids, numbers, keep, clip):
+def _(qkv: Any, centroids: Any, numbers: Any, keep: Any, clip: Any) -> Any:
     return attention_gpu.attention(qkv, centroids, numbers, keep, clip)
 
 
 @_attention_backward.register_kernel('cuda')
-def _(g, qkv, centroids, numbers, keep, out, known, clip):
+def _(g: Any, qkv: Any, centroids: Any, numbers: Any, keep: Any, out: Any, known: Any, clip: Any) -> Any:
     return attention_gpu.attention_backward(g, qkv, centroids, numbers, keep, out, known, clip)
 
 
@@ -589,14 +589,14 @@ def _attention_both_ways(
 
 
 @_attention.register_fake
-def _(qkv, centroids, numbers, keep, clip):
+def _(qkv: Any, centroids: Any, numbers: Any, keep: Any, clip: Any) -> Any:
     batch, tokens, _, heads, size = qkv.shape
     known = (attention_gpu if qkv.device.type == 'cuda' else attention_cpu).shape_of_known(qkv)
     return qkv.new_empty(batch, tokens, heads * size), numbers.new_empty(known)
 
 
 @_attention_backward.register_fake
-def _(g, qkv, centroids, numbers, keep, out, known, clip):
+def _(g: Any, qkv: Any, centroids: Any, numbers: Any, keep: Any, out: Any, known: Any, clip: Any) -> Any:
     return qkv.new_empty(qkv.shape), centroids.new_empty(centroids.shape), torch.empty_like(numbers)
 
 
@@ -623,12 +623,16 @@ _attention.register_autograd(_attention_gradients, setup_context=_attention_setu
 
 
 @register_flop_formula(torch.ops.timm_hyperbolic.attention)
-def _attention_flops(qkv, centroids, *args, out_shape=None, products: int = 2, **kwargs) -> int:
+def _attention_flops(
+    qkv: Any, centroids: Any, *args: Any, out_shape: Any = None, products: int = 2, **kwargs: Any
+) -> int:
     """Those of the matrix products, which counters count."""
     batch, tokens, _, heads, size = qkv
     return products * 2 * batch * heads * tokens * (tokens + centroids[1]) * size
 
 
 @register_flop_formula(torch.ops.timm_hyperbolic.attention_backward)
-def _attention_backward_flops(g, qkv, centroids, *args, out_shape=None, **kwargs) -> int:
+def _attention_backward_flops(
+    g: Any, qkv: Any, centroids: Any, *args: Any, out_shape: Any = None, **kwargs: Any
+) -> int:
     return _attention_flops(qkv, centroids, products=5)

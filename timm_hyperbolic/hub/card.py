@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from timm.models import get_pretrained_cfg_value, is_model
 
+from ..layers import HyperbolicConfig
 from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
-from ..models.options import HyperbolicOptions, chosen_modules
+from ..models.options import chosen_modules
 from ..models.vit_hyp import PRESETS, VARIANTS
 from ..train.run_files import Run
 from ..version import __version__
@@ -277,7 +278,7 @@ _NOT_COMPARED = {
     *('push_to_hub', 'push_every', 'private', 'hub_revision', 'log_tensorboard', 'log_wandb', 'wandb_project'),
     *('wandb_tags', 'allow_missing', 'max_bad_steps', 'validation_batch_size'),
 }
-_HYPERBOLIC = {field.name for field in fields(HyperbolicOptions)} | {'base', 'conversions'}
+_HYPERBOLIC = {'hyperbolic', 'num_centroids', *HyperbolicConfig.names(), 'base', 'conversions'}
 
 
 def differences(run: Run, other: Run) -> list[str]:

@@ -1,7 +1,8 @@
-"""Hyperbolic layers that stand where a timm layer stood. All act on tangent vectors at the origin, so they mix with
+"""Hyperbolic layers that replace timm's. All act on tangent vectors at the origin, so that they can be mixed with
 Euclidean layers freely."""
 
 from .attention import Centroids, HyperbolicAttention
+from .config import HyperbolicConfig
 from .curvature import Curvature, inverse_softplus, is_curvature, named_curvatures
 from .gated import Gated
 from .head import HyperbolicHead
@@ -19,6 +20,7 @@ __all__ = [
     'Curvature',
     'Gated',
     'HyperbolicAttention',
+    'HyperbolicConfig',
     'HyperbolicHead',
     'HyperbolicLinear',
     'HyperbolicMlp',

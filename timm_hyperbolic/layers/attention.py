@@ -1,4 +1,4 @@
-"""Hyperbolic attention: scores from distances, values joined by their gyro-midpoint, centroids shared by all blocks.
+"""Hyperbolic attention: scores are distances, values are averaged by their gyro-midpoint, centroids join the keys.
 
 Axes: B batch, N tokens, H heads, D features of a head, M centroids.
 """
@@ -13,6 +13,7 @@ from timm.layers import resolve_self_attn_mask, use_fused_attn
 from torch import Tensor, nn
 
 from ..geometry import ops
+from .config import HyperbolicConfig
 from .curvature import inverse_softplus
 from .linear import HyperbolicLinear
 from .module import HyperbolicModule
@@ -21,18 +22,27 @@ __all__ = ['Centroids', 'HyperbolicAttention']
 
 
 class Centroids(nn.Module):
-    """Learnt tangent vectors that join the keys and values of every block; one tensor, owned by the model.
+    """Learnt tangent vectors that every block adds to its keys and values: one tensor, which belongs to the model.
 
     Args:
-        num_heads: H.
-        num_centroids: M, 0 for none.
-        head_dim: D.
+        num_heads: Number of heads H.
+        num_centroids: Number of centroids M of each head, 0 for none.
+        head_dim: Number of features D of a head.
+        device: Of the parameter.
+        dtype: Of the parameter.
 
     Raises:
         ValueError: `num_centroids` is negative.
     """
 
-    def __init__(self, num_heads: int, num_centroids: int, head_dim: int, device=None, dtype=None) -> None:
+    def __init__(
+        self,
+        num_heads: int,
+        num_centroids: int,
+        head_dim: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         if num_centroids < 0:
             raise ValueError(f'num_centroids={num_centroids} must be >= 0')
@@ -40,48 +50,55 @@ class Centroids(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Draw the centroids near the origin."""
         nn.init.normal_(self.weight, std=0.02)
 
     def no_weight_decay(self) -> set[str]:
-        """Names of parameters that take no weight decay."""
+        """Return the names of parameters without weight decay."""
         return {'weight'}
 
     def forward(self) -> Tensor:
+        """Return the centroids, `[H, M, D]`."""
         return self.weight
 
     def extra_repr(self) -> str:
+        """Return the sizes, for `repr`."""
         return 'num_heads={}, num_centroids={}, head_dim={}'.format(*self.weight.shape)
 
 
 class HyperbolicAttention(HyperbolicModule):
     """Multi-head attention in the ball, with timm's `Attention` interface.
 
-    `q, k, v` come from hyperbolic linear layers as tangent vectors; the centroids join keys and values.
-    `S_ij = -d(exp0(q_i), exp0(k_j))²/(2σ²)`, `w = softmax(S)`, and the output is `log0` of the gyro-midpoint
+    `q, k, v` are the outputs of hyperbolic linear layers, as tangent vectors. The centroids are additional keys and
+    values. `S_ij = -d(exp0(q_i), exp0(k_j))²/(2σ²)`, `w = softmax(S)`, and the output is `log0` of the gyro-midpoint
     `½ ⊗ (Σ wλv / Σ w(λ - 1))` through a hyperbolic linear layer.
 
-    Flat limit: `S_ij = -2‖q_i - k_j‖²/σ²` and the mean `Σ wv / Σ w` (dropout leaves it a mean), between linear layers
-    `W(x - p_in) + b + p_out`.
+    Flat limit: `S_ij = -2‖q_i - k_j‖²/σ²` and the mean `Σ wv / Σ w`, also under dropout of the weights `w`, between
+    linear layers `W(x - p_in) + b + p_out`.
 
     Args:
-        dim: Features in and out.
-        num_heads: H, divides `dim`.
-        qkv_bias: Bias of the q, k, v maps.
-        qk_norm: Normalise q and k, as tangent vectors.
-        scale_norm: Normalise the joined heads before the projection.
-        proj_bias: Bias of the projection.
+        dim: Number of features of the input and the output.
+        num_heads: Number of heads H, which divides `dim`.
+        qkv_bias: Whether the q, k, v maps have a bias.
+        qk_norm: Whether q and k are normalised, as tangent vectors.
+        scale_norm: Whether the concatenated heads are normalised before the projection.
+        proj_bias: Whether the projection has a bias.
         attn_drop: Dropout rate of the weights.
         proj_drop: Dropout rate of the output.
         norm_layer: Normalisation for `qk_norm` and `scale_norm`.
-        num_centroids: M of centroids of its own, where none are shared.
-        centroids: The model's shared centroids. They stay the model's: the attention only refers to them.
-        curvature: As for `HyperbolicModule`, as are the others.
+        num_centroids: Number of own centroids M, where `centroids` is None.
+        centroids: The centroids that the blocks of a model share. They are a module of the model, not of the attention.
+        config: Hyperbolic keywords, as for `HyperbolicModule`.
+        device: Of the parameters.
+        dtype: Of the parameters.
+        **keywords: Fields of `HyperbolicConfig`.
 
     Raises:
-        ValueError: `num_heads` does not divide `dim`, `norm_layer` is missing, a value is outside its range.
+        ValueError: `num_heads` does not divide `dim`, `norm_layer` is missing, or a value is outside its range.
+        TypeError: a keyword is unknown.
 
-    Source: the reference study's attention (DESIGN, section 3); midpoint: Shimizu, Mukuta, Harada, "Hyperbolic Neural
-    Networks++" (2021), (13).
+    Source: the attention of the reference study (Fede2717, "hyperbolic-vit-cifar100", GitHub, 2025); the midpoint is
+    equation (13) of Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021).
     """
 
     kernel_names = ('attention',)
@@ -99,72 +116,68 @@ class HyperbolicAttention(HyperbolicModule):
         norm_layer: type[nn.Module] | None = None,
         num_centroids: int = 100,
         centroids: Centroids | None = None,
-        curvature: float = 1.0,
-        learn_curvature: bool | None = None,
-        margin: float | None = 0.985,
-        max_norm: float | None = None,
-        hamp: bool = False,
-        device=None,
-        dtype=None,
+        config: HyperbolicConfig | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **keywords: Any,
     ) -> None:
-        dd = {'device': device, 'dtype': dtype}
-        hyperbolic = {
-            'curvature': curvature,
-            'learn_curvature': learn_curvature,
-            'margin': margin,
-            'max_norm': max_norm,
-            'hamp': hamp,
-            **dd,
-        }
-        super().__init__(**hyperbolic)
+        dd: dict[str, Any] = {'device': device, 'dtype': dtype}
+        super().__init__(config, **keywords, **dd)
         if dim % num_heads:
             raise ValueError(f'dim={dim} is not divisible by num_heads={num_heads}')
-        if (qk_norm or scale_norm) and norm_layer is None:
-            raise ValueError('qk_norm and scale_norm need a norm_layer')
         self.num_heads, self.head_dim = num_heads, dim // num_heads
         self.fused_attn = use_fused_attn()
 
-        self.qkv = HyperbolicLinear(dim, 3 * dim, qkv_bias, parts=3, **hyperbolic)
-        self.q_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
-        self.k_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
+        def norm(features: int, wanted: bool) -> nn.Module:
+            if not wanted:
+                return nn.Identity()
+            if norm_layer is None:
+                raise ValueError('qk_norm and scale_norm need a norm_layer')
+            return norm_layer(features, **dd)
+
+        self.qkv = HyperbolicLinear(dim, 3 * dim, qkv_bias, parts=3, config=self.config, **dd)
+        self.q_norm = norm(self.head_dim, qk_norm)
+        self.k_norm = norm(self.head_dim, qk_norm)
         self.sigma_raw = nn.Parameter(torch.empty(num_heads, **dd))
         self.attn_drop = nn.Dropout(attn_drop)
-        self.norm = norm_layer(dim, **dd) if scale_norm else nn.Identity()
-        self.proj = HyperbolicLinear(dim, dim, proj_bias, **hyperbolic)
+        self.norm = norm(dim, scale_norm)
+        self.proj = HyperbolicLinear(dim, dim, proj_bias, config=self.config, **dd)
         self.proj_drop = nn.Dropout(proj_drop)
         if centroids is None:
             self.centroids = centroids = Centroids(num_heads, num_centroids, self.head_dim, **dd)
-        # In a tuple, so that it is no submodule: an aliased parameter would be saved once a block.
+        # In a tuple, so that it is no submodule: the state would have the shared parameter once for each block.
         self._shared = (centroids,)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Set temperatures and curvature to their starting values."""
         super().reset_parameters()
         nn.init.constant_(self.sigma_raw, inverse_softplus(1.0))
 
     def sigma(self) -> Tensor:
-        """The temperature `σ > 0` of each head, shape `[H]`."""
+        """Return the temperature `σ > 0` of each head, shape `[H]`."""
         return F.softplus(self.sigma_raw)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        # Asked for here and not in `forward`: torch.fx, which sees no further than the call of a layer, then finds them
-        # among its arguments, and what is extracted from a model has its centroids.
+        """Call the layer as a module, with its centroids."""
+        # The centroids are an argument of `forward`, and not read there: torch.fx, which records the call of a layer
+        # with its arguments, then keeps them in a graph that is extracted from a model.
         if 'centroids' not in kwargs:
-            # Not called as a module: torchinfo would count its parameters once for each block.
+            # `.forward()`, since torchinfo would count the parameters of a called module once for each block.
             kwargs['centroids'] = self._shared[0].forward()
         return super().__call__(*args, **kwargs)
 
     def forward(
         self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False, *, centroids: Tensor
     ) -> Tensor:
-        """Attend.
+        """Let tokens attend to each other and to the centroids.
 
         Args:
-            x: `[B, N, dim]`.
-            attn_mask: As in timm: boolean (True is attended) or additive, broadcastable to `[B, H, N, N]`. It holds
-                between tokens; centroids are always attended.
-            is_causal: Tokens attend to tokens before them only.
-            centroids: `[H, M, D]`; the call of the layer gives its own.
+            x: Tokens as tangent vectors at the origin, `[B, N, dim]`.
+            attn_mask: As in timm: boolean (True is attended) or additive, broadcastable to `[B, H, N, N]`. It is for
+                tokens; centroids are always attended.
+            is_causal: Whether tokens attend only to themselves and the tokens before them.
+            centroids: `[H, M, D]`; where the layer is called without them, it passes its own.
 
         Returns:
             `[B, N, dim]`, in the type of `x` (with `hamp` under autocast, in the autocast type).
@@ -184,14 +197,15 @@ class HyperbolicAttention(HyperbolicModule):
         return self.proj_drop(self.proj(out))
 
     def shows_weights(self) -> bool:
-        """Whether the weights are a tensor that goes through `attn_drop`, `[B, H, N, M + N]`, centroids first.
+        """Return whether `attn_drop` is called with the weights as a tensor `[B, H, N, M + N]`, centroids first.
 
-        They are where `fused_attn` is false, as with timm's attention, and also where `attn_drop` has hooks or has been
-        replaced by another module than `nn.Dropout`.
+        It is where `fused_attn` is false, as in timm's attention, and where `attn_drop` has hooks or is another module
+        than `nn.Dropout`.
         """
         drop = self.attn_drop
         hooks = drop._forward_pre_hooks or drop._forward_hooks
         return not self.fused_attn or bool(hooks) or type(drop) is not nn.Dropout
 
     def extra_repr(self) -> str:
+        """Return the sizes and the configuration, for `repr`."""
         return f'num_heads={self.num_heads}, {super().extra_repr()}'

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+from .config import HyperbolicConfig
 
 __all__ = [
     'Curvature',
@@ -20,37 +24,44 @@ __all__ = [
 
 
 def inverse_softplus(value: float) -> float:
-    """`x` with `softplus(x) = value`, for `value > 0`, without overflow or cancellation."""
+    """Return `x` with `softplus(x) = value`, without overflow or cancellation.
+
+    Args:
+        value: Number `> 0`.
+    """
     return value + math.log(-math.expm1(-value))
 
 
 class Curvature(nn.Module):
     """The magnitude `c >= 0` of the sectional curvature `-c`.
 
-    Calling it gives `c`, shape `[copies]`, float32 or float64. What is learnt is a parameter for which `is_curvature`
-    holds, so that optimizers can give it a learning rate and bounds of its own.
+    Calling the module returns `c`. A learnt curvature is a parameter for which `is_curvature` is true, so that
+    optimizers can give it a learning rate and bounds of its own.
 
     Args:
-        value: `c` at the start; `curvature=1.0` gives exactly the ball of radius one.
-        learn: Learn it, as `softplus(raw)`. By default it is learnt where it is positive.
-        copies: How many independent curvatures (a packed projection has one for each map).
+        value: `c` at the start; `value=1.0` gives exactly the ball of radius 1.
+        learn: Whether `c` is learnt, as `softplus(raw)`; None learns it where it is positive.
+        copies: Number of independent curvatures (a packed projection has one for each map).
+        device: Of the parameter.
+        dtype: Of the parameter.
 
     Raises:
         ValueError: `value` is negative or not finite, or zero is to be learnt.
     """
 
-    def __init__(self, value: float = 1.0, learn: bool | None = None, copies: int = 1, device=None, dtype=None) -> None:
+    raw: nn.Parameter
+    value: Tensor
+
+    def __init__(
+        self,
+        value: float = 1.0,
+        learn: bool | None = None,
+        copies: int = 1,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
-        if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-            raise ValueError(
-                f'curvature={value!r} must be a number >= 0: it is the magnitude c of the sectional curvature -c, '
-                'and 0 is flat space.'
-            )
-        if learn and value == 0:
-            raise ValueError(
-                'learn_curvature=True needs curvature > 0: a flat space has nothing to learn. '
-                'Start from a small curvature such as 1e-3, or leave learn_curvature out.'
-            )
+        HyperbolicConfig(curvature=value, learn_curvature=learn)  # checks both
         self.initial = float(value)
         self.learnt = self.initial > 0 if learn is None else bool(learn)
         c = torch.empty(copies, device=device, dtype=dtype)
@@ -71,7 +82,7 @@ class Curvature(nn.Module):
 
     @property
     def is_flat(self) -> bool:
-        """Zero, and stays zero."""
+        """Whether the curvature is fixed at zero."""
         return not self.learnt and self.initial == 0
 
     @property
@@ -81,81 +92,98 @@ class Curvature(nn.Module):
 
     @staticmethod
     def of(stored: Tensor, learnt: bool, dtype: torch.dtype = torch.float32) -> Tensor:
-        """`c` from what is stored of one or of several curvatures, in `dtype` or better."""
+        """Return the curvature `c` for what `stored` holds.
+
+        Args:
+            stored: The inverse softplus of learnt curvatures, or fixed curvatures; any shape.
+            learnt: Which of the two it is.
+            dtype: The lowest precision of the result.
+        """
         stored = stored.to(torch.promote_types(stored.dtype, dtype))
         return F.softplus(stored) if learnt else stored
 
     def forward(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """`c`, shape `[copies]`, in `dtype` or better, float32 or float64."""
+        """Return `c`, shape `[copies]`, in the better of `dtype` (float32 or float64) and the parameter's type."""
         return self.of(self.stored, self.learnt, dtype)
 
     def restore_parameters(self) -> dict[str, nn.Parameter]:
-        """Mark what is learnt as a curvature again, and return it by name if it had lost the mark."""
-        # An attribute, not a type of its own: the compiler and sharding see a plain parameter. Whatever makes a new
-        # parameter (a copy, `to_empty`, `assign=True`) loses it, so each of these marks again.
+        """Mark a learnt curvature as one again, and return it by name if it had lost the mark."""
+        # The mark is an attribute, not a type, so that the compiler and sharding see a plain parameter. It is lost
+        # wherever a new parameter is made: by a copy, by `to_empty`, by `assign=True`.
         for other in computed_from(self, 'raw'):
-            other.is_curvature = False
+            other.is_curvature = False  # type: ignore[attr-defined]
         raw = stored_parameter(self, 'raw')
         if raw is None or is_curvature(raw):
             return {}
-        raw.is_curvature = True
+        raw.is_curvature = True  # type: ignore[attr-defined]
         return {'raw': raw}
 
-    def __setstate__(self, state) -> None:
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
         super().__setstate__(state)
         self.restore_parameters()
 
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn: Any, recurse: bool = True) -> Curvature:
         super()._apply(fn, recurse)
         self.restore_parameters()
         return self
 
-    def _load_from_state_dict(self, *args, **kwargs):
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         self.restore_parameters()
 
     def __format__(self, spec: str) -> str:
-        """The present values, in a number format such as `.4g`."""
+        """Return the present values in a number format such as `.4g`, joined by slashes."""
         return 'meta' if self.stored.is_meta else '/'.join(format(c, spec) for c in self().tolist())
 
     def extra_repr(self) -> str:
+        """Return the starting value, for `repr`."""
         return f'initial={self.initial:g}, {"learnt" if self.learnt else "fixed"}'
 
 
 def is_curvature(parameter: Tensor) -> bool:
-    """Whether a parameter is what `Curvature` learns, the inverse softplus of `c`."""
+    """Return whether a parameter is the inverse softplus of a curvature that `Curvature` learns."""
     return getattr(parameter, 'is_curvature', False)
 
 
 def stored_parameter(module: nn.Module, name: str) -> nn.Parameter | None:
-    """Return the parameter that holds the values which a module reads by a name; None where none holds them.
+    """Return the parameter that stores the values of `module.<name>`, or None where no parameter stores them.
 
-    Pruning keeps them under another name, and so does a parametrization within their space. A parametrization that maps
-    from another space (it has a `right_inverse`) holds something else, see `computed_from`.
+    Pruning stores them under another name, and so does a parametrization that stays in the same space. A
+    parametrization with a `right_inverse` maps from another space: for it, see `computed_from`.
     """
     for stored in (name, f'{name}_orig'):
         if isinstance(module._parameters.get(stored), nn.Parameter):
             return module._parameters[stored]
     if parametrize.is_parametrized(module, name) and not _maps_from_another_space(module, name):
-        return module.parametrizations[name]._parameters.get('original')
+        return _parametrization(module, name)._parameters.get('original')
     return None
 
 
 def computed_from(module: nn.Module, name: str) -> list[nn.Parameter]:
-    """Return the parameters of another space from which a parametrization computes what a module reads by a name."""
+    """Return the parameters from which a parametrization with a `right_inverse` computes `module.<name>`."""
     if parametrize.is_parametrized(module, name) and _maps_from_another_space(module, name):
-        return list(module.parametrizations[name].parameters(recurse=False))
+        return list(_parametrization(module, name).parameters(recurse=False))
     return []
 
 
+def _parametrization(module: nn.Module, name: str) -> Any:
+    parametrizations: Any = module.parametrizations
+    return parametrizations[name]
+
+
 def _maps_from_another_space(module: nn.Module, name: str) -> bool:
-    return any(hasattr(step, 'right_inverse') for step in module.parametrizations[name])
+    return any(hasattr(step, 'right_inverse') for step in _parametrization(module, name))
 
 
 def named_curvatures(model: nn.Module) -> dict[str, float]:
-    """The curvature of every hyperbolic module of a model, by the module's name.
+    """Return the curvature of every hyperbolic module of a model.
 
-    A module that packs several maps has one entry for each, numbered: `blocks.0.attn.qkv.0`.
+    Args:
+        model: Any model, on any device.
+
+    Returns:
+        `c >= 0` by the name of the module. A module that packs several maps has a numbered entry for each map, such as
+        `blocks.0.attn.qkv.0`.
     """
     curvatures = {}
     for name, module in model.named_modules():

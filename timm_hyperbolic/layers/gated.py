@@ -1,6 +1,8 @@
-"""A hyperbolic module that starts as the Euclidean one whose place it takes."""
+"""A hyperbolic module that starts as the Euclidean module it replaces."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,23 +13,33 @@ __all__ = ['Gated']
 class Gated(nn.Module):
     """`e(...) + gate·(h(...) - e(...))` of a Euclidean module `e` and a hyperbolic one `h`; the gate starts at 0.
 
-    At the start it is `e`, and only the gate has a gradient of `h`; both modules are computed and trained.
+    At the start the output is that of `e`, and of the two terms with `h` only the gate has a gradient. Both modules are
+    computed and trained.
 
     Args:
-        euclidean: The module at the start.
-        hyperbolic: The module at gate 1, which takes and returns the same.
+        euclidean: The module `e`, which is the output at gate 0.
+        hyperbolic: The module `h`, which is the output at gate 1. It takes and returns the same shapes as `e`.
+        device: Of the gate.
+        dtype: Of the gate.
     """
 
-    def __init__(self, euclidean: nn.Module, hyperbolic: nn.Module, device=None, dtype=None) -> None:
+    def __init__(
+        self,
+        euclidean: nn.Module,
+        hyperbolic: nn.Module,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         self.euclidean, self.hyperbolic = euclidean, hyperbolic
         self.gate = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Close the gate."""
         nn.init.zeros_(self.gate)
 
-    def forward(self, *args, **kwargs) -> Tensor:
-        """Takes what the two modules take."""
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the gated output; the arguments are those of the two modules."""
         start = self.euclidean(*args, **kwargs)
         return start + self.gate.to(start.dtype) * (self.hyperbolic(*args, **kwargs).to(start.dtype) - start)

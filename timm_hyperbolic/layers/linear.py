@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ..geometry import ops
+from .config import HyperbolicConfig
 from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
@@ -19,21 +22,26 @@ class HyperbolicLinear(HyperbolicModule):
 
     Flat limit: `W(x - p_in) + b + p_out`.
 
-    The Euclidean product `Wx` is made once; what the formula needs besides are inner products of `x` with a few fixed
+    The Euclidean product `Wx` is computed once. The formula needs besides it the inner products of `x` with a few fixed
     vectors (one skinny product) and the squared norms of `x` and `Wx`.
 
     Args:
-        in_features: D.
-        out_features: E, over all parts.
-        bias: With a bias `b`, a tangent vector at the origin.
-        parts: The layer is this many independent layers on one input, their outputs joined: `E/parts` features each,
-            with centres and curvature of their own. Attention's packed q, k, v are three.
-        curvature: As for `HyperbolicModule`, as are the others.
+        in_features: Number of input features D.
+        out_features: Number of output features E, of all parts together.
+        bias: Whether there is a bias `b`, a tangent vector at the origin.
+        parts: Number of independent layers on the same input whose outputs are concatenated. Each has `E/parts` output
+            features, and centres and a curvature of its own. The packed q, k, v of attention are three parts.
+        config: Hyperbolic keywords, as for `HyperbolicModule`.
+        device: Of the parameters.
+        dtype: Of the parameters.
+        **keywords: Fields of `HyperbolicConfig`.
 
     Raises:
-        ValueError: `parts` does not divide `out_features`; a value is outside its range.
+        ValueError: `parts` does not divide `out_features`, or a value is outside its range.
+        TypeError: a keyword is unknown.
 
-    Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), section 3.2, with the study's centres.
+    Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), section 3.2, with the centres `p_in` and
+    `p_out` of the reference study (Fede2717, "hyperbolic-vit-cifar100", GitHub, 2025).
     """
 
     manifold_names = ('p_in', 'p_out')
@@ -45,16 +53,13 @@ class HyperbolicLinear(HyperbolicModule):
         out_features: int,
         bias: bool = True,
         parts: int = 1,
-        curvature: float = 1.0,
-        learn_curvature: bool | None = None,
-        margin: float | None = 0.985,
-        max_norm: float | None = None,
-        hamp: bool = False,
-        device=None,
-        dtype=None,
+        config: HyperbolicConfig | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **keywords: Any,
     ) -> None:
-        dd = {'device': device, 'dtype': dtype}
-        super().__init__(curvature, learn_curvature, margin, max_norm, hamp, copies=parts, **dd)
+        dd: dict[str, Any] = {'device': device, 'dtype': dtype}
+        super().__init__(config, copies=parts, **keywords, **dd)
         if out_features % parts:
             raise ValueError(f'out_features={out_features} is not divisible by parts={parts}')
         self.in_features, self.out_features, self.parts = in_features, out_features, parts
@@ -65,7 +70,7 @@ class HyperbolicLinear(HyperbolicModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Weights as timm's ViT starts its linear layers, everything else zero."""
+        """Draw weights as timm's ViT does for its linear layers, and set everything else to zero."""
         super().reset_parameters()
         nn.init.trunc_normal_(self.weight, std=0.02)
         for parameter in (self.bias, self.p_in, self.p_out):
@@ -73,10 +78,18 @@ class HyperbolicLinear(HyperbolicModule):
                 nn.init.zeros_(parameter)
 
     def no_weight_decay(self) -> set[str]:
+        """Return the names of parameters without weight decay: all but `weight`."""
         return super().no_weight_decay() - {'weight'}
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[..., D]` to `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type)."""
+        """Map tangent vectors at the origin.
+
+        Args:
+            x: `[..., D]`.
+
+        Returns:
+            `[..., E]`, in the type of `x` (with `hamp` under autocast, in the autocast type).
+        """
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
             c, limits = self.curvature(scalars).to(scalars), self.limits_for(x)
@@ -84,6 +97,7 @@ class HyperbolicLinear(HyperbolicModule):
             return out.to(vectors if self.hamp else x.dtype)
 
     def extra_repr(self) -> str:
+        """Return the sizes and the configuration, for `repr`."""
         parts = f', parts={self.parts}' if self.parts > 1 else ''
         shape = f'in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}{parts}'
         return f'{shape}, {super().extra_repr()}'

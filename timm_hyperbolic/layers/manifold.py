@@ -1,10 +1,11 @@
-"""Parameters that live on a layer's ball, as geoopt's `ManifoldParameter` with the layer's own curvature."""
+"""Parameters that are points of a layer's ball: geoopt's `ManifoldParameter` with the layer's own curvature."""
 
 from __future__ import annotations
 
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +30,9 @@ _LAYERS: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
 class LayerBall(geoopt.PoincareBall):
-    """geoopt's Poincaré ball whose curvature is that of a layer, at every moment.
+    """geoopt's Poincaré ball whose curvature is always that of a layer.
 
-    Several curvatures (of packed maps) apply to the rows of a parameter.
+    Where there are several curvatures (of packed maps), each is that of one row of a parameter.
 
     Args:
         curvature: The layer's curvature.
@@ -39,40 +40,46 @@ class LayerBall(geoopt.PoincareBall):
 
     def __init__(self, curvature: Curvature) -> None:
         super().__init__()
-        del self.isp_c  # geoopt keeps a copy of its own; ours is the layer's
+        del self.isp_c  # geoopt's own copy of the curvature
         self.curvature = curvature
 
     @property
     def c(self) -> Tensor:
+        """The curvature, in a shape that broadcasts against the points `[..., D]`."""
         return self.by_row(self.curvature())
 
     @staticmethod
     def by_row(values: Tensor) -> Tensor:
-        """One number for each curvature, `[copies]`, in a shape that broadcasts against the points `[..., D]`."""
+        """Return one number for each curvature, `[copies]`, in a shape that broadcasts against points `[..., D]`."""
         return values if len(values) == 1 else values.unsqueeze(-1)
 
 
 def manifold_of(curvature: Curvature) -> geoopt.Manifold:
-    """The layer's ball, or Euclidean space where the curvature is fixed at zero."""
+    """Return the ball of a layer's curvature, or Euclidean space where the curvature is fixed at zero."""
     return geoopt.Euclidean(ndim=1) if curvature.is_flat else LayerBall(curvature)
 
 
 def manifold_parameter(data: Tensor, curvature: Curvature, requires_grad: bool = True) -> geoopt.ManifoldParameter:
-    """A parameter whose rows, `[..., D]`, are points of the layer's ball.
+    """Return a parameter whose rows are points of the layer's ball.
 
-    An optimizer that knows geoopt's manifolds keeps it there; others see a plain parameter.
+    An optimizer that knows geoopt's manifolds keeps them in the ball; others treat it as a plain parameter.
+
+    Args:
+        data: The points, `[..., D]`, of norm below `1/√c`.
+        curvature: The layer's curvature.
+        requires_grad: As for `nn.Parameter`.
     """
     with torch.no_grad():
         return geoopt.ManifoldParameter(data, manifold=manifold_of(curvature), requires_grad=requires_grad)
 
 
 def remember_layer(layer: nn.Module) -> None:
-    """Let `layers_with` find a layer for as long as it lives."""
+    """Register a layer with `layers_with` for as long as it exists."""
     _LAYERS.add(layer)
 
 
 def layers_with(parameters: Iterable[Tensor]) -> Iterator[nn.Module]:
-    """Yield the hyperbolic layers that have any of the parameters, for an optimizer, which is given no model."""
+    """Yield the hyperbolic layers that own any of the parameters, for an optimizer, which knows no model."""
     wanted = {id(p) for p in parameters}
     for layer in list(_LAYERS):
         is_made = '_parameters' in layer.__dict__
@@ -81,30 +88,35 @@ def layers_with(parameters: Iterable[Tensor]) -> Iterator[nn.Module]:
 
 
 def restore_points(layer: nn.Module, names: Iterable[str], curvature: Curvature) -> dict[str, nn.Parameter]:
-    """Give a layer's points back the ball that they have lost, in place: whoever holds the parameter still does.
+    """Make parameters of a layer points of its ball again, in place, so that references to them stay valid.
 
     `to_empty`, `load_state_dict(assign=True)` and tools that call `nn.Parameter(...)` or `type(p)(...)` make parameters
-    without it. Parameters of other classes (sharded or quantized ones) stay as they are.
+    without a ball. Parameters of other classes (sharded or quantized ones) are left unchanged.
+
+    Args:
+        layer: The layer.
+        names: Names of its parameters that are points.
+        curvature: The layer's curvature.
 
     Returns:
-        The parameters that were given it, by name.
+        The parameters that had lost their ball, by name.
     """
-    restored = {}
+    restored: dict[str, nn.Parameter] = {}
     for name in names:
-        p = stored_parameter(layer, name)
+        p: Any = stored_parameter(layer, name)
         if type(p) is nn.Parameter or (type(p) is geoopt.ManifoldParameter and not _has_ball(p, curvature)):
             p.__class__ = geoopt.ManifoldParameter
             p.manifold = manifold_of(curvature)
             restored[name] = p
-        for other in computed_from(layer, name):  # torch leaves it the class of the points
+        for other in computed_from(layer, name):  # torch gives it the class of the points
             if type(other) is geoopt.ManifoldParameter:
-                del other.manifold
+                del other.manifold  # type: ignore[attr-defined]
                 other.__class__ = nn.Parameter
     return restored
 
 
 def _has_ball(p: Tensor, curvature: Curvature) -> bool:
-    """Whether a parameter is on the ball of a curvature, or on a manifold that somebody chose for it."""
+    """Return whether a parameter is on the ball of a curvature, or on a manifold that the user chose for it."""
     manifold = getattr(p, 'manifold', None)
     if isinstance(manifold, LayerBall):
         return manifold.curvature is curvature

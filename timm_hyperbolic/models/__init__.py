@@ -1,9 +1,10 @@
-"""Models, registered with timm."""
+"""Hyperbolic models, registered with timm, and the conversion of timm's own models."""
 
+from .blocks import HyperbolicBlock
 from .checkpoint import checkpoint_filter_fn
 from .convert import Plan, hyperbolize
 from .options import MODULES
-from .vit_hyp import HyperbolicBlock, HyperbolicVisionTransformer
+from .vit_hyp import HyperbolicVisionTransformer
 
 __all__ = [
     'MODULES',

@@ -1,4 +1,4 @@
-"""Checkpoints of the reference study's code and of Euclidean ViTs, in our names."""
+"""Conversion of checkpoints of the reference study's code and of Euclidean ViTs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from timm.models.vision_transformer import VisionTransformer
 from timm.models.vision_transformer import checkpoint_filter_fn as timm_filter_fn
 from torch import Tensor
 
-from .fit import with_tied_names
-from .start import euclidean_start, is_euclidean
+from .from_euclidean import is_euclidean, state_from_euclidean
+from .state_dict_checks import with_tied_names
 
 __all__ = ['checkpoint_filter_fn']
 
-# The reference's names as patterns, ours as replacements; the first that matches applies.
+# Names in the reference code as patterns, names here as replacements; the first pattern that matches applies.
 _RENAME = [
     (r'patch\.proj\.(weight|bias)', r'patch_embed.proj.\1'),
     (r'cls', r'cls_token'),
@@ -42,7 +42,7 @@ _RENAME = [
     (r'head\.sigma', r'head.sigma_raw'),
     (r'head\.curv_rho', r'head.curvature.raw'),
 ]
-# The same name in both.
+# Names that are the same in both.
 _KEEP = [
     r'blocks\.\d+\.attn\.sigma_raw',
     r'blocks\.\d+\.mlp\.fc[12]\.(weight|bias|p_in|p_out)',
@@ -69,7 +69,7 @@ def _rename(key: str) -> str | None:
 
 
 def _is_reference(state_dict: Mapping[str, Tensor]) -> bool:
-    """Whether a key is the reference's alone."""
+    """Return whether there is a key that only the reference code has."""
     return any(_rename(key) or re.fullmatch(_UNIT_SCALE, key) for key in state_dict)
 
 
@@ -116,11 +116,11 @@ def _convert_reference(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _started(state_dict: Mapping[str, Tensor], model: VisionTransformer) -> dict[str, Tensor]:
-    """The start from a Euclidean ViT's weights, and no part of a classifier that timm will drop."""
+    """Return the state from Euclidean weights, without any part of a classifier that timm will drop."""
     offset = getattr(model, 'pretrained_cfg', {}).get('label_offset') or 0
     fits = 'head.weight' in state_dict and len(state_dict['head.weight']) - offset == model.num_classes
     if is_euclidean(state_dict, model):
-        state_dict = euclidean_start(state_dict, model, classifier=fits)
+        state_dict = state_from_euclidean(state_dict, model, classifier=fits)
     if fits:
         return state_dict
     timm_drops = ('head.weight', 'head.bias')
@@ -128,29 +128,31 @@ def _started(state_dict: Mapping[str, Tensor], model: VisionTransformer) -> dict
 
 
 def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer, start: bool = True) -> dict[str, Tensor]:
-    """A checkpoint for `model`, from one of the reference study's code, one of ours, or one of a Euclidean ViT.
+    """Convert a checkpoint to the tensors of a model.
 
-    Names are translated, q, k and v packed, the centroids (stored under every block there) kept once, and shapes made
-    ours; positional embeddings and patches are resampled to the model's size as in timm. The map is linear, so that it
-    applies to a dictionary of gradients as well. Where the model's curvature is fixed, the checkpoint's takes its place
-    as a value, except in flat models, which stay flat. Tied tensors need only one of their
-    names.
+    The checkpoint is one of the reference study's code, one of this package, or one of a Euclidean ViT. From the
+    study's, names are translated, q, k and v are packed, the centroids (stored there under every block) are kept once,
+    and shapes are changed. Positional embeddings and patches are resampled to the model's size as in timm. The
+    conversion is linear, so that it can be applied to a dictionary of gradients. Where the model's curvature is fixed,
+    it takes the value of the checkpoint's, except in flat models, which stay flat. Of tied tensors one name is enough.
 
-    Weights of a Euclidean ViT are the start of a hyperbolic one, see `euclidean_start`; how near its function stays
-    depends on the curvature, as for `hyperbolize`. A classifier for another number of classes is left to timm, which
-    drops its weight and bias; what else belongs to it is dropped here, so that the new one is new altogether.
+    A hyperbolic model starts from the weights of a Euclidean ViT by `state_from_euclidean`; the curvature decides how
+    near the function stays, as for `hyperbolize`. Of a classifier for another number of classes timm drops the weight
+    and bias; its other tensors are dropped here, so that the whole classifier is new.
 
     Args:
-        state_dict: Tensors by name, bare or under `model` or `state_dict`.
+        state_dict: Tensors by name, either directly or under `model` or `state_dict`.
         model: The model that will load them.
-        start: Make up what a Euclidean ViT lacks, and drop what belongs to another classifier; otherwise names and
-            sizes are translated, and no more.
+        start: Whether to add what a Euclidean ViT lacks, and to drop a classifier for other classes. Otherwise only
+            names and sizes are converted.
 
     Returns:
-        Tensors by our names.
+        Tensors by the model's names.
 
     Raises:
         ValueError: keys are unknown (all are listed), or a part of a packed tensor is missing.
+
+    Source: the checkpoints of Fede2717, "hyperbolic-vit-cifar100" (GitHub, 2025).
     """
     state_dict = _unwrap(state_dict)
     ours = model.state_dict()

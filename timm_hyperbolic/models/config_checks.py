@@ -1,10 +1,13 @@
-"""What a `config.json` from elsewhere may say, value by value."""
+"""Checks of the values in a `config.json` that may come from anywhere."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from ..layers import HyperbolicConfig
 
 __all__ = [
     'CONVERSION',
@@ -23,13 +26,16 @@ __all__ = [
 ]
 
 Check = Callable[[Any], bool]
+"""A function that returns whether a value is allowed."""
 
 
 def whole(low: int, high: int) -> Check:
+    """Return the check for a whole number in `[low, high]`."""
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def real(low: float, high: float) -> Check:
+    """Return the check for a finite number in `[low, high]`."""
     return lambda value: (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
@@ -39,31 +45,37 @@ def real(low: float, high: float) -> Check:
 
 
 def one_of(*values: Any) -> Check:
+    """Return the check for any of these values, of the same type."""
     return lambda value: any(type(value) is type(each) and value == each for each in values)
 
 
 def listing(check: Check, low: int, high: int) -> Check:
+    """Return the check for a list of `low` to `high` values that pass a check."""
     return lambda value: isinstance(value, (list, tuple)) and low <= len(value) <= high and all(map(check, value))
 
 
 def mapping(check: Check, high: int) -> Check:
+    """Return the check for a dictionary of at most `high` values that pass a check."""
     return lambda value: isinstance(value, dict) and len(value) <= high and all(map(check, value.values()))
 
 
 def either(*checks: Check) -> Check:
+    """Return the check for a value that passes at least one check."""
     return lambda value: any(check(value) for check in checks)
 
 
 def text(high: int) -> Check:
+    """Return the check for a string of at most `high` characters."""
     return lambda value: isinstance(value, str) and len(value) <= high
 
 
 def nothing(value: Any) -> bool:
+    """Return whether a value is None."""
     return value is None
 
 
 def plain(value: Any, levels: int = 3) -> bool:
-    """A keyword of a model of which nothing more is known: JSON that is neither large nor deep."""
+    """Return whether a value is JSON that is neither large nor deep: the check for keywords of unknown meaning."""
     if isinstance(value, (list, tuple, dict)):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         return levels > 0 and len(parts) <= 256 and all(plain(part, levels - 1) for part in parts)
@@ -77,11 +89,13 @@ _size = either(_side, listing(_side, 2, 2))
 _input = listing(_side, 3, 3)
 _rate = real(0, 1)
 _layer = either(nothing, lambda value: text(32)(value) and value.isidentifier())
-_margin = either(nothing, real(0, 1), one_of('study', 'none'))
 _classes = whole(0, 10**6)
 _texts = either(nothing, text(10**5), listing(text(10**5), 0, 10**6))
 
-#: What a configuration may say of a model: keywords of timm's ViT and of ours that are plain data.
+#: The hyperbolic keywords, in layers and models alike. Names in mappings are checked where the model is made.
+_HYPERBOLIC: dict[str, Check] = {name: partial(HyperbolicConfig.accepts, name) for name in HyperbolicConfig.names()}
+
+#: Keywords of a model: those of timm's ViT and of this package that are plain data.
 MODEL_ARGS: dict[str, Check] = {
     'img_size': _size,
     'patch_size': _size,
@@ -98,12 +112,8 @@ MODEL_ARGS: dict[str, Check] = {
     'fc_norm': either(nothing, _flag),
     'weight_init': one_of('skip', 'reset', 'jax', 'jax_nlhb', 'moco', ''),
     'hyperbolic': either(text(100), listing(text(100), 0, 10)),
-    'curvature': real(0, 1e6),
-    'learn_curvature': either(nothing, _flag),
-    'margin': either(_margin, mapping(_margin, 10)),
     'num_centroids': _classes,
-    'max_norm': either(nothing, real(0, 1e6)),
-    'hamp': _flag,
+    **_HYPERBOLIC,
     **dict.fromkeys(('qkv_bias', 'qk_norm', 'scale_attn_norm', 'scale_mlp_norm', 'proj_bias', 'class_token'), _flag),
     **dict.fromkeys(('no_embed_class', 'pre_norm', 'final_norm', 'pool_include_prefix', 'fix_init'), _flag),
     **dict.fromkeys(('dynamic_img_size', 'dynamic_img_pad'), _flag),
@@ -112,17 +122,15 @@ MODEL_ARGS: dict[str, Check] = {
     'drop_path_rate': _rate,
 }
 
-#: What it may say of a conversion: keywords of `hyperbolize`.
+#: Keywords of a conversion by `hyperbolize`.
 CONVERSION: dict[str, Check] = {
     'modules': MODEL_ARGS['hyperbolic'],
     'start': one_of('gated', 'carried'),
-    **{
-        name: MODEL_ARGS[name]
-        for name in ('curvature', 'learn_curvature', 'margin', 'num_centroids', 'max_norm', 'hamp')
-    },
+    'num_centroids': _classes,
+    **_HYPERBOLIC,
 }
 
-#: What it may say of the input and the classes. Where weights lie is said by the name that they are asked for by alone.
+#: Entries about the input and the classes. Only the name of the model that the user gave says where its weights are.
 PRETRAINED_CFG: dict[str, Check] = {
     **dict.fromkeys(('url', 'state_dict', 'hf_hub_filename'), one_of(None, '')),
     'custom_load': one_of(False),

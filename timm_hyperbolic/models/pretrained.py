@@ -1,9 +1,9 @@
-"""Weights that come from elsewhere, `hf-hub:OWNER/NAME` or `local-dir:FOLDER`, are checked before they are trusted.
+"""Safe loading of models from `hf-hub:OWNER/NAME` and `local-dir:FOLDER`.
 
-timm reads `config.json` and hands its content to the entry point. Here that content is checked value by value; then a
-model without memory, on the meta device, says which tensors the weights must have; and only when the header of the
-safetensors file agrees is anything allocated. What the user's own keywords change (classes, channels, image size) is
-adapted after that, by timm.
+timm reads `config.json` and passes its content to the entry point. Here every value of it is checked. Then the model is
+made on the meta device, without memory, to find the tensors that the weights must have. Memory is allocated only after
+the header of the safetensors file has been found to agree. After that timm adapts the weights to the user's own
+keywords (classes, channels, image size).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from .checkpoint import checkpoint_filter_fn
 from .config_checks import MODEL_ARGS, PRETRAINED_CFG, Check, one_of, text
-from .fit import listed, misfits, with_tied_names
+from .state_dict_checks import listed, mismatches, with_tied_names
 
-__all__ = ['Fetched', 'build_model']
+__all__ = ['FetchedCheckpoint', 'build_model']
 
-#: Elements of a model that is made by a foreign configuration and no weights vouch for its size: 4 GiB in float32.
+#: Largest number of elements of a model that is made from a `config.json` without weights: 4 GiB in float32.
 MAX_ELEMENTS = 2**30
 
 _SOURCES = ('hf-hub', 'local-dir')
@@ -39,23 +39,23 @@ def build_model(
     variant: str,
     pretrained: bool,
     defaults: Mapping[str, Any],
-    fetched: type[Fetched] | None = None,
+    fetched: type[FetchedCheckpoint] | None = None,
     **kwargs: Any,
 ) -> nn.Module:
-    """timm's `build_model_with_cfg`, which loads what timm has fetched only once it is checked.
+    """Make a model as timm's `build_model_with_cfg` does, with checks of a configuration and weights from elsewhere.
 
     Args:
-        model_cls: Makes the model.
-        variant: Its name.
-        pretrained: Load weights.
+        model_cls: The class of the model, or a function that makes it.
+        variant: The name of the model.
+        pretrained: Whether to load weights.
         defaults: The variant's keywords.
-        fetched: What checks a configuration and its weights, by default `Fetched`.
-        **kwargs: Those that the entry point was given.
+        fetched: The class that checks a configuration and its weights, by default `FetchedCheckpoint`.
+        **kwargs: The keywords of the entry point.
 
     Raises:
         ValueError: `config.json` or the weights of a folder or repository are refused; the message says why.
     """
-    weights = (fetched or Fetched).of(variant, kwargs)
+    weights = (fetched or FetchedCheckpoint).of(variant, kwargs)
     if weights is None:
         return build_model_with_cfg(
             model_cls, variant, pretrained, pretrained_filter_fn=checkpoint_filter_fn, **{**defaults, **kwargs}
@@ -86,13 +86,13 @@ def build_model(
     return model
 
 
-class Fetched:
-    """The configuration of a checkpoint that timm has fetched, checked, and the file with its tensors.
+class FetchedCheckpoint:
+    """The checked configuration of a checkpoint that timm has fetched, and the file with its tensors.
 
     Args:
-        name: Of the model that `config.json` names.
-        pretrained_cfg: What timm has read of the input and the classes.
-        model_args: What it has read of the model.
+        name: The name of the model in `config.json`.
+        pretrained_cfg: What timm has read about the input and the classes.
+        model_args: What timm has read about the model.
 
     Raises:
         ValueError: something in `config.json` is unknown, of a wrong type or absurdly large.
@@ -107,8 +107,8 @@ class Fetched:
         self._check()
 
     @classmethod
-    def of(cls, name: str, kwargs: Mapping[str, Any]) -> Fetched | None:
-        """What an entry point's keywords say of a folder or a repository; None for those of another source."""
+    def of(cls, name: str, kwargs: Mapping[str, Any]) -> FetchedCheckpoint | None:
+        """Return the checkpoint in the keywords of an entry point; None where they name no folder or repository."""
         cfg = kwargs.get('pretrained_cfg')
         cfg = dataclasses.asdict(cfg) if isinstance(cfg, PretrainedCfg) else cfg
         if not isinstance(cfg, Mapping) or cfg.get('source') not in _SOURCES:
@@ -117,27 +117,27 @@ class Fetched:
 
     @property
     def from_hub(self) -> bool:
-        """Whether the weights lie on the Hub, not in a folder."""
+        """Whether the weights are on the Hub, not in a folder."""
         return self.pretrained_cfg['source'] == 'hf-hub'
 
     @property
     def source(self) -> dict[str, Any]:
-        """The entries of timm's configuration that say where the weights came from."""
+        """The entries of timm's configuration about where the weights came from."""
         return {
             key: self.pretrained_cfg[key] for key in ('source', 'hf_hub_id', 'file') if self.pretrained_cfg.get(key)
         }
 
     def model_args_checks(self) -> dict[str, Check]:
-        """What the configuration may say of the model, by keyword."""
+        """Return the checks of the model's keywords in the configuration, by name."""
         return MODEL_ARGS
 
     def pretrained_cfg_checks(self) -> dict[str, Check]:
-        """What it may say of the input and the classes, by name."""
+        """Return the checks of the entries about the input and the classes, by name."""
         return PRETRAINED_CFG
 
     def _check(self) -> None:
         own = {'source': one_of(*_SOURCES), 'architecture': one_of(None, self.name)}
-        # timm itself has written the one of the two that says where it read the configuration.
+        # Of these two timm itself has written the one that says where it read the configuration.
         own |= {'hf_hub_id' if self.from_hub else 'file': text(10**5)}
         own |= {'file' if self.from_hub else 'hf_hub_id': one_of(None, '')}
         self._check_values('pretrained_cfg', self.pretrained_cfg, self.pretrained_cfg_checks() | own)
@@ -157,20 +157,27 @@ class Fetched:
                 raise self.error(f'{part}.{key}={_short(value)} is of a wrong type or out of range')
 
     def check_size(self, model: nn.Module) -> None:
-        """Refuse a model, on the meta device, that would fill the memory.
+        """Refuse a model that would fill the memory.
+
+        Args:
+            model: The model on the meta device.
 
         Raises:
-            ValueError: with the number of its elements.
+            ValueError: the model has more than `MAX_ELEMENTS` elements.
         """
         elements = sum(tensor.numel() for tensor in model.state_dict().values())
         if elements > MAX_ELEMENTS:
             raise self.error(f'the model has {elements:,} elements, more than {MAX_ELEMENTS:,}')
 
     def file(self, model: nn.Module, cache_dir: str | Path | None = None) -> Path:
-        """The file with the tensors of `model`, on the meta device, as `config.json` describes it.
+        """Return the file with the tensors of the model that `config.json` describes.
+
+        Args:
+            model: The model on the meta device.
+            cache_dir: As in timm.
 
         Raises:
-            ValueError: there is none in the safetensors format, it is damaged, or its tensors are not the model's.
+            ValueError: there is no file in the safetensors format, it is damaged, or its tensors are not the model's.
         """
         path = self._find(cache_dir)
         try:
@@ -187,14 +194,14 @@ class Fetched:
         integers = [
             name for name in parts if name not in floats and (name not in own or tensors[name].is_floating_point())
         ]
-        # Of tensors that were one, safetensors keeps one and writes the others' names into its metadata.
+        # Of tied tensors safetensors keeps one, and writes the names of the others into its metadata.
         parameters = dict(model.named_parameters())
         self.ties = {
             name: kept
             for name, kept in tied.items()
             if name in parameters and name not in shapes and kept in shapes and own.get(kept) == own[name]
         }
-        problems = misfits(shapes | {name: shapes[kept] for name, kept in self.ties.items()}, own, limit=8)
+        problems = mismatches(shapes | {name: shapes[kept] for name, kept in self.ties.items()}, own, limit=8)
         if integers:
             problems = '; '.join(filter(None, [problems, f'not floating point: {listed(integers)}']))
         if problems:
@@ -202,14 +209,14 @@ class Fetched:
         return path
 
     def filter_fn(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-        """The checkpoint for `model`, in which the tensors that were one when it was saved are made one again."""
+        """Return the checkpoint for `model`, in which the tensors that were tied when it was saved are tied again."""
         for name, kept in self.ties.items():
             owner, _, leaf = name.rpartition('.')
             setattr(model.get_submodule(owner), leaf, model.get_parameter(kept))
         return self.fitted(state_dict, model)
 
     def fitted(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-        """The checkpoint in the names and shapes of `model`, which the user's keywords may have made another one."""
+        """Return the checkpoint in the names and shapes of `model`, which the user's keywords may have changed."""
         return checkpoint_filter_fn(state_dict, model)
 
     def _find(self, cache_dir: str | Path | None) -> Path:
@@ -235,6 +242,7 @@ class Fetched:
         return path
 
     def error(self, message: str) -> ValueError:
+        """Return an error that says where the checkpoint came from."""
         return ValueError(f'{self.pretrained_cfg["source"]}:{self.where}: {message}')
 
 

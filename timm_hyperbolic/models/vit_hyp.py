@@ -1,124 +1,78 @@
-"""Hyperbolic Vision Transformers: timm's, with any of its modules swapped for the hyperbolic one.
+"""Hyperbolic Vision Transformers: timm's `VisionTransformer`, any of whose modules can be hyperbolic.
 
-A variant is a preset of `HyperbolicVisionTransformer(hyperbolic=(...))`, which is timm's `VisionTransformer` where
-nothing is swapped. Every keyword of timm's applies.
+A variant is a preset of `HyperbolicVisionTransformer(hyperbolic=(...))`. Without hyperbolic modules that is timm's
+`VisionTransformer`, and every keyword of timm's applies.
+
+Source: Fede2717, "hyperbolic-vit-cifar100" (GitHub, 2025), whose variants have these names here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from functools import partial
 from typing import Any
 
 import torch
 from timm.data import IMAGENET_INCEPTION_MEAN, IMAGENET_INCEPTION_STD
-from timm.layers import LayerNorm, get_device_dtype, resample_abs_pos_embed
+from timm.layers import LayerNorm
 from timm.models import generate_default_cfgs, register_model
 from timm.models.vision_transformer import Block, VisionTransformer
-from torch import Tensor, nn
+from torch import nn
 
-from ..layers import Add, Centroids, HyperbolicAttention, HyperbolicHead, HyperbolicMlp, HyperbolicPosEmbed
-from .decay import undecayed
-from .options import RESIDUALS, HyperbolicOptions
+from ..layers import Centroids, HyperbolicConfig, HyperbolicPosEmbed
+from .blocks import HyperbolicBlock
+from .hyperbolic_model import HyperbolicModel, StemGroups, ViTPosEmbed, new_head, set_classifiers
+from .options import HyperbolicOptions
 from .pretrained import build_model
 
-__all__ = ['HyperbolicBlock', 'HyperbolicVisionTransformer']
+__all__ = ['HyperbolicVisionTransformer']
 
 CIFAR100_MEAN = (0.5071, 0.4865, 0.4409)
 CIFAR100_STD = (0.2673, 0.2564, 0.2762)
 
-#: Keywords of timm's `Block` that are its attention's, and what they are called there.
-_ATTENTION = {
-    **{name: name for name in ('qkv_bias', 'qk_norm', 'proj_bias', 'attn_drop', 'proj_drop', 'norm_layer')},
-    'scale_attn_norm': 'scale_norm',
-}
 
-
-class HyperbolicBlock(Block):
-    """timm's pre-norm block with the residuals, the attention or the MLP hyperbolic.
-
-    Args:
-        dim: Features.
-        num_heads: Heads of the attention.
-        options: Which modules are hyperbolic, and how.
-        centroids: The model's centroids, where the attention is hyperbolic; by default it has its own.
-        **kwargs: Every keyword of timm's `Block`.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        num_heads: int,
-        options: HyperbolicOptions,
-        centroids: Centroids | None = None,
-        **kwargs: Any,
-    ) -> None:
-        dd = {'device': kwargs.get('device'), 'dtype': kwargs.get('dtype')}
-        if 'mlp' in options:
-            kwargs['mlp_layer'] = partial(HyperbolicMlp, **options.layer('mlp'))
-        super().__init__(dim, num_heads, **kwargs)
-        if 'attn' in options:
-            given = {ours: kwargs[theirs] for theirs, ours in _ATTENTION.items() if theirs in kwargs}
-            self.attn = HyperbolicAttention(
-                dim,
-                num_heads=num_heads,
-                centroids=centroids,
-                num_centroids=options.num_centroids,
-                **{'norm_layer': LayerNorm, **given},
-                **options.layer('attn'),
-                **dd,
-            )
-        residual = Add
-        if options.residual:
-            residual = partial(RESIDUALS[options.residual], **options.layer(options.residual), **dd)
-        self.residual1, self.residual2 = residual(), residual()
-
-    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
-        y = self.attn(self.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
-        x = self.residual1(x, self.drop_path1(self.ls1(y)))
-        x = self.residual2(x, self.drop_path2(self.ls2(self.mlp(self.norm2(x)))))
-        return x
-
-
-class HyperbolicVisionTransformer(VisionTransformer):
+class HyperbolicVisionTransformer(HyperbolicModel, StemGroups, ViTPosEmbed, VisionTransformer):
     """timm's `VisionTransformer` with hyperbolic modules.
 
+    `hyperbolize` turns a `VisionTransformer` into one as well.
+
     Args:
-        hyperbolic: Which modules: any of 'head', 'pos', 'mlp', 'attn' and one of 'res', 'res0', 'resx'.
-        curvature: `c >= 0` of every hyperbolic module at the start; 0 makes flat controls.
-        learn_curvature: Learn the curvatures; by default where `curvature > 0`.
-        margin: The clip: one number in (0, 1), a mapping from module names to numbers, None or 'none' for no clip (use
-            'none' in `timm.create_model`, which drops keywords that are None), or 'study', the published margins.
-        num_centroids: Centroids of the hyperbolic attention; independent of the number of classes.
-        max_norm: For flat controls: the largest norm of vectors in the swapped modules.
-        hamp: Mixed precision inside the hyperbolic modules under autocast.
-        **kwargs: Every keyword of timm's `VisionTransformer`.
+        hyperbolic: Which modules are hyperbolic: any of 'head', 'pos', 'mlp', 'attn' and one of 'res', 'res0', 'resx'.
+        num_centroids: Number of centroids of the hyperbolic attention, independent of the number of classes.
+        embed_dim: As in timm.
+        num_heads: As in timm.
+        block_fn: As in timm; with hyperbolic blocks only timm's `Block`.
+        norm_layer: As in timm, but with `eps=1e-5` by default.
+        weight_init: As in timm.
+        device: Of the parameters.
+        dtype: Of the parameters.
+        **kwargs: The fields of `HyperbolicConfig` (`curvature`, `learn_curvature`, `margin`, `max_norm`, `hamp`), and
+            every keyword of timm's `VisionTransformer`. `timm.create_model` drops keywords that are None: through it,
+            write `margin='none'` for no clip.
 
     Raises:
         ValueError: a hyperbolic keyword has an unknown or impossible value.
         TypeError: a keyword is unknown.
     """
 
+    #: The hyperbolic modules that the model was made with; none for a converted `VisionTransformer`.
+    options = HyperbolicOptions()
+
     def __init__(
         self,
         *,
         hyperbolic: str | tuple[str, ...] = (),
-        curvature: float = 1.0,
-        learn_curvature: bool | None = None,
-        margin: Any = 'study',
         num_centroids: int = 100,
-        max_norm: float | None = None,
-        hamp: bool = False,
         embed_dim: int = 768,
         num_heads: int = 12,
         block_fn: type[nn.Module] = Block,
         norm_layer: Any = None,
         weight_init: str = '',
-        device=None,
-        dtype=None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **kwargs: Any,
     ) -> None:
-        options = HyperbolicOptions(hyperbolic, curvature, learn_curvature, margin, num_centroids, max_norm, hamp)
+        options = HyperbolicOptions(hyperbolic, num_centroids, HyperbolicConfig.pop_from(kwargs))
         dd = {'device': device, 'dtype': dtype}
         centroids = None
         if embed_dim % num_heads:
@@ -144,52 +98,13 @@ class HyperbolicVisionTransformer(VisionTransformer):
         self.options = options
         self.centroids = centroids
         joins = 'pos' in options and self.pos_embed is not None
-        self.pos_join = HyperbolicPosEmbed(**options.layer('pos'), **dd) if joins else None
-        if 'head' in options and self.num_classes > 0:
-            self.head = self._prototype_head(**dd)
-
-    def _prototype_head(self, **dd: Any) -> HyperbolicHead:
-        return HyperbolicHead(self.embed_dim, self.num_classes, **self.options.layer('head'), **dd)
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Replace the classifier by one for `num_classes`, of the same kind; see timm."""
-        super().reset_classifier(num_classes, global_pool)
-        if 'head' in self.options and num_classes > 0:
-            self.head = self._prototype_head(**get_device_dtype(self)).train(self.training)
-
-    @torch.jit.ignore
-    def no_weight_decay(self) -> set[str]:
-        """Parameters without weight decay: timm's, and all hyperbolic ones but the weights of linear maps."""
-        return set(super().no_weight_decay()) | undecayed(self)
-
-    @torch.jit.ignore
-    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Patterns for layer groups: timm's, with the positional join and the shared centroids in the stem."""
-        groups = super().group_matcher(coarse)
-        groups['stem'] += r'|pos_join|^centroids'
-        return groups
-
-    def _pos_embed(self, x: Tensor) -> Tensor:
-        if self.pos_join is None:
-            return super()._pos_embed(x)
-        prefix = [t.expand(x.shape[0], -1, -1) for t in (self.cls_token, self.reg_token) if t is not None]
-        pos = self.pos_embed
-        if self.dynamic_img_size:
-            pos = resample_abs_pos_embed(
-                pos,
-                new_size=x.shape[1:3],
-                old_size=self.patch_embed.grid_size,
-                num_prefix_tokens=0 if self.no_embed_class else self.num_prefix_tokens,
-            )
-            x = x.flatten(1, 2)
-        if self.no_embed_class:
-            x = torch.cat([*prefix, self.pos_join(x, pos)], dim=1)
-        else:
-            x = self.pos_join(torch.cat([*prefix, x], dim=1), pos)
-        return self.pos_drop(x)
+        self.pos_join = HyperbolicPosEmbed(options.layer('pos'), **dd) if joins else None
+        if 'head' in options:
+            self.make_head = partial(new_head, config=options.layer('head'))
+            set_classifiers(self)
 
 
-# The published study's models. `all` is head, pos, res, mlp and attn together.
+#: The published study's variants, by the end of their names, with their hyperbolic modules.
 PRESETS = {
     'head': ('head',),
     'pos': ('pos',),
@@ -204,80 +119,253 @@ PRESETS = {
     'all': ('head', 'pos', 'res', 'mlp', 'attn'),
 }
 
-# Made for CIFAR-100, as in the study.
-_PATCH4 = {
-    'num_classes': 100,
-    'input_size': (3, 32, 32),
-    'crop_pct': 1.0,
-    'mean': CIFAR100_MEAN,
-    'std': CIFAR100_STD,
-}
-# Made for ImageNet: timm's models of these names, so that their weights are a start.
-_PATCH16_224 = {
-    'num_classes': 1000,
-    'input_size': (3, 224, 224),
-    'crop_pct': 0.9,
-    'mean': IMAGENET_INCEPTION_MEAN,
-    'std': IMAGENET_INCEPTION_STD,
-}
-_WIDTHS = {'tiny': (192, 3), 'small': (384, 6), 'base': (768, 12)}
+# 32 pixels and 100 classes: made for CIFAR-100, as in the study.
+_PATCH4: dict[str, Any] = {'img_size': 32, 'patch_size': 4, 'depth': 12}
+# timm's models of these names, so that their weights can be a start.
+_PATCH16_224: dict[str, Any] = {'img_size': 224, 'patch_size': 16, 'depth': 12, 'norm_layer': LayerNorm}
 
-#: Names of sizes, with the model's keywords and what its configuration says.
-SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    f'vit_{width}_{name}': ({'embed_dim': dim, 'depth': 12, 'num_heads': heads, **keywords}, cfg)
-    for name, keywords, cfg in (
-        ('patch4', {'img_size': 32, 'patch_size': 4}, _PATCH4),
-        ('patch16_224', {'img_size': 224, 'patch_size': 16, 'norm_layer': LayerNorm}, _PATCH16_224),
-    )
-    for width, (dim, heads) in _WIDTHS.items()
+#: The keywords of every size, by the beginning of its name.
+SIZES: dict[str, dict[str, Any]] = {
+    'vit_tiny_patch4': {**_PATCH4, 'embed_dim': 192, 'num_heads': 3},
+    'vit_small_patch4': {**_PATCH4, 'embed_dim': 384, 'num_heads': 6},
+    'vit_base_patch4': {**_PATCH4, 'embed_dim': 768, 'num_heads': 12},
+    'vit_tiny_patch16_224': {**_PATCH16_224, 'embed_dim': 192, 'num_heads': 3},
+    'vit_small_patch16_224': {**_PATCH16_224, 'embed_dim': 384, 'num_heads': 6},
+    'vit_base_patch16_224': {**_PATCH16_224, 'embed_dim': 768, 'num_heads': 12},
 }
 
 
-def _variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for size in SIZES:
-        yield f'{size}_euclid', size, {}
-        for preset, modules in PRESETS.items():
-            yield f'{size}_hyp_{preset}', size, {'hyperbolic': modules}
-            yield f'{size}_flat_{preset}', size, {'hyperbolic': modules, 'curvature': 0.0}
+def _variants(size: str) -> dict[str, dict[str, Any]]:
+    variants = {f'{size}_euclid': SIZES[size]}
+    for preset, modules in PRESETS.items():
+        variants[f'{size}_hyp_{preset}'] = {**SIZES[size], 'hyperbolic': modules}
+        variants[f'{size}_flat_{preset}'] = {**SIZES[size], 'hyperbolic': modules, 'curvature': 0.0}
+    return variants
 
 
 #: Names of models, with the keywords of each.
-VARIANTS: dict[str, dict[str, Any]] = {name: {**SIZES[size][0], **modules} for name, size, modules in _variants()}
+VARIANTS: dict[str, dict[str, Any]] = {name: args for size in SIZES for name, args in _variants(size).items()}
 
 
-def _cfg(**kwargs: Any) -> dict[str, Any]:
+def _cfg(img_size: int) -> dict[str, Any]:
+    small = img_size == 32
     return {
         'url': '',
+        'num_classes': 100 if small else 1000,
+        'input_size': (3, img_size, img_size),
         'pool_size': None,
+        'crop_pct': 1.0 if small else 0.9,
         'interpolation': 'bicubic',
         'fixed_input_size': True,
+        'mean': CIFAR100_MEAN if small else IMAGENET_INCEPTION_MEAN,
+        'std': CIFAR100_STD if small else IMAGENET_INCEPTION_STD,
         'first_conv': 'patch_embed.proj',
         'classifier': 'head',
         'license': 'mit',
-        **kwargs,
     }
 
 
-default_cfgs = generate_default_cfgs({name: _cfg(**SIZES[size][1]) for name, size, _ in _variants()})
+default_cfgs = generate_default_cfgs({name: _cfg(args['img_size']) for name, args in VARIANTS.items()})
 
 
-def _register(name: str, defaults: dict[str, Any]) -> None:
+def _create(variant: str, pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    return build_model(
+        HyperbolicVisionTransformer,
+        variant,
+        pretrained,
+        VARIANTS[variant],
+        feature_cfg={'out_indices': kwargs.pop('out_indices', 3), 'feature_cls': 'getter'},
+        **kwargs,
+    )
+
+
+@register_model
+def vit_tiny_patch4_euclid(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny without hyperbolic modules: the baseline of the study."""
+    return _create('vit_tiny_patch4_euclid', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_head(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the prototype head."""
+    return _create('vit_tiny_patch4_hyp_head', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_pos(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the hyperbolic positional embedding."""
+    return _create('vit_tiny_patch4_hyp_pos', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_res(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the centred residual."""
+    return _create('vit_tiny_patch4_hyp_res', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_res0(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the residual at the origin."""
+    return _create('vit_tiny_patch4_hyp_res0', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_resx(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the residual at x."""
+    return _create('vit_tiny_patch4_hyp_resx', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_mlp(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the hyperbolic MLP."""
+    return _create('vit_tiny_patch4_hyp_mlp', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_attn(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with the hyperbolic attention."""
+    return _create('vit_tiny_patch4_hyp_attn', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_head_pos(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with prototype head and hyperbolic positional embedding."""
+    return _create('vit_tiny_patch4_hyp_head_pos', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_head_pos_res(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with prototype head, hyperbolic positional embedding and centred residual."""
+    return _create('vit_tiny_patch4_hyp_head_pos_res', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_head_pos_res_mlp(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with prototype head, hyperbolic positional embedding, centred residual and MLP."""
+    return _create('vit_tiny_patch4_hyp_head_pos_res_mlp', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_hyp_all(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """ViT-Tiny with all modules hyperbolic: head, positional embedding, centred residual, MLP and attention."""
+    return _create('vit_tiny_patch4_hyp_all', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_head(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_head`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_head', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_pos(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_pos`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_pos', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_res(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_res`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_res', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_res0(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_res0`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_res0', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_resx(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_resx`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_resx', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_mlp(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_mlp`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_mlp', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_attn(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_attn`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_attn', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_head_pos(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_head_pos`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_head_pos', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_head_pos_res(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_head_pos_res`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_head_pos_res', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_head_pos_res_mlp(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_head_pos_res_mlp`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_head_pos_res_mlp', pretrained, **kwargs)
+
+
+@register_model
+def vit_tiny_patch4_flat_all(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
+    """The flat control of `vit_tiny_patch4_hyp_all`: the same modules at curvature 0."""
+    return _create('vit_tiny_patch4_flat_all', pretrained, **kwargs)
+
+
+def _register(name: str) -> None:
     def create(pretrained: bool = False, **kwargs: Any) -> HyperbolicVisionTransformer:
-        return build_model(
-            HyperbolicVisionTransformer,
-            name,
-            pretrained,
-            defaults,
-            feature_cfg={'out_indices': kwargs.pop('out_indices', 3), 'feature_cls': 'getter'},
-            **kwargs,
-        )
+        return _create(name, pretrained, **kwargs)
 
     create.__name__ = create.__qualname__ = name
-    modules = defaults.get('hyperbolic')
-    kind = 'flat control of ' if defaults.get('curvature') == 0 else 'hyperbolic '
-    create.__doc__ = f'ViT with {kind + ", ".join(modules) if modules else "Euclidean modules only"}; see timm.'
+    create.__doc__ = f'`{re.sub("vit_.*_(?=euclid|hyp|flat)", "vit_tiny_patch4_", name)}` in another size.'
     globals()[name] = register_model(create)
 
 
-for _name, _keywords in VARIANTS.items():
-    _register(_name, _keywords)
+# The same variants in other sizes.
+_OTHER_SIZES = """
+    vit_small_patch4_euclid vit_small_patch4_hyp_head vit_small_patch4_hyp_pos vit_small_patch4_hyp_res
+    vit_small_patch4_hyp_res0 vit_small_patch4_hyp_resx vit_small_patch4_hyp_mlp vit_small_patch4_hyp_attn
+    vit_small_patch4_hyp_head_pos vit_small_patch4_hyp_head_pos_res vit_small_patch4_hyp_head_pos_res_mlp
+    vit_small_patch4_hyp_all vit_small_patch4_flat_head vit_small_patch4_flat_pos vit_small_patch4_flat_res
+    vit_small_patch4_flat_res0 vit_small_patch4_flat_resx vit_small_patch4_flat_mlp vit_small_patch4_flat_attn
+    vit_small_patch4_flat_head_pos vit_small_patch4_flat_head_pos_res vit_small_patch4_flat_head_pos_res_mlp
+    vit_small_patch4_flat_all
+    vit_base_patch4_euclid vit_base_patch4_hyp_head vit_base_patch4_hyp_pos vit_base_patch4_hyp_res
+    vit_base_patch4_hyp_res0 vit_base_patch4_hyp_resx vit_base_patch4_hyp_mlp vit_base_patch4_hyp_attn
+    vit_base_patch4_hyp_head_pos vit_base_patch4_hyp_head_pos_res vit_base_patch4_hyp_head_pos_res_mlp
+    vit_base_patch4_hyp_all vit_base_patch4_flat_head vit_base_patch4_flat_pos vit_base_patch4_flat_res
+    vit_base_patch4_flat_res0 vit_base_patch4_flat_resx vit_base_patch4_flat_mlp vit_base_patch4_flat_attn
+    vit_base_patch4_flat_head_pos vit_base_patch4_flat_head_pos_res vit_base_patch4_flat_head_pos_res_mlp
+    vit_base_patch4_flat_all
+    vit_tiny_patch16_224_euclid vit_tiny_patch16_224_hyp_head vit_tiny_patch16_224_hyp_pos
+    vit_tiny_patch16_224_hyp_res vit_tiny_patch16_224_hyp_res0 vit_tiny_patch16_224_hyp_resx
+    vit_tiny_patch16_224_hyp_mlp vit_tiny_patch16_224_hyp_attn vit_tiny_patch16_224_hyp_head_pos
+    vit_tiny_patch16_224_hyp_head_pos_res vit_tiny_patch16_224_hyp_head_pos_res_mlp vit_tiny_patch16_224_hyp_all
+    vit_tiny_patch16_224_flat_head vit_tiny_patch16_224_flat_pos vit_tiny_patch16_224_flat_res
+    vit_tiny_patch16_224_flat_res0 vit_tiny_patch16_224_flat_resx vit_tiny_patch16_224_flat_mlp
+    vit_tiny_patch16_224_flat_attn vit_tiny_patch16_224_flat_head_pos vit_tiny_patch16_224_flat_head_pos_res
+    vit_tiny_patch16_224_flat_head_pos_res_mlp vit_tiny_patch16_224_flat_all
+    vit_small_patch16_224_euclid vit_small_patch16_224_hyp_head vit_small_patch16_224_hyp_pos
+    vit_small_patch16_224_hyp_res vit_small_patch16_224_hyp_res0 vit_small_patch16_224_hyp_resx
+    vit_small_patch16_224_hyp_mlp vit_small_patch16_224_hyp_attn vit_small_patch16_224_hyp_head_pos
+    vit_small_patch16_224_hyp_head_pos_res vit_small_patch16_224_hyp_head_pos_res_mlp vit_small_patch16_224_hyp_all
+    vit_small_patch16_224_flat_head vit_small_patch16_224_flat_pos vit_small_patch16_224_flat_res
+    vit_small_patch16_224_flat_res0 vit_small_patch16_224_flat_resx vit_small_patch16_224_flat_mlp
+    vit_small_patch16_224_flat_attn vit_small_patch16_224_flat_head_pos vit_small_patch16_224_flat_head_pos_res
+    vit_small_patch16_224_flat_head_pos_res_mlp vit_small_patch16_224_flat_all
+    vit_base_patch16_224_euclid vit_base_patch16_224_hyp_head vit_base_patch16_224_hyp_pos
+    vit_base_patch16_224_hyp_res vit_base_patch16_224_hyp_res0 vit_base_patch16_224_hyp_resx
+    vit_base_patch16_224_hyp_mlp vit_base_patch16_224_hyp_attn vit_base_patch16_224_hyp_head_pos
+    vit_base_patch16_224_hyp_head_pos_res vit_base_patch16_224_hyp_head_pos_res_mlp vit_base_patch16_224_hyp_all
+    vit_base_patch16_224_flat_head vit_base_patch16_224_flat_pos vit_base_patch16_224_flat_res
+    vit_base_patch16_224_flat_res0 vit_base_patch16_224_flat_resx vit_base_patch16_224_flat_mlp
+    vit_base_patch16_224_flat_attn vit_base_patch16_224_flat_head_pos vit_base_patch16_224_flat_head_pos_res
+    vit_base_patch16_224_flat_head_pos_res_mlp vit_base_patch16_224_flat_all
+"""
+for _name in _OTHER_SIZES.split():
+    _register(_name)

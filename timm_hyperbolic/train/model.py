@@ -17,7 +17,7 @@ from torch import nn
 from ..config.argtypes import nearest
 from ..errors import UserError
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
-from ..models.fit import listed, misfits, with_tied_names
+from ..models.state_dict_checks import listed, mismatches, with_tied_names
 from .patterns import matching
 from .run_files import MODEL
 
@@ -232,7 +232,7 @@ def load_initial_checkpoint(
     state = with_tied_names(state, model)
     own = model.state_dict()
     missing = [key for key in own if key not in state]
-    problems = misfits(
+    problems = mismatches(
         {key: getattr(value, 'shape', ()) for key, value in state.items()},
         {key: value.shape for key, value in own.items()},
         may_miss=matching(allow_missing, own, '--allow-missing'),

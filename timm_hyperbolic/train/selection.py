@@ -11,7 +11,7 @@ from torch import nn
 from ..data.loaders import create_eval_loader
 from ..data.splits import Splits
 from ..errors import TrainingError
-from ..models.fit import with_tied_names
+from ..models.state_dict_checks import with_tied_names
 from .loop import Loop
 from .run_files import MODEL
 from .run_folder import OutputFolder

@@ -1,4 +1,4 @@
-"""Euclidean models made hyperbolic, with their weights."""
+"""Conversion of Euclidean timm models to hyperbolic ones, with their weights."""
 
 from .hyperbolize import hyperbolize
 from .hyperbolized import hyperbolized

@@ -1,10 +1,11 @@
-"""Any timm model made hyperbolic, with its weights."""
+"""Conversion of a timm model: modules are replaced by hyperbolic ones that keep its weights."""
 
 from __future__ import annotations
 
 import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -13,17 +14,25 @@ from timm.layers import get_device_dtype
 from timm.utils import unwrap_model
 from torch import nn
 
-from ...layers import Add, Centroids, Gated, HyperbolicPosEmbed
-from ..carry import MLP_LINEARS, attention_obstacle, carry_attention, carry_linear, linear_obstacle, new_residual
+from ...layers import Add, Centroids, Gated, HyperbolicConfig, HyperbolicPosEmbed
+from ..blocks import RESIDUAL_BLOCKS, blocks_of, residual_obstacle
+from ..from_euclidean import (
+    MLP_LINEARS,
+    attention_from_euclidean,
+    attention_obstacle,
+    head_from_euclidean,
+    linear_from_euclidean,
+    linear_obstacle,
+    residual_near_sum,
+)
+from ..hyperbolic_model import HyperbolicPosEmbedMixin, classifiers_of, set_classifiers
 from ..options import RESIDUALS, HyperbolicOptions, chosen_modules
-from .blocks import RESIDUAL_BLOCKS, blocks_of, residual_obstacle
-from .model import StemGroups, classifiers_of, record, set_classifiers, specialize
+from .model import hyperbolic_class, record
 from .plan import CHANGED, EQUAL, GATED, Obstacle, Plan, Swap
-from .pos_embed import pos_embed_mixin, pos_embed_obstacle
 
 __all__ = ['hyperbolize']
 
-#: Where a block keeps its MLPs and attentions.
+#: Names of MLPs and of attentions within a block, as regular expressions.
 _MLPS, _ATTENTIONS = r'mlp|ffns\.\d+\.mlp', r'attn|attns\.\d+\.attn'
 
 
@@ -31,81 +40,68 @@ def hyperbolize(
     model: nn.Module,
     modules: str | Sequence[str],
     curvature: float = 1e-4,
-    learn_curvature: bool | None = None,
-    margin: float | str | Mapping[str, float | str | None] | None = 'study',
+    *,
     num_centroids: int = 0,
-    max_norm: float | None = None,
-    hamp: bool = False,
     start: str = 'gated',
     dry_run: bool = False,
+    **keywords: Any,
 ) -> nn.Module | Plan:
-    """Swap modules of a Euclidean timm model for hyperbolic ones, in place, and carry its weights over.
+    """Replace modules of a timm model by hyperbolic ones that keep its weights, in place.
 
-    Where the flat limit of a module contains the Euclidean one, the model is the same function at curvature 0, and near
-    it at a small curvature, from which fine-tuning can grow it:
+    Some modules contain the Euclidean module as their flat limit. With these the model is the same function at
+    curvature 0, and nearly the same at a small curvature, which fine-tuning can increase:
 
-    - `'head'`: prototypes made of the linear classifier's weights, logits relative to the origin;
-    - `'pos'`: the positional embedding is kept, and joins the tokens by Möbius addition;
+    - `'head'`: prototypes made from the linear classifier's weights, with logits relative to the origin;
+    - `'pos'`: the same positional embedding, added to the tokens by Möbius addition;
     - `'res0'`: the residual at the origin, with `γ = 1`;
-    - `'mlp'`: the MLP's linear layers, with their weights and centres at the origin.
+    - `'mlp'`: the linear layers of the MLP with the same weights, and centres at the origin.
 
-    Where it does not, the function changes, or with `start='gated'` is kept by a gate, `e + g·(h - e)` with `g = 0`:
+    Other modules do not contain it. With these the function of the model changes, unless `start='gated'` keeps it by a
+    gate, `e + g·(h - e)` with `g = 0`:
 
-    - `'res'`, `'resx'`: the residuals that interpolate. Their flat limit is `x + γ(y - x)`, never `x + y`; they start
-      at the midpoint of the two points, in the flat limit `(x + y)/2`, the sum at half its length.
-    - `'attn'`: scores are distances. In the flat limit they are the dot product's and a term of each key,
-      `-‖k‖²/(2√D)`: equal where all keys of a head are of one length. Centroids, if any, are attended besides. A gated
-      attention keeps the Euclidean one beside it: its weights are there twice.
+    - `'res'`, `'resx'`: the residuals that interpolate. Their flat limit is `x + γ(y - x)`, never `x + y`. They start
+      at the midpoint of the two points, in the flat limit `(x + y)/2`, which is half the sum.
+    - `'attn'`: attention whose scores are distances. In the flat limit a score is that of the dot product plus the term
+      `-‖k‖²/(2√D)` of the key. The two attentions are equal where all keys of a head have the same length and there are
+      no centroids. A gated attention keeps the Euclidean attention beside it, so that its weights exist twice.
 
     Args:
-        model: A timm model; `docs/hyperbolize.md` lists what can be swapped in which family. It is changed in place:
-            parameters that stay keep their names and identity, those of linear maps too.
+        model: A timm model; `docs/hyperbolize.md` lists which modules can be replaced in which family. It is changed in
+            place. Parameters that remain, those of linear maps among them, keep their names and identity.
         modules: Names of `MODULES`, or one string such as `'head,res0'`.
-        curvature: `c >= 0` at the start. What matters is `c‖x‖²`: behind a layer norm of D features that is about
-            `c·D`, in the stream more. At 0 it is fixed; a small one is learnt, as `softplus(raw)`, where it grows by a
-            factor: one step of Adam with rate `lr` changes it by `exp(±lr)`.
-        learn_curvature: Learn it; by default where it is positive.
-        margin: The clip, as for the models; at a curvature `c` it shortens vectors longer than `artanh(margin)/√c`, 77
-            at `c = 1e-3` and 244 at `1e-4` for margin 0.985, and none at 0.
-        num_centroids: Centroids of the attention, `>= 0`.
-        max_norm: For curvature 0: the largest norm of vectors in the swapped modules; changes the function.
-        hamp: Mixed precision inside the swapped modules under autocast.
-        start: `'gated'`, or `'carried'` for the swapped modules alone.
-        dry_run: Only print the plan, a table, and return it.
+        curvature: `c >= 0` at the start. The effect depends on `c‖x‖²`, which is about `c·D` after a layer norm of D
+            features, and more in the residual stream. A curvature of 0 is fixed. A small one is learnt as
+            `softplus(raw)`, where one step of Adam with learning rate `lr` multiplies it by `exp(±lr)`.
+        num_centroids: Number of centroids of the attention, `>= 0`.
+        start: `'gated'`, or `'carried'` for hyperbolic modules without a gate.
+        dry_run: Whether to print the plan as a table and return it, and to change nothing.
+        **keywords: The other fields of `HyperbolicConfig`, such as `margin`. At curvature `c` the margin shortens
+            vectors longer than `artanh(margin)/√c`: 77 at `c = 1e-3` and 244 at `1e-4` for margin 0.985, none at 0.
 
     Returns:
         The model, or the plan.
 
     Raises:
-        ValueError: a value is unknown or outside its range, or a module cannot be swapped; every such block is named,
-            with the reason, and the model is as it was.
-        TypeError: the model is wrapped or compiled.
+        ValueError: a value is unknown or outside its range, or a module cannot be replaced. The message lists every
+            such block with the reason, and the model is unchanged.
+        TypeError: the model is wrapped or compiled, or a keyword is unknown.
     """
     modules = chosen_modules(modules, 'modules')
     if not modules:
         raise ValueError("modules=() swaps nothing; name what to swap, such as 'head' or 'head,res0'")
     if start not in ('gated', 'carried'):
         raise ValueError(f"start={start!r}: unknown; choose 'gated' or 'carried'")
-    options = HyperbolicOptions(modules, curvature, learn_curvature, margin, num_centroids, max_norm, hamp)
+    config = HyperbolicConfig.of(curvature=curvature, **keywords)
+    options = HyperbolicOptions(modules, num_centroids, config)
     if unwrap_model(model) is not model:
         raise TypeError(f'model is a {torch.typename(model)} around another: convert the model before it is wrapped')
     plan = Plan(_findings(model, options, start), type(model).__name__)
     if dry_run:
-        print(plan)  # noqa: T201  that is what it is for
+        print(plan)  # noqa: T201  a dry run is for reading
         return plan
-    specialize(model)
+    model.__class__ = hyperbolic_class(type(model))
     plan.apply()
-    record(
-        model,
-        modules=list(modules),
-        curvature=curvature,
-        learn_curvature=learn_curvature,
-        margin=dict(margin) if isinstance(margin, Mapping) else margin,
-        num_centroids=num_centroids,
-        max_norm=max_norm,
-        hamp=hamp,
-        start=start,
-    )
+    record(model, modules=list(modules), num_centroids=num_centroids, start=start, **asdict(config))
     return model
 
 
@@ -137,11 +133,10 @@ def _heads(model: nn.Module, options: HyperbolicOptions) -> Iterator[Swap | Obst
         name: 'there is no classifier (num_classes=0)' if isinstance(module, nn.Identity) else linear_obstacle(module)
         for name, module in classifiers_of(model).items()
     }
-    layer = options.layer('head')
 
     def apply() -> None:
-        set_classifiers(model, layer)
-        model.head_options = layer
+        model.make_head = partial(head_from_euclidean, config=options.layer('head'))
+        set_classifiers(model)
 
     for i, (name, reason) in enumerate(obstacles.items()):
         if reason:
@@ -157,17 +152,26 @@ def _nothing() -> None:
 
 
 def _pos_embed(model: nn.Module, options: HyperbolicOptions) -> Swap | Obstacle:
-    reason = pos_embed_obstacle(model)
+    reason = _pos_embed_obstacle(model)
     if reason:
         return Obstacle('pos_embed', 'pos', reason)
 
     def apply() -> None:
-        join = HyperbolicPosEmbed(**options.layer('pos'), **get_device_dtype(model.patch_embed))
-        mixin = pos_embed_mixin(model)
+        join = HyperbolicPosEmbed(options.layer('pos'), **get_device_dtype(model.patch_embed))
         model.pos_join = join.train(model.training)
-        specialize(model, mixin, StemGroups)
 
     return Swap('pos_join', 'pos', 'x + pos_embed', 'HyperbolicPosEmbed', EQUAL, apply)
+
+
+def _pos_embed_obstacle(model: nn.Module) -> str | None:
+    """Return the reason why the positional embedding of a model cannot be replaced, or None where it can."""
+    if getattr(model, 'pos_join', None) is not None:
+        return 'it is hyperbolic already'
+    if getattr(model, 'pos_embed', None) is None:
+        return f'{torch.typename(model)} has no absolute positional embedding'
+    if not issubclass(hyperbolic_class(type(model)), HyperbolicPosEmbedMixin):
+        return f'where {torch.typename(model)} adds its embedding is not known here'
+    return None
 
 
 def _residuals(path: str, block: nn.Module, options: HyperbolicOptions, start: str) -> Iterator[Swap | Obstacle]:
@@ -183,7 +187,7 @@ def _residuals(path: str, block: nn.Module, options: HyperbolicOptions, start: s
     def apply(attribute: str) -> None:
         block.__class__ = cls
         dd = get_device_dtype(block)
-        residual = new_residual(name, **options.layer(name), **dd)
+        residual = residual_near_sum(name, options.layer(name), **dd)
         setattr(block, attribute, (Gated(Add(), residual, **dd) if gated else residual).train(block.training))
 
     after = RESIDUALS[name].__name__
@@ -221,8 +225,8 @@ def _mlps(path: str, block: nn.Module, options: HyperbolicOptions) -> Iterator[S
                 yield Swap(where, 'mlp', 'Linear', 'HyperbolicLinear', EQUAL, apply)
 
 
-def _swap_linear(mlp: nn.Module, attribute: str, parts: int, layer: Mapping[str, Any]) -> None:
-    setattr(mlp, attribute, carry_linear(getattr(mlp, attribute), parts, **layer))
+def _swap_linear(mlp: nn.Module, attribute: str, parts: int, config: HyperbolicConfig) -> None:
+    setattr(mlp, attribute, linear_from_euclidean(getattr(mlp, attribute), config, parts))
 
 
 def _attentions(
@@ -249,11 +253,9 @@ def _attentions(
             dd = get_device_dtype(first.qkv)
             shared = Centroids(first.num_heads, options.num_centroids, first.head_dim, **dd)
             model.centroids = shared.train(model.training)
-            specialize(model, StemGroups if hasattr(model, 'group_matcher') else None)
         source = found[where]
-        attention = carry_attention(
-            copy.deepcopy(source) if gated else source, model.centroids, **options.layer('attn')
-        )
+        kept = copy.deepcopy(source) if gated else source
+        attention = attention_from_euclidean(kept, model.centroids, options.layer('attn'))
         if gated:
             attention = Gated(source, attention, **get_device_dtype(source.qkv)).train(source.training)
         model.set_submodule(where, attention)

@@ -1,4 +1,4 @@
-"""Models that `hyperbolize` converted, made again from what timm saves of them."""
+"""timm's entry point for models that `hyperbolize` converted: makes them again from their saved configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..checkpoint import checkpoint_filter_fn
 from ..config_checks import CONVERSION, Check, either, listing, plain, whole
-from ..pretrained import Fetched, build_model
+from ..pretrained import FetchedCheckpoint, build_model
 from ..vit_hyp import HyperbolicVisionTransformer
 from .hyperbolize import hyperbolize
 from .model import ENTRY_POINT
@@ -25,7 +25,7 @@ def _convert(base: str = '', conversions: Sequence[Mapping[str, Any]] = (), **kw
     if not base or not conversions:
         raise ValueError(f'{ENTRY_POINT}: give base=, a model of timm, and conversions=, keywords of hyperbolize()')
     headless = kwargs.get('num_classes') == 0
-    if headless:  # a classifier is converted before it is taken away, so that the next one is of its kind
+    if headless:  # the classifier is converted before it is removed, so that the next one is hyperbolic too
         del kwargs['num_classes']
     model = timm.create_model(base, **kwargs)
     for conversion in conversions:
@@ -37,18 +37,19 @@ def _convert(base: str = '', conversions: Sequence[Mapping[str, Any]] = (), **kw
 
 @register_model
 def hyperbolized(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """A model of timm converted by `hyperbolize`: what a checkpoint of such a model names in its configuration.
+    """A timm model that `hyperbolize` has converted: the entry point that its saved configuration names.
 
     Args:
-        pretrained: Load weights: those of the checkpoint; without one those of the base, before it is converted.
-        **kwargs: `base`, timm's name of the model; `conversions`, a list of the keywords of each call of `hyperbolize`;
-            and keywords of the base.
+        pretrained: Whether to load weights: those of the checkpoint; without a checkpoint those of the base, before it
+            is converted.
+        **kwargs: `base`, timm's name of the model; `conversions`, a list with the keywords of each call of
+            `hyperbolize`; and keywords of the base.
 
     Raises:
         ValueError: `config.json` or the weights of a folder or repository are refused; the message says why.
     """
     if _FetchedConversion.of(ENTRY_POINT, kwargs) is None:
-        kwargs.pop('pretrained_cfg', None)  # there is none of this name, and the base has its own
+        kwargs.pop('pretrained_cfg', None)  # timm has none for this name, and the base has its own
         return _convert(pretrained=pretrained, **kwargs)
     features = {'out_indices': kwargs.pop('out_indices', 3), 'feature_cls': 'getter'}
     return build_model(
@@ -56,7 +57,7 @@ def hyperbolized(pretrained: bool = False, **kwargs: Any) -> nn.Module:
     )
 
 
-class _FetchedConversion(Fetched):
+class _FetchedConversion(FetchedCheckpoint):
     """The configuration and the weights of a converted model."""
 
     def model_args_checks(self) -> dict[str, Check]:
@@ -64,7 +65,7 @@ class _FetchedConversion(Fetched):
         for name in own:
             if name not in self.model_args:
                 raise self.error(f'config.json has no model_args.{name}')
-        # What is for timm's factory is no keyword of a model.
+        # A keyword of timm's factory is none of a model.
         others = [name for name in self.model_args if name not in _FACTORY]
         return {name: _count if 'depth' in name else plain for name in others} | own
 
@@ -101,7 +102,7 @@ def _is_conversion(value: Any) -> bool:
     return isinstance(value, dict) and all(key in CONVERSION and CONVERSION[key](each) for key, each in value.items())
 
 
-#: Keywords of timm's own functions, which a model's class is not given.
+#: Keywords of timm's factory, which it does not pass to the class of a model.
 _FACTORY = {
     name
     for function in (timm.create_model, build_model_with_cfg)

@@ -1,4 +1,4 @@
-"""What a conversion will do, before anything is done."""
+"""The plan of a conversion, made before the model is changed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 
 __all__ = ['Obstacle', 'Plan', 'Swap']
 
-#: What the model computes right after a swap, at curvature 0.
+#: The function of the model right after a swap, compared with the function before, at curvature 0.
 EQUAL, GATED, CHANGED = 'equal at curvature 0', 'equal behind a closed gate', 'changed'
 
 
 @dataclass(frozen=True)
 class Swap:
-    """One module that gives way to a hyperbolic one.
+    """One module that will be replaced by a hyperbolic one.
 
     Attributes:
-        path: Its name in the model.
-        module: The name that asked for it, such as `'mlp'`.
-        before: What stands there.
-        after: What will stand there.
-        start: What the model computes right after.
-        apply: Does it.
+        path: The name of the module in the model.
+        module: The name in `hyperbolize(modules=...)` for which it is replaced, such as `'mlp'`.
+        before: The kind of the module now.
+        after: The kind of the module after the swap.
+        start: What the swap does to the function of the model.
+        apply: Replaces the module.
     """
 
     path: str
@@ -34,12 +34,12 @@ class Swap:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """One module that was asked for and cannot be swapped.
+    """One module that was to be replaced and cannot be.
 
     Attributes:
-        path: Its name in the model.
-        module: The name that asked for it.
-        reason: Why not.
+        path: The name of the module in the model.
+        module: The name in `hyperbolize(modules=...)` for which it was to be replaced.
+        reason: Why it cannot be replaced.
     """
 
     path: str
@@ -51,13 +51,18 @@ class Obstacle:
 
 
 class Plan(tuple[Swap, ...]):
-    """The swaps of a conversion; printed, a table.
+    """The swaps of a conversion; as text it is a table.
+
+    Args:
+        findings: The swaps and the obstacles.
+        model: The name of the model's class, for the error message.
 
     Raises:
-        ValueError: there is an obstacle. All are named.
+        ValueError: there are obstacles; the message lists all.
     """
 
     def __new__(cls, findings: Iterable[Swap | Obstacle], model: str) -> Plan:
+        """Make a plan, if there is no obstacle."""
         findings = list(findings)
         obstacles = [str(found) for found in findings if isinstance(found, Obstacle)]
         if obstacles:
@@ -65,7 +70,7 @@ class Plan(tuple[Swap, ...]):
         return super().__new__(cls, findings)
 
     def apply(self) -> None:
-        """Do all of it."""
+        """Replace the modules, in order."""
         for swap in self:
             swap.apply()
 

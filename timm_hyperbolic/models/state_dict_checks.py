@@ -1,4 +1,4 @@
-"""Whether a checkpoint's tensors are those of a model, and the names that tied tensors go by."""
+"""Whether the tensors of a checkpoint are those of a model, and the names of tied tensors."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-__all__ = ['listed', 'misfits', 'with_tied_names']
+__all__ = ['listed', 'mismatches', 'with_tied_names']
 
 T = TypeVar('T')
 
 
-def misfits(
+def mismatches(
     theirs: Mapping[str, Sequence[int]],
     own: Mapping[str, Sequence[int]],
     may_miss: Collection[str] = (),
     limit: int = 4,
 ) -> str:
-    """What keeps a checkpoint from being loaded, in words; empty where it fits.
+    """Return the differences between a checkpoint and a model in words; an empty string where there is none.
 
     Args:
         theirs: Shapes of the checkpoint's tensors by name.
-        own: Those of the model.
+        own: Shapes of the model's tensors by name.
         may_miss: Names that the checkpoint need not have.
-        limit: How many names to say of each kind of difference.
+        limit: Number of names to list for each kind of difference.
     """
     other = [
         f'{name} {list(theirs[name])} for {list(shape)}'
@@ -40,15 +40,24 @@ def misfits(
 
 
 def listed(names: Sequence[str], limit: int = 4) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names as a list in words, and the number of the others.
+
+    Args:
+        names: Any names.
+        limit: Number of names to list.
+    """
     more = f', and {len(names) - limit} more' if len(names) > limit else ''
     return f'{", ".join(names[:limit])}{more}'
 
 
 def with_tied_names(state_dict: Mapping[str, T], model: nn.Module) -> dict[str, T]:
-    """A checkpoint, or its shapes, with every name of a tensor that goes by several in `model`.
+    """Return a checkpoint in which a tensor that has several names in the model has all of them.
 
-    safetensors keeps one of them.
+    safetensors saves a tied tensor under one of its names only.
+
+    Args:
+        state_dict: Tensors, or their shapes, by name.
+        model: The model that is to load them.
     """
     state_dict = dict(state_dict)
     tensors: dict[int, list[str]] = {}

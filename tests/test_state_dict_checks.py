@@ -1,23 +1,23 @@
 import torch
 from torch import nn
 
-from timm_hyperbolic.models.fit import listed, misfits, with_tied_names
+from timm_hyperbolic.models.state_dict_checks import listed, mismatches, with_tied_names
 
 
 def test_what_fits_has_no_differences():
     shapes = {'a': torch.Size([2, 3]), 'b': ()}
-    assert misfits({'a': [2, 3], 'b': []}, shapes) == ''
+    assert mismatches({'a': [2, 3], 'b': []}, shapes) == ''
 
 
 def test_each_kind_of_difference_is_told():
     own = {'a': (2, 3), 'b': (1,), 'c': (4,), 'd': (5,)}
     theirs = {'a': (3, 2), 'b': (1,), 'x': (9,)}
-    assert misfits(theirs, own, may_miss=['d']) == 'missing: c; unknown: x; of another shape: a [3, 2] for [2, 3]'
+    assert mismatches(theirs, own, may_miss=['d']) == 'missing: c; unknown: x; of another shape: a [3, 2] for [2, 3]'
 
 
 def test_a_long_list_is_cut():
     assert listed(['a', 'b', 'c'], limit=2) == 'a, b, and 1 more'
-    assert misfits({}, dict.fromkeys('abcdef', ())) == 'missing: a, b, c, d, and 2 more'
+    assert mismatches({}, dict.fromkeys('abcdef', ())) == 'missing: a, b, c, d, and 2 more'
 
 
 def test_a_tied_tensor_is_given_all_of_its_names():

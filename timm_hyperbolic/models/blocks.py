@@ -1,25 +1,82 @@
-"""timm's blocks with their residuals as modules, and where blocks are.
+"""timm's blocks with their residual connections as modules, `residual1` and `residual2`.
 
-A class here has the modules of timm's and `residual1`, `residual2` where timm adds; a block of timm's becomes one by
-its class alone, so that the names of its parameters stay.
+Each class has the modules of timm's block, and calls `residual1` and `residual2` where timm adds. `hyperbolize` changes
+only the class of a block, so that the names of its parameters stay.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
+from typing import Any
 
 import torch
+from timm.layers import LayerNorm
 from timm.models import beit, eva, swin_transformer, swin_transformer_v2, vision_transformer, vision_transformer_relpos
 from timm.models.convnext import ConvNeXtBlock
+from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from ..vit_hyp import HyperbolicBlock
+from ..layers import Add, Centroids, HyperbolicAttention, HyperbolicMlp
+from .options import RESIDUALS, HyperbolicOptions
 
-__all__ = ['RESIDUAL_BLOCKS', 'blocks_of', 'residual_obstacle']
+__all__ = ['RESIDUAL_BLOCKS', 'HyperbolicBlock', 'blocks_of', 'residual_obstacle']
+
+#: Keywords of timm's `Block` that it passes to its attention, with their names there.
+_ATTENTION = {
+    **{name: name for name in ('qkv_bias', 'qk_norm', 'proj_bias', 'attn_drop', 'proj_drop', 'norm_layer')},
+    'scale_attn_norm': 'scale_norm',
+}
+
+
+class HyperbolicBlock(Block):
+    """timm's pre-norm block, of which the residuals, the attention or the MLP can be hyperbolic.
+
+    Args:
+        dim: Number of features.
+        num_heads: Number of heads of the attention.
+        options: Which modules are hyperbolic, and their configuration.
+        centroids: The model's centroids; a hyperbolic attention without them has its own.
+        **kwargs: Every keyword of timm's `Block`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        options: HyperbolicOptions,
+        centroids: Centroids | None = None,
+        **kwargs: Any,
+    ) -> None:
+        dd = {'device': kwargs.get('device'), 'dtype': kwargs.get('dtype')}
+        if 'mlp' in options:
+            kwargs['mlp_layer'] = partial(HyperbolicMlp, config=options.layer('mlp'))
+        super().__init__(dim, num_heads, **kwargs)
+        if 'attn' in options:
+            given = {ours: kwargs[theirs] for theirs, ours in _ATTENTION.items() if theirs in kwargs}
+            self.attn = HyperbolicAttention(
+                dim,
+                num_heads=num_heads,
+                centroids=centroids,
+                num_centroids=options.num_centroids,
+                config=options.layer('attn'),
+                **{'norm_layer': LayerNorm, **given},
+                **dd,
+            )
+        residual = Add
+        if options.residual:
+            residual = partial(RESIDUALS[options.residual], options.layer(options.residual), **dd)
+        self.residual1, self.residual2 = residual(), residual()
+
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+        """Return the tokens after both branches, `[B, N, D]`; the arguments are those of timm's `Block`."""
+        y = self.attn(self.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
+        x = self.residual1(x, self.drop_path1(self.ls1(y)))
+        return self.residual2(x, self.drop_path2(self.ls2(self.mlp(self.norm2(x)))))
 
 
 class HyperbolicResPostBlock(vision_transformer.ResPostBlock):
-    """Norms behind the branches."""
+    """timm's `ResPostBlock`: norms after the branches."""
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
         y = self.norm1(self.attn(x, attn_mask=attn_mask, is_causal=is_causal))
@@ -28,7 +85,7 @@ class HyperbolicResPostBlock(vision_transformer.ResPostBlock):
 
 
 class HyperbolicParallelThingsBlock(vision_transformer.ParallelThingsBlock):
-    """Several attentions, then several MLPs, summed before they join the stream."""
+    """timm's `ParallelThingsBlock`: the sum of several attentions, then the sum of several MLPs."""
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
         y = [
@@ -40,7 +97,7 @@ class HyperbolicParallelThingsBlock(vision_transformer.ParallelThingsBlock):
 
 
 class HyperbolicBeitBlock(beit.Block):
-    """Layer scales `gamma_1`, `gamma_2`, which may be None."""
+    """BEiT's block: layer scales `gamma_1` and `gamma_2`, which may be None."""
 
     def forward(self, x: Tensor, shared_rel_pos_bias: Tensor | None = None) -> Tensor:
         y = self.attn(self.norm1(x), shared_rel_pos_bias=shared_rel_pos_bias)
@@ -49,7 +106,7 @@ class HyperbolicBeitBlock(beit.Block):
 
 
 class HyperbolicEvaBlock(eva.EvaBlock):
-    """The same with rotary embeddings."""
+    """EVA's block: layer scales as in BEiT, and rotary embeddings."""
 
     def forward(
         self, x: Tensor, rope: Tensor | None = None, attn_mask: Tensor | None = None, is_causal: bool = False
@@ -60,7 +117,7 @@ class HyperbolicEvaBlock(eva.EvaBlock):
 
 
 class HyperbolicEvaBlockPostNorm(eva.EvaBlockPostNorm):
-    """Norms behind the branches, rotary embeddings."""
+    """EVA's block with norms after the branches, and rotary embeddings."""
 
     def forward(
         self, x: Tensor, rope: Tensor | None = None, attn_mask: Tensor | None = None, is_causal: bool = False
@@ -71,7 +128,7 @@ class HyperbolicEvaBlockPostNorm(eva.EvaBlockPostNorm):
 
 
 class HyperbolicRelPosBlock(vision_transformer_relpos.RelPosBlock):
-    """Relative positions."""
+    """timm's `RelPosBlock`: relative positions."""
 
     def forward(self, x: Tensor, shared_rel_pos: Tensor | None = None) -> Tensor:
         y = self.attn(self.norm1(x), shared_rel_pos=shared_rel_pos)
@@ -80,7 +137,7 @@ class HyperbolicRelPosBlock(vision_transformer_relpos.RelPosBlock):
 
 
 class HyperbolicResPostRelPosBlock(vision_transformer_relpos.ResPostRelPosBlock):
-    """Relative positions, norms behind the branches."""
+    """timm's `ResPostRelPosBlock`: relative positions, norms after the branches."""
 
     def forward(self, x: Tensor, shared_rel_pos: Tensor | None = None) -> Tensor:
         x = self.residual1(x, self.drop_path1(self.norm1(self.attn(x, shared_rel_pos=shared_rel_pos))))
@@ -88,7 +145,7 @@ class HyperbolicResPostRelPosBlock(vision_transformer_relpos.ResPostRelPosBlock)
 
 
 class HyperbolicSwinBlock(swin_transformer.SwinTransformerBlock):
-    """Windows of a map `[B, H, W, D]`."""
+    """Swin's block: windows of a map `[B, H, W, D]`."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.residual1(x, self.drop_path1(self._attn(self.norm1(x))))
@@ -96,7 +153,7 @@ class HyperbolicSwinBlock(swin_transformer.SwinTransformerBlock):
 
 
 class HyperbolicSwinV2Block(swin_transformer_v2.SwinTransformerV2Block):
-    """Windows of a map `[B, H, W, D]`, norms behind the branches."""
+    """Swin V2's block: windows of a map `[B, H, W, D]`, norms after the branches."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.residual1(x, self.drop_path1(self.norm1(self._attn(x))))
@@ -107,7 +164,7 @@ def _scaled(gamma: Tensor | None, y: Tensor) -> Tensor:
     return y if gamma is None else gamma * y
 
 
-#: timm's blocks and their classes with `residual1` and `residual2`.
+#: timm's blocks, each with its class with `residual1` and `residual2`.
 RESIDUAL_BLOCKS = {
     vision_transformer.Block: HyperbolicBlock,
     vision_transformer.ResPostBlock: HyperbolicResPostBlock,
@@ -121,6 +178,7 @@ RESIDUAL_BLOCKS = {
     swin_transformer_v2.SwinTransformerV2Block: HyperbolicSwinV2Block,
 }
 
+#: Blocks of timm's without such a class, and the reason.
 _WITHOUT = {
     ConvNeXtBlock: 'it adds maps whose channels are not the last axis',
     vision_transformer.ParallelScalingBlock: 'it adds attention and MLP at once, from one fused map',
@@ -129,7 +187,7 @@ _WITHOUT = {
 
 
 def residual_obstacle(block: nn.Module) -> str | None:
-    """Why the residuals of a block cannot be swapped, None where they can."""
+    """Return the reason why the residuals of a block cannot be replaced, or None where they can."""
     if type(block) in RESIDUAL_BLOCKS:
         return None
     if type(block) in RESIDUAL_BLOCKS.values():
@@ -138,7 +196,7 @@ def residual_obstacle(block: nn.Module) -> str | None:
 
 
 def blocks_of(model: nn.Module) -> dict[str, nn.Module]:
-    """The blocks of a model by name: the outermost modules whose class is called one, outside the patch embedding."""
+    """Return the blocks of a model by name: the outermost modules whose class name says so, except in `patch_embed`."""
     blocks: dict[str, nn.Module] = {}
     for name, module in model.named_modules():
         inside = any(name.startswith(f'{outer}.') for outer in (*blocks, 'patch_embed'))
