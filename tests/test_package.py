@@ -24,6 +24,7 @@ STOREYS = (
     'version',
     'errors',
     'geometry',
+    'taxonomy',
     'layers',
     'models',
     'optim',

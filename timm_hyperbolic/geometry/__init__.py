@@ -10,34 +10,58 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `formulas`: the formula of every layer; `ops`: what runs it, a kernel or the definition; `kernels`: how they are made.
 - `attention`: softmax attention by distance.
 - `ball`: the same operations on plain tensors.
-- `spaces`: conversions and distances in the Lorentz and Klein models.
+- `models`: Lorentz, Klein, hemisphere and half-space beside the ball: conversions, distances, means.
+- `cones`: entailment cones.
 """
 
 from .analytic import arsinh2, arsinhc, artanhc, sech2, tanhc
 from .ball import distance, exp0, log0, midpoint, mobius_add, mobius_matvec, mobius_scale, tangent_distance
+from .cones import (
+    cone_energy,
+    exterior_angle,
+    half_aperture,
+    lorentz_cone_energy,
+    lorentz_exterior_angle,
+    lorentz_half_aperture,
+)
 from .formulas import TwoVectorFormula, centered_residual, origin_residual, point_residual, positional_sum, two_vectors
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
 from .limits import Limits
 from .midpoint import midpoint_log0
-from .ops import explain, kernels
-from .pairwise import pairwise_squared_distance
-from .spaces import (
+from .models import (
+    MODELS,
+    SpaceModel,
     ball_to_klein,
     ball_to_lorentz,
+    convert,
+    einstein_midpoint,
+    half_space_distance,
+    half_space_midpoint,
+    half_space_to_lorentz,
+    hemisphere_distance,
+    hemisphere_midpoint,
+    hemisphere_to_lorentz,
     klein_distance,
     klein_to_ball,
     klein_to_lorentz,
+    lorentz_centroid,
     lorentz_distance,
     lorentz_time,
     lorentz_to_ball,
+    lorentz_to_half_space,
+    lorentz_to_hemisphere,
     lorentz_to_klein,
 )
+from .ops import explain, kernels
+from .pairwise import pairwise_squared_distance
 
 __all__ = [
+    'MODELS',
     'Frame',
     'Gyrovector',
     'Limits',
     'Matrix',
+    'SpaceModel',
     'Tangent',
     'TwoVectorFormula',
     'arsinh2',
@@ -46,18 +70,35 @@ __all__ = [
     'ball_to_klein',
     'ball_to_lorentz',
     'centered_residual',
+    'cone_energy',
+    'convert',
     'distance',
     'dot',
+    'einstein_midpoint',
     'exp0',
     'explain',
+    'exterior_angle',
+    'half_aperture',
+    'half_space_distance',
+    'half_space_midpoint',
+    'half_space_to_lorentz',
+    'hemisphere_distance',
+    'hemisphere_midpoint',
+    'hemisphere_to_lorentz',
     'kernels',
     'klein_distance',
     'klein_to_ball',
     'klein_to_lorentz',
     'log0',
+    'lorentz_centroid',
+    'lorentz_cone_energy',
     'lorentz_distance',
+    'lorentz_exterior_angle',
+    'lorentz_half_aperture',
     'lorentz_time',
     'lorentz_to_ball',
+    'lorentz_to_half_space',
+    'lorentz_to_hemisphere',
     'lorentz_to_klein',
     'midpoint',
     'midpoint_log0',

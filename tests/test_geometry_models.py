@@ -1,4 +1,4 @@
-"""Three models of one space: round trips, one distance in all of them, geoopt's Lorentz model, and the limit c = 0."""
+"""The models of one space: round trips, one distance and one mean in all, geoopt's Lorentz model, the limit c = 0."""
 
 import itertools
 import math
@@ -228,3 +228,143 @@ def test_lorentz_from_a_float32_point_near_the_boundary_is_right_to_its_last_dig
     x = to_mp(p)
     reference = [2 * t / (1 - MP.fdot(x, x)) for t in x]
     assert relative_error(G.ball_to_lorentz(p, 1.0), reference) <= 6e-8
+
+
+# --- all five models --------------------------------------------------------------------------------------------------
+
+PAIRS = list(itertools.permutations(G.MODELS, 2))
+
+
+def ball_points(generator: torch.Generator, *shape: int, longest: float = 0.95) -> Tensor:
+    lengths = longest * torch.rand(*shape[:-1], 1, generator=generator, dtype=torch.float64)
+    return lengths * unit(generator, *shape)
+
+
+@pytest.mark.parametrize('c', [0.3, 1.0, 4.0])
+@pytest.mark.parametrize('dim', [2, 7])
+def test_conversions_between_all_models_commute(c: float, dim: int, generator: torch.Generator) -> None:
+    p = ball_points(generator, 200, dim) / math.sqrt(c)
+    in_model = {name: G.convert(p, 'ball', name, c) for name in G.MODELS}
+    for source, target in PAIRS:
+        got, wanted = G.convert(in_model[source], source, target, c), in_model[target]
+        assert got.shape == wanted.shape
+        assert ((got - wanted).norm(dim=-1) <= 1e-10 * wanted.norm(dim=-1)).all(), (source, target)
+
+
+@pytest.mark.parametrize('c', [0.3, 1.0, 4.0])
+def test_distances_and_means_are_one_in_all_models(c: float, generator: torch.Generator) -> None:
+    p, weights = ball_points(generator, 50, 6, 4) / math.sqrt(c), torch.rand(50, 6, generator=generator).double()
+    d, mean = G.distance(p[:, 0], p[:, 1], c), G.midpoint(p, c, weights)
+    for name, model in G.MODELS.items():
+        x = G.convert(p, 'ball', name, c)
+        assert torch.allclose(model.distance(x[:, 0], x[:, 1], c), d, rtol=1e-10, atol=0), name
+        got = G.convert(model.midpoint(x, c, weights), name, 'ball', c)
+        assert torch.allclose(got, mean, rtol=0, atol=1e-10), name
+        assert torch.allclose(model.midpoint(x, c, None), model.midpoint(x, c, 3 * torch.ones(50, 6)), rtol=1e-12)
+
+
+def test_hemisphere_and_half_space_are_where_their_definitions_put_the_points(generator: torch.Generator) -> None:
+    c, p = 2.0, ball_points(generator, 100, 3) / math.sqrt(2)
+    j = G.convert(p, 'ball', 'hemisphere', c)
+    assert torch.allclose(c * j[:, :-1].square().sum(1) + j[:, -1].square(), torch.ones(100).double(), rtol=1e-14)
+    assert torch.equal(j[:, :-1], G.convert(p, 'ball', 'klein', c))
+    # The half-space is a stereographic image: its point lies on the line from the hemisphere's end of the last axis
+    # through the point of the hemisphere, on the upright plane through the origin across that axis.
+    radius, z = 1 / math.sqrt(c), G.convert(p, 'ball', 'half-space', c)
+    end = torch.tensor([0, 0, radius, 0], dtype=torch.float64)
+    on_plane = torch.cat([z[:, :-1], torch.zeros(100, 1, dtype=torch.float64), z[:, -1:]], 1) - end
+    on_sphere = torch.cat([j[:, :-1], radius * j[:, -1:]], 1) - end
+    assert torch.allclose(torch.nn.functional.cosine_similarity(on_plane, on_sphere), torch.ones(100).double())
+    # The shortest way up is of length log(t)/√c, whatever the point.
+    up = torch.cat([z[:, :-1], 5 * z[:, -1:]], 1)
+    assert torch.allclose(
+        G.half_space_distance(z, up, c), torch.full((100,), math.log(5) * radius, dtype=torch.float64), rtol=1e-13
+    )
+
+
+@pytest.mark.parametrize('model', ['hemisphere', 'half-space'])
+@pytest.mark.parametrize('distance', [1.0, 8.0, 14.0])
+def test_hemisphere_and_half_space_keep_their_digits_far_away(model: str, distance: float, generator) -> None:
+    """Points `distance` from the origin and 1e-3 from each other, against 80 digits of the Lorentz model."""
+    h = math.sinh(distance) * unit(generator, 4)
+    h[-1] = h[-1].abs()  # above, where the denominator of the half-space cancels
+    g = h * (1 + 1e-3) + 1e-3 * unit(generator, 4)
+    x, y = to_mp(h), to_mp(g)
+    reference = MP.acosh(MP.sqrt((1 + MP.fdot(x, x)) * (1 + MP.fdot(y, y))) - MP.fdot(x, y))
+    a, b = (G.convert(t, 'lorentz', model, 1.0) for t in (h, g))
+    assert relative_error(G.MODELS[model].distance(a, b, 1.0), reference) <= 1e-15 * 1e3 * math.exp(distance)
+
+
+def test_centroid_far_away_is_right_to_rounding(generator: torch.Generator) -> None:
+    """`T² - c‖H‖²` of two points near each other at the distance 16 is 4 where both terms are 1e14."""
+    h = math.sinh(16) * unit(generator, 3)
+    h = torch.stack([h, h * (1 + 1e-6)])
+    points = [to_mp(row) for row in h]
+    sums = [MP.fsum(column) for column in zip(*points, strict=True)]
+    time = MP.fsum(MP.sqrt(1 + MP.fdot(x, x)) for x in points)
+    size = MP.sqrt(time**2 - MP.fdot(sums, sums))
+    assert relative_error(G.lorentz_centroid(h, 1.0), [s / size for s in sums]) <= 1e-15 * 100
+
+
+@pytest.mark.parametrize('name', ['lorentz', 'klein', 'hemisphere'])
+def test_means_and_distances_are_euclidean_at_curvature_zero(name: str, generator: torch.Generator) -> None:
+    model, p = G.MODELS[name], torch.randn(5, 3, 2, generator=generator, dtype=torch.float64)
+    weights = torch.rand(5, 3, generator=generator, dtype=torch.float64)
+    mean = (weights.unsqueeze(-1) * p).sum(1) / weights.sum(1, keepdim=True)
+    x = G.convert(p, 'ball', name, 0.0)
+    for c, atol in ((0.0, 1e-14), (1e-8, 1e-6)):
+        assert torch.allclose(G.convert(model.midpoint(x, c, weights), name, 'ball', c), mean, rtol=0, atol=atol)
+        d = model.distance(x[:, 0], x[:, 1], c)
+        assert torch.allclose(d, 2 * (p[:, 0] - p[:, 1]).norm(dim=1), rtol=10 * atol)
+
+
+def test_half_space_becomes_flat_as_the_curvature_vanishes(generator: torch.Generator) -> None:
+    """The height grows as 1/√c, so the limit is approached, and not reached."""
+    p = torch.randn(5, 3, 2, generator=generator, dtype=torch.float64)
+    gaps = []
+    for c in (1e-4, 1e-6, 1e-8):
+        z = G.convert(p, 'ball', 'half-space', c)
+        flat = 2 * p
+        flat[..., -1] += 1 / math.sqrt(c)
+        d = G.half_space_distance(z[:, 0], z[:, 1], c)
+        assert torch.allclose(d, 2 * (p[:, 0] - p[:, 1]).norm(dim=1), rtol=100 * c)
+        mean = G.convert(G.half_space_midpoint(z, c), 'half-space', 'ball', c)
+        assert torch.allclose(mean, p.mean(1), rtol=0, atol=100 * c)
+        gaps.append(float((z - flat).abs().max()))
+    assert [a / b for a, b in itertools.pairwise(gaps)] == pytest.approx([10, 10], rel=0.1)
+
+
+@pytest.mark.parametrize('name', list(G.MODELS))
+def test_gradcheck_of_means(name: str, generator: torch.Generator) -> None:
+    x = G.convert(ball_points(generator, 3, 2, longest=0.7), 'ball', name, 0.7)
+    weights = torch.rand(3, generator=generator, dtype=torch.float64)
+    inputs = [t.clone().requires_grad_() for t in (x, torch.tensor(0.7, dtype=torch.float64), weights)]
+    assert torch.autograd.gradcheck(G.MODELS[name].midpoint, inputs)
+    if name in ('lorentz', 'hemisphere'):  # through the square root's branch as well
+        flat = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        points = torch.zeros_like(x)
+        points[..., -1] = 1.0
+        for gradient in torch.autograd.grad(G.MODELS[name].midpoint(points.requires_grad_(), flat, None).sum(), points):
+            assert gradient.isfinite().all()
+
+
+def test_the_derivative_of_the_centroid_by_the_curvature_is_continuous_at_zero() -> None:
+    h, slopes = torch.stack([X, Y]), []
+    for c in (0.0, 1e-7):
+        c = torch.tensor(c, dtype=torch.float64, requires_grad=True)
+        slopes.append(torch.autograd.grad(G.lorentz_centroid(h, c)[0], c)[0])
+    assert slopes[0] == pytest.approx(slopes[1].item(), rel=1e-5)
+
+
+def test_a_curvature_for_each_row_of_means(generator: torch.Generator) -> None:
+    p, c = ball_points(generator, 2, 3, 4, longest=0.6), torch.tensor([[0.5], [2.0]], dtype=torch.float64)
+    for name in ('lorentz', 'klein', 'hemisphere', 'half-space'):
+        model = G.MODELS[name]
+        x = torch.stack([G.convert(p[i], 'ball', name, c[i].item()) for i in range(2)])
+        alone = torch.stack([model.midpoint(x[i], c[i].item(), None) for i in range(2)])
+        assert torch.allclose(model.midpoint(x, c, None), alone, rtol=1e-13), name
+
+
+def test_unknown_models_are_named() -> None:
+    with pytest.raises(ValueError, match="'disk' must be one of ball, lorentz, klein, hemisphere, half-space"):
+        G.convert(X, 'ball', 'disk', 1.0)

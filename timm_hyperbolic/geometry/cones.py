@@ -1,0 +1,122 @@
+"""Entailment cones: each point has a cone that opens away from the origin, and what lies in it is below the point.
+
+The cone of `x` has the half-aperture `ψ(x)` around the ray from the origin through `x`. A point `y` lies in it where the
+exterior angle `Ξ(x, y)`, between the ray beyond `x` and the geodesic from `x` to `y`, is at most `ψ(x)`. Cones are nested:
+where `y` lies in the cone of `x`, the cone of `y` does. The energy `max(0, Ξ(x, y) - ψ(x))` says how far `y` is outside.
+
+With the distance `r` of `x` from the origin, `sinh(√c·r)` is `√c‖h‖` in the Lorentz model, whose points are given by
+their space part `h`, and `2√c‖p‖/(1 - c‖p‖²)` in the ball. So both models share one formula. Functions without a
+prefix are those of the ball. Tensors are `[..., D]`, `c` is broadcastable to `[..., 1]`. Everything is computed in
+float64; results have the type of the input. Angles are in radians.
+
+Source: Ganea, Bécigneul, Hofmann, "Hyperbolic entailment cones for learning hierarchical embeddings" (2018); Le,
+Roller, Papaxanthos, Kiela, Nickel, "Inferring concept hierarchies from text corpora via hyperbolic embeddings" (2019),
+and MERU (Desai et al. 2023) for the Lorentz form.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .analytic import safe_sqrt
+from .gyrovector import dot
+from .models import ball_to_lorentz
+
+__all__ = [
+    'cone_energy',
+    'exterior_angle',
+    'half_aperture',
+    'lorentz_cone_energy',
+    'lorentz_exterior_angle',
+    'lorentz_half_aperture',
+]
+
+
+def _square(x: Tensor) -> Tensor:
+    return dot(x, x, torch.float64)
+
+
+def lorentz_half_aperture(h: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
+    """Half-aperture `ψ = arcsin(2K/(√c‖h‖))` of the cone of a point.
+
+    It is `π/2` for points nearer to the origin than `√c‖h‖ = 2K`, and everywhere at `c = 0`.
+
+    Args:
+        h: Space parts, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+        k: The constant `K > 0` of the aperture.
+
+    Returns:
+        Angles, `[...]`, in `(0, π/2]`.
+    """
+    sinh2, least = c * _square(h.double()), 4 * k**2
+    far = sinh2 > least
+    # arcsin(s/S) = arctan(s/√(S² - s²))
+    beyond = torch.where(far, sinh2 - least, 1).sqrt()
+    return torch.where(far, torch.atan2(torch.full_like(beyond, 2 * k), beyond), math.pi / 2).squeeze(-1).to(h.dtype)
+
+
+def half_aperture(p: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
+    """Half-aperture `ψ = arcsin(K(1 - c‖p‖²)/(√c‖p‖))` of the cone of a point of the ball; as `lorentz_half_aperture`."""
+    return lorentz_half_aperture(ball_to_lorentz(p.double(), c), c, k).to(p.dtype)
+
+
+def lorentz_exterior_angle(x: Tensor, y: Tensor, c: Tensor | float) -> Tensor:
+    """Exterior angle `Ξ(x, y)` at `x`, between the ray from the origin beyond `x` and the geodesic from `x` to `y`.
+
+    With the distances `a`, `b` from the origin in units of `1/√c` and the angle `φ` between `x` and `y` there,
+    `tan Ξ = sinh(b)·sin(φ)/(sinh(b - a) - cosh(a)·sinh(b)·(1 - cos φ))`. `sinh(b - a)`, `sin φ` and `1 - cos φ` are
+    computed without cancellation. At `c = 0` it is the angle between `x` and `y - x`.
+
+    Args:
+        x: Space parts of the points with the cones, `[..., D]`.
+        y: Space parts of the other points, broadcastable to `x`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+
+    Returns:
+        Angles, `[...]`, in `[0, π]`; 0 where a point is the origin or both are equal.
+    """
+    u, v = torch.broadcast_tensors(x.double(), y.double())
+    uu, vv = _square(u), _square(v)
+    safe = (uu > 0) & (vv > 0)
+    ru, rv = (torch.where(safe, t, 1).sqrt() for t in (uu, vv))
+    cosh_a, cosh_b = (1 + c * uu).sqrt(), (1 + c * vv).sqrt()
+    minus, plus = u / ru - v / rv, u / ru + v / rv
+    minus2 = _square(minus)
+    sine = safe_sqrt(minus2) * safe_sqrt(_square(plus)) / 2
+    # sinh(b - a)/√c, from (‖y‖² - ‖x‖²) by the vectors
+    beyond = dot(v - u, v + u, torch.float64) / (rv * cosh_a + ru * cosh_b)
+    along = beyond - cosh_a * rv * minus2 / 2
+    across = rv * sine
+    known = safe & ((across > 0) | (along != 0))
+    angle = torch.atan2(torch.where(known, across, 0), torch.where(known, along, 1))
+    return angle.squeeze(-1).to(x.dtype)
+
+
+def exterior_angle(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
+    """Exterior angle `Ξ(p, q)` of points of the ball; arguments and result as `lorentz_exterior_angle`."""
+    return lorentz_exterior_angle(ball_to_lorentz(p.double(), c), ball_to_lorentz(q.double(), c), c).to(p.dtype)
+
+
+def lorentz_cone_energy(x: Tensor, y: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
+    """Energy `max(0, Ξ(x, y) - ψ(x))` of an entailment: 0 where `y` lies in the cone of `x`.
+
+    Args:
+        x: Space parts of the points above, `[..., D]`.
+        y: Space parts of the points below, broadcastable to `x`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+        k: The constant `K > 0` of the aperture.
+
+    Returns:
+        `[...]`, `>= 0`.
+    """
+    outside = lorentz_exterior_angle(x.double(), y.double(), c) - lorentz_half_aperture(x.double(), c, k)
+    return torch.where(outside > 0, outside, 0).to(x.dtype)
+
+
+def cone_energy(p: Tensor, q: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
+    """Energy `max(0, Ξ(p, q) - ψ(p))` for points of the ball; arguments and result as `lorentz_cone_energy`."""
+    return lorentz_cone_energy(ball_to_lorentz(p.double(), c), ball_to_lorentz(q.double(), c), c, k).to(p.dtype)

@@ -1,0 +1,24 @@
+"""Trees of names, such as the classes of a data set or WordNet's nouns, and their embedding in hyperbolic space.
+
+- `tree`: `Taxonomy`, names with their parents; `reading` and `wordnet` read it, `cifar100` has the classes of CIFAR-100.
+- `embedding`: points of hyperbolic space for the nodes, by closed form; `directions` spreads the children of a node.
+- `reconstruction`: how well points give back the relations of a taxonomy.
+"""
+
+from .directions import spread
+from .embedding import TreeEmbedding, edge_length, embed_tree
+from .reconstruction import Ranking, Report, rank_relations, relations_of, report
+from .tree import Taxonomy
+
+__all__ = [
+    'Ranking',
+    'Report',
+    'Taxonomy',
+    'TreeEmbedding',
+    'edge_length',
+    'embed_tree',
+    'rank_relations',
+    'relations_of',
+    'report',
+    'spread',
+]

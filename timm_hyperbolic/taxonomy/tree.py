@@ -1,0 +1,586 @@
+"""A tree of names with the relations that a graph of names has besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from . import cifar100, reading, wordnet
+
+__all__ = ['Indices', 'Taxonomy', 'check_memory', 'spelled']
+
+Indices = NDArray[np.int64]
+
+MEMORY = 4 << 30
+
+
+def check_memory(what: str, size: float, limit: int, remedy: str) -> None:
+    """Refuse a computation that would take more memory than it may.
+
+    Args:
+        what: is computed, for the message.
+        size: upper bound of its memory, in bytes.
+        limit: memory that it may take, in bytes.
+        remedy: for the message.
+
+    Raises:
+        UserError: naming the bound and the limit.
+    """
+    if size > limit:
+        raise UserError(f'{what} takes up to {size / 2**30:,.1f} GiB, more than {limit / 2**30:,.1f} GiB; {remedy}')
+
+
+def spelled(names: Iterable[str], shown: int = 5) -> str:
+    """Return the first names of a list and the number of the others, for messages."""
+    names = list(names)
+    return ', '.join(names[:shown]) + (f' and {len(names) - shown} more' if len(names) > shown else '')
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Taxonomy:
+    """Names that stand in a tree, and their further parents where the names stand in a graph.
+
+    WordNet's nouns are a directed acyclic graph: 2,213 of them have several parents. `closure` and `ancestors` follow
+    all parents. Depths, paths, lowest common ancestors, distances and embeddings follow the spanning tree, in which each
+    node has the parent that is nearest to the root, and of equally near ones the parent listed first.
+
+    Nodes are numbered as the names are given. Methods take names or numbers of nodes.
+
+    Use a constructor: `from_parents`, `from_wordnet`, `from_text`, `from_columns`, `cifar100`.
+
+    Attributes:
+        names: the names of the nodes, all different.
+        links: all relations between a node and its parents, `[E, 2]`, the child first, in the order of the children.
+        parent: the parent of each node in the spanning tree, `[N]`; -1 for the root.
+        ids: an identifier of each node in another system, or None; WordNet's `n` with eight digits.
+        classes: the node of each class in the order of the labels, `[K]`, or None where no classes are known.
+    """
+
+    names: tuple[str, ...]
+    links: Indices
+    parent: Indices
+    ids: tuple[str, ...] | None = None
+    classes: Indices | None = None
+
+    def __post_init__(self) -> None:
+        for array in (self.links, self.parent, self.classes):
+            if array is not None:
+                array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers
+
+    def __repr__(self) -> str:
+        classes = '' if self.classes is None else f', {len(self.classes):,} classes'
+        return f'Taxonomy({self.names[self.root]!r}: {len(self):,} nodes, depth {self.max_depth}{classes})'
+
+    # --- constructors -------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_parents(
+        cls,
+        parents: Mapping[str, Sequence[str]],
+        ids: Sequence[str] | None = None,
+        where: str = 'the taxonomy',
+    ) -> Taxonomy:
+        """Make a taxonomy from the parents of each name.
+
+        Args:
+            parents: of each name, none of the root. The first of several equally deep parents is the spanning tree's.
+            ids: an identifier of each name in another system.
+            where: the source of the names, for messages.
+
+        Raises:
+            UserError: there is no name, a name is empty, a parent is no name, there is no root or more than one, or the
+                relations have a cycle.
+        """
+        names = tuple(parents)
+        numbers = {name: number for number, name in enumerate(names)}
+        counts = np.fromiter((len(p) for p in parents.values()), np.int64, len(names))
+        try:
+            above = np.fromiter((numbers[p] for of in parents.values() for p in of), np.int64, int(counts.sum()))
+        except KeyError as error:
+            child = next(name for name, of in parents.items() if error.args[0] in of)
+            raise UserError(f'{where}: the parent {error.args[0]!r} of {child!r} is no node') from None
+        links = np.stack([np.repeat(np.arange(len(names)), counts), above], 1)
+        return cls._from_links(names, links, None if ids is None else tuple(ids), where)
+
+    @classmethod
+    def _from_links(cls, names: tuple[str, ...], links: Indices, ids: tuple[str, ...] | None, where: str) -> Taxonomy:
+        if not names:
+            raise UserError(f'{where}: there is no node')
+        if any(not isinstance(name, str) or not name.strip() for name in names):
+            number = next(i for i, name in enumerate(names) if not isinstance(name, str) or not name.strip())
+            raise UserError(f'{where}: node {number} has no name')
+        if len(set(names)) < len(names):
+            seen: set[str] = set()
+            raise UserError(f'{where}: the name {next(n for n in names if n in seen or seen.add(n))!r} stands twice')
+        if ids is not None and len(ids) != len(names):
+            raise UserError(f'{where}: {len(ids)} ids are given for {len(names)} nodes')
+        # Each relation once, in the order given.
+        first = np.unique(links[:, 0] * len(names) + links[:, 1], return_index=True)[1]
+        links = links[np.sort(first)]
+        links = links[np.argsort(links[:, 0], kind='stable')]
+        count = np.bincount(links[:, 0], minlength=len(names))
+        roots = np.flatnonzero(count == 0)
+        if len(roots) > 1:
+            raise UserError(f'{where}: {len(roots)} roots, {spelled(names[i] for i in roots)}; put them under one node')
+        cycle = _cycle(len(names), links)
+        if cycle:
+            shown = ' -> '.join([*(names[i] for i in cycle[:8]), *(['...'] if len(cycle) > 8 else []), names[cycle[0]]])
+            raise UserError(f'{where}: the parents go in a cycle, {shown}')
+        return cls(names, links, _spanning_tree(len(names), links, int(roots[0])), ids)
+
+    @classmethod
+    def from_wordnet(cls, path: str | Path | None = None) -> Taxonomy:
+        """Read the nouns of WordNet, named as `dog.n.01`, with hypernyms and instance hypernyms as parents.
+
+        WordNet 3.0 has 82,115 nouns, 84,427 relations of a noun and its parent, and 743,241 relations of a noun and an
+        ancestor, which are the published counts.
+
+        Args:
+            path: the folder of the files `data.noun` and `index.noun`. None looks where Debian's package and NLTK put
+                them, see `wordnet.find`.
+
+        Raises:
+            UserError: the files are not found, or are no WordNet files.
+
+        Source: the manual page wndb(5WN) of WordNet 3.0.
+        """
+        folder = wordnet.find(path)
+        nouns = wordnet.read_nouns(folder)
+        return cls.from_parents(nouns.parents, nouns.ids, str(folder / 'data.noun'))
+
+    @classmethod
+    def from_text(cls, text: str | Path) -> Taxonomy:
+        """Read a tree from indented lines, one name a line, the root first.
+
+        Args:
+            text: the lines themselves, or the path of a UTF-8 file. Indentation is by spaces or by tabs; names may follow
+                a `-`; empty lines and lines that begin with `#` are left out. The leaves become the classes, in their
+                order.
+
+        Raises:
+            UserError: naming the line of an indentation that fits no line above, a second root, a name that is missing
+                or stands twice; or the file cannot be read.
+        """
+        content, where = reading.text_of(text)
+        tree = cls.from_parents(reading.parents_of_lines(content, where), where=where)
+        return tree.with_classes([tree.names[i] for i in tree.leaves])
+
+    @classmethod
+    def from_columns(
+        cls, *columns: Sequence[str], classes: Sequence[str] | None = None, root: str = 'root'
+    ) -> Taxonomy:
+        """Make a tree from columns of labels, such as the fine and the coarse label of each image.
+
+        Args:
+            columns: names of one level each, from the finest level to the coarsest, as long as each other.
+            classes: the names of the finest column in the order of the labels; None takes alphabetical order.
+            root: the name of the node above the coarsest level.
+
+        Raises:
+            UserError: columns of different length, a name that is missing, that stands in two columns or under two
+                names, or a class that the finest column has not.
+        """
+        tree = cls.from_parents(reading.parents_of_columns(columns, root), where='the columns')
+        return tree.with_classes(sorted(set(columns[0])) if classes is None else classes)
+
+    @classmethod
+    def cifar100(cls, wordnet: bool | str | Path = False) -> Taxonomy:
+        """Return the tree of the 100 classes of CIFAR-100, in the order of the labels.
+
+        Args:
+            wordnet: False for the data set's own 20 superclasses under one root; True or the folder of WordNet's files
+                for the classes' hypernyms in WordNet, the leaves being synsets.
+
+        Raises:
+            UserError: WordNet is not found.
+        """
+        if wordnet is False:
+            superclass = {name: over for over, names in cifar100.SUPERCLASSES.items() for name in names}
+            classes = sorted(superclass)
+            return cls.from_columns(classes, [superclass[name] for name in classes], root='cifar100')
+        nouns = cls.from_wordnet(None if wordnet is True else wordnet)
+        return nouns.with_classes([cifar100.SYNSETS[name] for name in sorted(cifar100.SYNSETS)])
+
+    # --- classes ------------------------------------------------------------------------------------------------------
+
+    def with_classes(self, classes: Sequence[str]) -> Taxonomy:
+        """Return the tree of some classes and of what stands above them.
+
+        The nodes keep their order, and a node keeps those of its parents that are there.
+
+        Args:
+            classes: names or ids of nodes, in the order of the labels.
+
+        Raises:
+            UserError: a class has no node or stands twice, or a class stands above another one, so that the leaves of
+                the tree are not the classes.
+        """
+        known = {**({} if self.ids is None else {i: n for n, i in enumerate(self.ids)}), **self._numbers}
+        missing = [str(name) for name in classes if name not in known]
+        if missing:
+            raise UserError(f'{len(missing)} of {len(classes)} classes have no node in {self!r}: {spelled(missing)}')
+        nodes = np.array([known[name] for name in classes], np.int64)
+        if len(np.unique(nodes)) < len(nodes):
+            twice = np.flatnonzero(np.bincount(nodes) > 1)
+            raise UserError(f'several classes have one node in {self!r}: {spelled(self.names[i] for i in twice)}')
+        kept = np.zeros(len(self), bool)
+        kept[nodes] = True
+        below = kept.copy()
+        # From the deepest nodes to the root: what has a kept node below is kept.
+        for level in reversed(self._levels_of_links[1:]):
+            kept[level[kept[level[:, 0]], 1]] = True
+        inner = np.zeros(len(self), bool)
+        inner[self.links[kept[self.links[:, 0]], 1]] = True
+        if (inner & below).any():
+            wrong = spelled(self.names[i] for i in np.flatnonzero(inner & below))
+            raise UserError(f'the leaves of the tree are not the classes: {wrong} stands above another class')
+        return self._part(kept, nodes)
+
+    def for_model(self, model: Any) -> Taxonomy:
+        """Return the tree of a timm model's classes.
+
+        The names of the classes are the `label_names` of the model's `pretrained_cfg`, where it has them: names of nodes,
+        WordNet's ids (`n02084071`), or all of them names of CIFAR-100. Otherwise the model must have the classes of one
+        of the ImageNet sets that timm knows by their WordNet ids.
+
+        Args:
+            model: a timm model.
+
+        Raises:
+            UserError: the classes of the model are not known, or one of them has no node.
+        """
+        return self.with_classes(self._known_as(_class_names(model)))
+
+    def _known_as(self, names: Sequence[str]) -> list[str]:
+        if all(name in self for name in names):
+            return list(names)
+        if all(name in cifar100.SYNSETS for name in names):
+            return [cifar100.SYNSETS[name] for name in names]
+        return list(names)
+
+    def _part(self, kept: NDArray[np.bool_], classes: Indices | None) -> Taxonomy:
+        """The part of the tree whose nodes are kept."""
+        number = np.cumsum(kept) - 1
+        links = self.links[kept[self.links].all(1)]
+        chosen = np.flatnonzero(kept)
+        tree = self._from_links(
+            tuple(self.names[i] for i in chosen),
+            number[links],
+            None if self.ids is None else tuple(self.ids[i] for i in chosen),
+            f'part of {self!r}',
+        )
+        return tree if classes is None else Taxonomy(tree.names, tree.links, tree.parent, tree.ids, number[classes])
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def number(self, node: str | int) -> int:
+        """Return the number of a node.
+
+        Raises:
+            UserError: there is no such node.
+        """
+        if isinstance(node, str):
+            if node not in self._numbers:
+                near = [name for name in self.names if name.split('.')[0] == node.split('.')[0]]
+                raise UserError(f'{self!r} has no node {node!r}{f"; there is {spelled(near)}" if near else ""}')
+            return self._numbers[node]
+        if not 0 <= node < len(self):
+            raise UserError(f'{self!r} has no node {node}: its nodes are numbered from 0')
+        return int(node)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.names)}
+
+    @cached_property
+    def root(self) -> int:
+        """The number of the root."""
+        return int(np.flatnonzero(self.parent < 0)[0])
+
+    @cached_property
+    def depth(self) -> Indices:
+        """The number of edges from the root to each node in the spanning tree, `[N]`."""
+        depth = np.zeros(len(self), np.int64)
+        for deep, level in enumerate(self.levels):
+            depth[level] = deep
+        return depth
+
+    @property
+    def max_depth(self) -> int:
+        """The depth of the deepest node."""
+        return len(self.levels) - 1
+
+    @cached_property
+    def levels(self) -> list[Indices]:
+        """The nodes of each depth in the spanning tree, those with one parent side by side."""
+        order = np.argsort(self.parent, kind='stable')
+        start = np.searchsorted(self.parent[order], np.arange(len(self) + 1))
+        levels = [np.array([self.root])]
+        while len(levels[-1]):
+            levels.append(order[_ranges(start[levels[-1]], start[levels[-1] + 1])])
+        return levels[:-1]
+
+    @cached_property
+    def child_count(self) -> Indices:
+        """The number of children of each node in the spanning tree, `[N]`."""
+        return np.bincount(self.parent[self.parent >= 0], minlength=len(self))
+
+    @cached_property
+    def leaves(self) -> Indices:
+        """The nodes that are no parent of another one, in their order."""
+        return np.flatnonzero(np.bincount(self.links[:, 1], minlength=len(self)) == 0)
+
+    def children(self, node: str | int) -> tuple[str, ...]:
+        """Return the names of all nodes that have the node as a parent."""
+        return tuple(self.names[i] for i in self.links[self.links[:, 1] == self.number(node), 0])
+
+    def parents(self, node: str | int) -> tuple[str, ...]:
+        """Return the names of all parents of a node, in the order given."""
+        return tuple(self.names[i] for i in self.links[self.links[:, 0] == self.number(node), 1])
+
+    def path(self, node: str | int) -> tuple[str, ...]:
+        """Return the names from a node to the root in the spanning tree, both included."""
+        at, path = self.number(node), []
+        while at >= 0:
+            path.append(self.names[at])
+            at = int(self.parent[at])
+        return tuple(path)
+
+    def ancestors(self, node: str | int) -> tuple[str, ...]:
+        """Return the names of all nodes above a node, by all parents, in their order."""
+        return tuple(self.names[i] for i in np.flatnonzero(self._reached(self.number(node), 0, 1)))
+
+    def descendants(self, node: str | int) -> tuple[str, ...]:
+        """Return the names of all nodes below a node, by all parents, in their order."""
+        return tuple(self.names[i] for i in np.flatnonzero(self._reached(self.number(node), 1, 0)))
+
+    def _reached(self, node: int, start: int, end: int) -> NDArray[np.bool_]:
+        """Which nodes are reached by relations from their column `start` to their column `end`."""
+        order = np.argsort(self.links[:, start], kind='stable')
+        begins = np.searchsorted(self.links[order, start], np.arange(len(self) + 1))
+        targets, reached, front = self.links[order, end], np.zeros(len(self), bool), np.array([node])
+        while len(front):
+            found = np.unique(targets[_ranges(begins[front], begins[front + 1])])
+            front = found[~reached[found]]
+            reached[front] = True
+        return reached
+
+    def subtree(self, node: str | int) -> Taxonomy:
+        """Return the tree of a node and all nodes below it, by all parents; it has no classes.
+
+        WordNet's mammals, `subtree('mammal.n.01')`, are 1,182 nodes with 6,542 relations in the closure. The published
+        1,180 and 6,540 leave out `female_mammal.n.01` and `tusker.n.01`, the two nodes whose only relation is to the
+        root.
+
+        Raises:
+            UserError: there is no such node.
+        """
+        number = self.number(node)
+        kept = self._reached(number, 1, 0)
+        kept[number] = True
+        return self._part(kept, None)
+
+    # --- relations ----------------------------------------------------------------------------------------------------
+
+    def closure(self, max_memory: int = MEMORY) -> Indices:
+        """Return all relations of a node and a node above it, by all parents.
+
+        Args:
+            max_memory: the memory that the relations may take, in bytes.
+
+        Returns:
+            `[M, 2]`, the lower node first, sorted.
+
+        Raises:
+            UserError: the relations take more memory than `max_memory`.
+        """
+        bound = np.zeros(len(self))
+        for level in self._levels_of_links[1:]:
+            np.add.at(bound, level[:, 0], 1 + bound[level[:, 1]])
+        # The numbers of the ancestors themselves, and the pairs twice while they are joined.
+        remedy = 'take a subtree, or raise max_memory'
+        check_memory(f'the closure of {len(self):,} nodes', bound.sum() * 40, max_memory, remedy)
+        begins = np.searchsorted(self.links[:, 0], np.arange(len(self) + 1)).tolist()
+        above, order = self.links[:, 1].tolist(), np.concatenate([np.unique(x[:, 0]) for x in self._levels_of_links])
+        found: list[Indices] = [np.empty(0, np.int64)] * len(self)
+        for node in order.tolist():
+            parents = above[begins[node] : begins[node + 1]]
+            parts = [part for p in parents for part in ([p], found[p])]
+            ancestors = np.concatenate(parts) if parts else found[node]
+            found[node] = np.unique(ancestors) if len(parents) > 1 else ancestors
+        counts = np.fromiter(map(len, found), np.int64, len(self))
+        pairs = np.stack([np.repeat(np.arange(len(self)), counts), np.concatenate(found).astype(np.int64)], 1)
+        return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+    def reduced_links(self) -> Indices:
+        """Return the relations of a node and a parent that no path by another parent implies, `[M, 2]`."""
+        begins = np.searchsorted(self.links[:, 0], np.arange(len(self) + 1))
+        several = np.flatnonzero(np.diff(begins) > 1).tolist()
+        # Every two relations of one child: the parent of the first may stand above that of the second.
+        pairs = [
+            (i, j) for n in several for i in range(*begins[n : n + 2]) for j in range(*begins[n : n + 2]) if i != j
+        ]
+        if not pairs:
+            return self.links
+        first, second = np.array(pairs).T
+        upper, lower = self.links[first, 1], self.links[second, 1]
+        known = self.closure() @ np.array([len(self), 1])
+        redundant = first[np.isin(lower * len(self) + upper, known)]
+        return np.delete(self.links, redundant, 0)
+
+    @cached_property
+    def _levels_of_links(self) -> list[Indices]:
+        """The relations by the largest number of edges from the root to the child; the first entry is empty."""
+        depth = _longest_depth(len(self), self.links)
+        of_child = depth[self.links[:, 0]]
+        order = np.argsort(of_child, kind='stable')
+        ends = np.searchsorted(of_child[order], np.arange(depth.max() + 2))
+        links = self.links[order]
+        return [links[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+    def lca(self, a: Any, b: Any) -> Indices:
+        """Return the lowest common ancestors of pairs of nodes in the spanning tree.
+
+        Args:
+            a: Names or numbers of nodes, any shape.
+            b: The same, broadcastable to `a`.
+
+        Returns:
+            Numbers of nodes, of the broadcast shape.
+
+        Raises:
+            UserError: there is no such node.
+        """
+        a, b = np.broadcast_arrays(self.numbers(a), self.numbers(b))
+        shape, a, b = a.shape, a.flatten(), b.flatten()
+        a, b = self._lifted(a, self.depth[b]), self._lifted(b, self.depth[a])
+        apart = np.flatnonzero(a != b)
+        while len(apart):
+            a[apart], b[apart] = self.parent[a[apart]], self.parent[b[apart]]
+            apart = apart[a[apart] != b[apart]]
+        return a.reshape(shape)
+
+    def ancestors_at(self, depth: int) -> Indices:
+        """Return the node of a depth that stands above each node in the spanning tree, `[N]`.
+
+        A node of that depth stands for itself, and so does a node that is less deep.
+        """
+        return self._lifted(np.arange(len(self)), np.full(len(self), depth))
+
+    def _lifted(self, nodes: Indices, depth: Indices) -> Indices:
+        """The ancestors of nodes at given depths; a node that is less deep stays."""
+        nodes = nodes.copy()
+        deep = np.flatnonzero(self.depth[nodes] > depth)
+        while len(deep):
+            nodes[deep] = self.parent[nodes[deep]]
+            deep = deep[self.depth[nodes[deep]] > depth[deep]]
+        return nodes
+
+    def distance(self, a: Any, b: Any) -> Indices:
+        """Return the number of edges between nodes in the spanning tree; arguments and errors as `lca`."""
+        a, b = self.numbers(a), self.numbers(b)
+        return self.depth[a] + self.depth[b] - 2 * self.depth[self.lca(a, b)]
+
+    def numbers(self, nodes: Any) -> Indices:
+        """Return the numbers of nodes of any shape, given by names or by numbers.
+
+        Raises:
+            UserError: there is no such node.
+        """
+        array = np.asarray(nodes)
+        if array.dtype.kind in 'iu':
+            if array.size and not 0 <= array.min() <= array.max() < len(self):
+                raise UserError(f'{self!r} has nodes from 0 to {len(self) - 1}, not {array.min()} to {array.max()}')
+            return array.astype(np.int64)
+        flat = [self.number(node) for node in array.ravel().tolist()]
+        return np.array(flat, np.int64).reshape(array.shape)
+
+
+def _ranges(starts: Indices, ends: Indices) -> Indices:
+    """The numbers from each start to before its end, one range after the other."""
+    counts = ends - starts
+    return np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
+
+
+def _kahn(count: int, links: Indices) -> tuple[Indices, NDArray[np.bool_]]:
+    """The longest distance of each node from the roots, and which nodes stand in or below a cycle."""
+    order = np.argsort(links[:, 1], kind='stable')
+    begins = np.searchsorted(links[order, 1], np.arange(count + 1))
+    below, waiting = links[order, 0], np.bincount(links[:, 0], minlength=count)
+    depth, done, front, deep = np.zeros(count, np.int64), np.zeros(count, bool), np.flatnonzero(waiting == 0), 0
+    while len(front):
+        done[front], depth[front] = True, deep
+        found = below[_ranges(begins[front], begins[front + 1])]
+        found, times = np.unique(found, return_counts=True)
+        waiting[found] -= times
+        front, deep = found[waiting[found] == 0], deep + 1
+    return depth, ~done
+
+
+def _longest_depth(count: int, links: Indices) -> Indices:
+    return _kahn(count, links)[0]
+
+
+def _cycle(count: int, links: Indices) -> list[int]:
+    """The nodes of a cycle, each followed by a parent; empty where there is none."""
+    left = _kahn(count, links)[1]
+    if not left.any():
+        return []
+    within = links[left[links].all(1)]
+    parent = np.full(count, -1)
+    parent[within[:, 0]] = within[:, 1]
+    # Every node that is left has a parent that is left, so the walk upwards comes to a node a second time.
+    seen: dict[int, int] = {}
+    node = int(np.flatnonzero(left)[0])
+    while node not in seen:
+        seen[node] = len(seen)
+        node = int(parent[node])
+    return list(seen)[seen[node] :]
+
+
+def _spanning_tree(count: int, links: Indices, root: int) -> Indices:
+    """The parent of each node that is nearest to the root, the first in `links` of equally near ones."""
+    order = np.argsort(links[:, 1], kind='stable')
+    begins = np.searchsorted(links[order, 1], np.arange(count + 1))
+    parent, near, front = np.full(count, -1), np.zeros(count, bool), np.array([root])
+    near[root] = True
+    while len(front):
+        rows = np.sort(order[_ranges(begins[front], begins[front + 1])])  # in the order given
+        rows = rows[~near[links[rows, 0]]]
+        front, first = np.unique(links[rows, 0], return_index=True)
+        parent[front], near[front] = links[rows[first], 1], True
+    return parent
+
+
+def _class_names(model: Any) -> list[str]:
+    from timm.data import ImageNetInfo, infer_imagenet_subset
+
+    config = getattr(model, 'pretrained_cfg', None) or {}
+    names = config.get('label_names')
+    if isinstance(names, Mapping):
+        names = [names[key] for key in sorted(names, key=int)]
+    if names:
+        return [str(name) for name in names]
+    subset = infer_imagenet_subset(model)
+    if subset is None:
+        raise UserError(
+            f'the names of the {getattr(model, "num_classes", "unknown number of")} classes are not known: the model has '
+            f"no label_names in its pretrained_cfg, and as many classes as none of timm's ImageNet sets"
+        )
+    return ImageNetInfo(subset).label_names()
