@@ -27,6 +27,7 @@ STOREYS = (
     'taxonomy',
     'layers',
     'models',
+    'losses',
     'optim',
     'analysis',
     'config',
@@ -229,4 +230,4 @@ def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
     assert 'timm_hyperbolic.models' in probe['loaded']
     # Nor does it load what only a training run needs.
     loaded = {name.split('.')[1] for name in probe['loaded'] if '.' in name}
-    assert loaded == {'version', 'geometry', 'layers', 'models', 'optim'}
+    assert loaded == {'version', 'errors', 'geometry', 'taxonomy', 'layers', 'models', 'optim'}

@@ -8,7 +8,7 @@ Importing this package registers its models and optimizers with timm:
 """
 
 from .layers import named_curvatures
-from .models import HyperbolicVisionTransformer, checkpoint_filter_fn, hyperbolize
+from .models import HyperbolicVisionTransformer, attach_head, checkpoint_filter_fn, hyperbolize
 from .optim import HyperbolicAdamW, HyperbolicSGD
 from .version import __version__
 
@@ -17,6 +17,7 @@ __all__ = [
     'HyperbolicSGD',
     'HyperbolicVisionTransformer',
     '__version__',
+    'attach_head',
     'checkpoint_filter_fn',
     'hyperbolize',
     'named_curvatures',

@@ -5,6 +5,7 @@ from .base import CURVATURE_BOUNDS, HyperbolicOptimizer
 from .clip import CLIP_MODES, MANIFOLD_NORMS, GradientClip, GradientNorms, gradient_norm, riemannian_norm
 from .groups import apply_lr_scale, learning_rate, manifold_parameters
 from .register import RIEMANNIAN
+from .scales import param_groups_lr_scale
 from .sgd import HyperbolicSGD
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     'gradient_norm',
     'learning_rate',
     'manifold_parameters',
+    'param_groups_lr_scale',
     'riemannian_norm',
 ]
