@@ -73,9 +73,9 @@ class BasinHead(HyperbolicModule):
         ValueError: a value is unknown or outside its range.
         TypeError: a keyword is unknown.
 
-    Source: the classifier published as "GeoFractalDavid" (AbstractPhil, Hugging Face, 2025). There vertices are centred,
-    so that their mean has no direction, and the staircase uses the position of a sample in its batch; here neither is
-    so.
+    Source: the classifier published as "GeoFractalDavid" (AbstractPhil, Hugging Face, 2025). There vertices are
+    centred, so that their mean has no direction, and the staircase uses the position of a sample in its batch; here
+    neither is so.
     """
 
     def __init__(
@@ -163,8 +163,8 @@ class BasinHead(HyperbolicModule):
             x: Features `[..., D]`.
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
-        x = unit(x.to(dtype))
-        queries = [unit(layer(x).to(dtype)) for layer in self.maps]
+        x = unit(x.to(dtype), x.dtype)
+        queries = [unit(layer(x.to(layer[0].weight.dtype)).to(dtype)) for layer in self.maps]
         with self.without_autocast(x):
             position = self.staircase(x)
             pairs = [self._fit(q, v.to(dtype)) for q, v in zip(queries, self.vertices, strict=True)]

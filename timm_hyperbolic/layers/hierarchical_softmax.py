@@ -53,7 +53,7 @@ class HierarchicalSoftmax(nn.Module):
         self.scores.reset_parameters()
 
     def node_log_probabilities(self, x: Tensor) -> Tensor:
-        """Return the log-probability of each node but the root given its parent, `[..., N - 1]`, float32 or float64."""
+        """Return the log-probability of each node but the root given its parent, `[..., N - 1]`, at least float32."""
         scores = self.scores(x)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         # A column of -inf fills the rows of parents with fewer children.

@@ -21,8 +21,8 @@ class TreeHead(PointHead):
     """`logit_k = -s·d(exp0(x), P_k)` with fixed prototypes `P_k = exp0(v_k)` and a learnt scale `s > 0`.
 
     The prototypes are given as tangent vectors `v_k` at the origin, their logarithms, which have all their digits
-    however near the boundary the points are, and which are the prototypes of the flat twin too. `s = softplus(scale_raw)`
-    starts at 1.
+    however near the boundary the points are, and which are the prototypes of the flat twin too. The scale is
+    `s = softplus(scale_raw)` and starts at 1.
 
     Flat limit: `-2s·‖x - v_k‖`.
 

@@ -47,14 +47,14 @@ class BasinLoss(nn.Module):
 
     def parts(self, scores: BasinScores, target: Tensor) -> dict[str, Tensor]:
         """Return the four parts of the loss by name, without their weights."""
-        count, _, _, kinds = fit = scores.compatibility.shape
+        scales, batch, _, kinds = scores.compatibility.shape
         logits = (scores.compatibility / scores.temperature).movedim(-1, 1).flatten(0, 2)
         cantor = scores.compatibility[..., COMPATIBILITIES.index('cantor')]
         place = scores.position - scores.position.mean(-1, keepdim=True)
         return {
             'fused': F.cross_entropy(scores.logits, target, label_smoothing=self.label_smoothing),
-            'contrast': F.cross_entropy(logits, target.repeat(count * kinds)),
-            'position': -cantor.gather(-1, target.expand(fit[:2]).unsqueeze(-1)).mean(),
+            'contrast': F.cross_entropy(logits, target.repeat(scales * kinds)),
+            'position': -cantor.gather(-1, target.expand(scales, batch).unsqueeze(-1)).mean(),
             'agreement': place.square().mean().to(scores.logits.dtype),
         }
 

@@ -29,8 +29,8 @@ class PairwiseCrossEntropy(nn.Module):
     Raises:
         ValueError: a value is unknown or outside its range.
 
-    Source: Ermolov, Mirvakhabova, Khrulkov, Sebe, Oseledets, "Hyperbolic Vision Transformers: Combining Improvements in
-    Metric Learning" (CVPR 2022), (8), with its values. There the denominator has one sample of each other class, here
+    Source: Ermolov, Mirvakhabova, Khrulkov, Sebe, Oseledets, "Hyperbolic Vision Transformers: Combining Improvements
+    in Metric Learning" (CVPR 2022), (8), with its values. There the denominator has one sample of each other class, here
     all of the batch.
     """
 

@@ -1,7 +1,7 @@
 """Hyperbolic, hierarchical and geometric classifiers on any timm backbone.
 
-`attach_head` replaces the classifier of a timm model; `timm.create_model('hyp_classifier', backbone=...)` makes a backbone
-by its name and does the same. The result is a model of the backbone's own class in timm, with the same parameter names.
+`attach_head` replaces the classifier of a timm model; `timm.create_model('hyp_classifier', backbone=...)` makes a
+backbone by its name and does the same. The result is a model of the backbone's own class in timm, with the same parameter names.
 """
 
 from __future__ import annotations
@@ -304,8 +304,8 @@ def attach_head(
         The model.
 
     Raises:
-        ValueError: a value is unknown or outside its range, the model has no linear classifier, or the number of classes
-            is not that of the hierarchy. The model is unchanged.
+        ValueError: a value is unknown or outside its range, the model has no linear classifier, or the number of
+            classes is not that of the hierarchy. The model is unchanged.
         TypeError: a keyword is unknown, or the model is wrapped or compiled.
         UserError: the hierarchy is corrupt, or a class of the model has no node.
     """

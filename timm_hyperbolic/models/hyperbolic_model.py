@@ -37,7 +37,9 @@ class HyperbolicModel:
 
     @property
     def _model_args(self) -> dict[str, Any]:
-        # What timm saves of a model that its factory made. A head of `attach_head` knows its own keywords as plain data.
+        # What timm saves of a model that its factory made; a head of `attach_head` knows its own keywords as plain data
+        if '_model_args' not in self.__dict__:
+            raise AttributeError(f'{type(self).__name__} has no _model_args: it was not made by timm.create_model')
         return {**self.__dict__['_model_args'], **getattr(self.make_head, 'model_args', dict)()}
 
     @_model_args.setter

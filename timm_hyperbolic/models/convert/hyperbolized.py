@@ -70,15 +70,18 @@ class FetchedConversion(FetchedCheckpoint):
         return own
 
     def model_args_checks(self) -> dict[str, Check]:
+        """Return the checks of the model's keywords in the configuration, by name."""
         # A keyword of timm's factory is none of a model.
         others = [name for name in self.model_args if name not in _FACTORY]
         return {name: _count if 'depth' in name else plain for name in others} | self.own_checks()
 
     def pretrained_cfg_checks(self) -> dict[str, Check]:
+        """Return the checks of the entries about the input and the classes, by name."""
         names = ('first_conv', 'classifier', 'pool_size', 'test_pool_size')
         return super().pretrained_cfg_checks() | dict.fromkeys(names, plain)
 
     def fitted(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """Return the checkpoint in the names and shapes of `model`, which the user's keywords may have changed."""
         own = model.state_dict()
         names = self.pretrained_cfg.get('classifier') or ()
         for name in (names,) if isinstance(names, str) else names:
