@@ -67,7 +67,7 @@ def test_lorentz_coordinates_give_the_same_number(generator) -> None:
     space, time = ball_to_lorentz(p, c), lorentz_time(ball_to_lorentz(p, c), c)
     # Bdeir et al. (2024), (8): the normal has the space part cosh(√K a)·z and the time part sinh(√K a)·‖z‖
     a, z = 2 * head.bias, head.weight
-    w = (math.sqrt(c) * a).cosh() * z
+    w = (math.sqrt(c) * a).cosh().unsqueeze(-1) * z
     t = (math.sqrt(c) * a).sinh() * z.norm(dim=-1)
     beta = (w.square().sum(-1) - t.square()).sqrt()
     alpha = space @ w.T - time * t

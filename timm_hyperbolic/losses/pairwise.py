@@ -54,7 +54,7 @@ class PairwiseCrossEntropy(nn.Module):
         """Return the distances of all pairs of features `[B, D]`: `[B, B]`, float64 where the device has it."""
         with torch.autocast(features.device.type, enabled=False):
             if self.geometry == 'sphere':
-                x = unit(features.to(torch.float32 if features.device.type == 'mps' else torch.float64))
+                x = unit(features.to(torch.float32 if features.device.type == 'mps' else torch.float64), features.dtype)
                 return 2 - 2 * F.linear(x, x)
             return all_distances(*points_of(features, self.curvature, self.limits))
 
