@@ -164,7 +164,7 @@ class BasinHead(HyperbolicModule):
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
         x = unit(x.to(dtype), x.dtype)
-        queries = [unit(layer(x.to(layer[0].weight.dtype)).to(dtype)) for layer in self.maps]
+        queries = [unit(layer(x.to(next(layer.parameters()).dtype)).to(dtype)) for layer in self.maps]
         with self.without_autocast(x):
             position = self.staircase(x)
             pairs = [self._fit(q, v.to(dtype)) for q, v in zip(queries, self.vertices, strict=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,8 @@ class ProjectedHead(nn.Module):
         device: Of the parameters.
         dtype: Of the parameters.
     """
+
+    head: Any
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,11 @@ class HierarchicalSoftmax(nn.Module):
     Source: Morin, Bengio, "Hierarchical Probabilistic Neural Network Language Model" (2005), for trees of any width as
     in Redmon, Farhadi, "YOLO9000" (2017), section 4.
     """
+
+    scores: Any
+    members: Tensor
+    family: Tensor
+    paths: Tensor
 
     def __init__(
         self,

@@ -80,6 +80,6 @@ def unit(x: Tensor, rounding: torch.dtype | None = None) -> Tensor:
     return x * x.square().sum(-1, keepdim=True).clamp_min(least).rsqrt()
 
 
-def linear_start(weight: nn.Parameter) -> None:
+def linear_start(weight: Tensor) -> None:
     """Draw the weight `[E, D]` of a projection such that features of mean square 1 become vectors of length about 1."""
     nn.init.normal_(weight, std=(weight.shape[0] * weight.shape[1]) ** -0.5)

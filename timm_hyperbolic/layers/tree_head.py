@@ -41,6 +41,8 @@ class TreeHead(PointHead):
     hierarchy, which they train; here they come from a closed form.
     """
 
+    prototypes: Tensor
+
     def __init__(
         self,
         prototypes: Tensor,
