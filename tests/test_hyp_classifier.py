@@ -288,6 +288,11 @@ def test_model_without_a_linear_classifier_is_refused_unchanged() -> None:
         with pytest.raises(ValueError, match=message):
             attach_head(model, 'mlr')
         assert str(model) == before
+    model = timm.create_model('test_resnet', num_classes=7)
+    before = str(model)
+    with pytest.raises(ValueError, match='a simplex of dimension k'):
+        attach_head(model, 'basin', k=200, hierarchy=TEXT)
+    assert (str(model), model.num_classes) == (before, 7)
     with pytest.raises(TypeError, match=r"unknown keyword \['curvatur'\]"):
         attach_head(timm.create_model('test_resnet'), 'mlr', curvatur=1)
     with pytest.raises(UserError, match='classes'):

@@ -89,7 +89,7 @@ class HierarchicalSoftmax(nn.Module):
 def _tables(parent: list[int], classes: list[int]) -> dict[str, Tensor]:
     """The tree as indices of the nodes without the root, where the last index stands for none.
 
-    `members` are the children of each parent, `[P, C]`; `family` is the row of each node there, `[N - 1]`; `paths` are the
+    `members` are the children of each parent, `[P, C]`; `family` is each node's row there, `[N - 1]`; `paths` are the
     nodes above each class and itself, `[depth, K]`.
     """
     count = len(parent)

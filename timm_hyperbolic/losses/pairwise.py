@@ -17,8 +17,8 @@ class PairwiseCrossEntropy(nn.Module):
     """`-log(e^(-d_ij/τ) / (e^(-d_ij/τ) + Σ_k e^(-d_ik/τ)))`, averaged over all pairs `(i, j)` of one class.
 
     The sum runs over the samples `k` of other classes. `d` is the geodesic distance of the points `exp0(x)`, with
-    features clipped to a length; on the sphere, the squared distance `2 - 2·cos` of unit vectors, the published twin. At
-    `curvature=0` it is `2‖x_i - x_j‖`.
+    features clipped to a length; on the sphere it is the squared distance `2 - 2·cos` of unit vectors, the published
+    twin; at `curvature=0` it is `2‖x_i - x_j‖`.
 
     Args:
         temperature: `τ > 0`.
@@ -30,8 +30,8 @@ class PairwiseCrossEntropy(nn.Module):
         ValueError: a value is unknown or outside its range.
 
     Source: Ermolov, Mirvakhabova, Khrulkov, Sebe, Oseledets, "Hyperbolic Vision Transformers: Combining Improvements
-    in Metric Learning" (CVPR 2022), (8), with its values. There the denominator has one sample of each other class, here
-    all of the batch.
+    in Metric Learning" (CVPR 2022), (8), with its values. There the denominator has one sample of each other class,
+    here all of the batch.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Hyperbolic, hierarchical and geometric classifiers on any timm backbone.
 
 `attach_head` replaces the classifier of a timm model; `timm.create_model('hyp_classifier', backbone=...)` makes a
-backbone by its name and does the same. The result is a model of the backbone's own class in timm, with the same parameter names.
+backbone by its name and does the same. The result is a model of the backbone's own class in timm, with the same
+parameter names.
 """
 
 from __future__ import annotations
@@ -178,9 +179,14 @@ class HeadOptions:
 
     def model_args(self) -> dict[str, Any]:
         """Return the keywords from which the model can be made again, as plain data."""
-        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != 'config'}
+        own = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name != 'config' and self.head in _OWN.get(each.name, HEADS)
+        }
         own['hierarchy'] = None if self.hierarchy is None else plain_hierarchy(self.hierarchy)
-        own['scales'] = self.scales and list(self.scales)
+        if self.scales is not None:
+            own['scales'] = list(self.scales)
         own['margin'] = 'none' if self.config.margin is None else self.config.margin
         # timm's factory drops keywords that are None
         return {name: value for name, value in (asdict(self.config) | own).items() if value is not None}
