@@ -18,6 +18,7 @@ from timm.models import get_pretrained_cfg_value, is_model
 from ..layers import HyperbolicConfig
 from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
+from ..models.hyp_classifier import ENTRY_POINT as HEAD_ENTRY_POINT
 from ..models.options import chosen_modules
 from ..models.vit_hyp import PRESETS, VARIANTS
 from ..train.run_files import Run
@@ -68,7 +69,7 @@ def model_card(source: Run | str, repo_id: str | None = None, against: Sequence[
         template_path=str(_TEMPLATE),
         run=run,
         model=model.name,
-        is_registered=model.is_ours or model.converted,
+        is_registered=model.is_registered,
         title=repo_id.partition('/')[2] if repo_id else str(model),
         repo_id=repo_id or 'OWNER/NAME',
         summary=_summary(run, model),
@@ -131,12 +132,22 @@ class _Model:
         """Whether it is one of our Vision Transformers."""
         return self.name in VARIANTS
 
+    @property
+    def head(self) -> str | None:
+        """The name of the head that `attach_head` gave it."""
+        return self.keywords.get('head') if self.name == HEAD_ENTRY_POINT else None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether timm knows it only where this package is imported."""
+        return self.is_ours or self.converted or self.head is not None
+
     def __str__(self) -> str:
         return f'{self.name}, hyperbolized' if self.converted else self.name
 
 
 def _metadata(run: Run | None, model: _Model, repo_id: str | None) -> ModelCardData:
-    own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_ours or model.converted else [])]
+    own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_registered else [])]
     own += ['vision-transformer'] if model.is_ours else []
     data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': 'image-classification', 'tags': own}
     if run is None:
@@ -176,6 +187,8 @@ def _summary(run: Run | None, model: _Model) -> str:
         text = f'A {kind} Vision Transformer'.replace('  ', ' ') + f' for {home}, `{model.name}` of timm_hyperbolic'
     elif model.modules:
         text = f'A {kind} model for {home}, `{model.name}` converted by timm_hyperbolic'
+    elif model.head:
+        text = f'`{model.keywords["backbone"]}` of {home} with the head `{model.head}` of timm_hyperbolic'
     else:
         text = f'`{model.name}` of {home}'
     if run is None:
@@ -189,6 +202,8 @@ def _summary(run: Run | None, model: _Model) -> str:
 
 
 def _description(model: _Model) -> str:
+    if model.head:
+        return f"timm's `{model.keywords['backbone']}` with the head `{model.head}` in place of its classifier."
     if not model.modules:
         return (
             "timm's Vision Transformer as it is, with nothing hyperbolic: the baseline of the variants."
