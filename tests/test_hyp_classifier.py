@@ -243,6 +243,14 @@ def test_hierarchies_are_named_read_and_written(tmp_path: Path) -> None:
     for value in (TEXT, str(tmp_path / 'tree.txt'), tmp_path / 'tree.txt', plain_hierarchy(hierarchy_of(TEXT))):
         tree = hierarchy_of(value)
         assert [tree.names[node] for node in tree.classes] == ['cat', 'dog', 'fox', 'bus', 'car']
+    # Of a class with two parents one counts, and what then stands above no class is left out.
+    graph = Taxonomy.from_parents(
+        {'r': (), 'animal': ('r',), 'pet': ('r',), 'cat': ('animal', 'pet'), 'ox': ('animal',)}
+    )
+    tree = hierarchy_of(graph.with_classes(['ox', 'cat']))
+    assert 'pet' in graph
+    assert set(tree) == {'r', 'animal', 'cat', 'ox'}
+    assert make(head='hsoftmax', hierarchy=graph.with_classes(['ox', 'cat'])).num_classes == 2
     # Labels need not be in the order of the leaves.
     shuffled = hierarchy_of(TEXT).with_classes(['bus', 'cat', 'car', 'fox', 'dog'])
     again = hierarchy_of(json.loads(json.dumps(plain_hierarchy(shuffled))))

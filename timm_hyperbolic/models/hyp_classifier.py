@@ -221,6 +221,9 @@ def _unknown(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 def hierarchy_of(value: Any, model: nn.Module | None = None) -> Taxonomy:
     """Return the tree of classes that a keyword names.
 
+    In a graph of names, such as WordNet, a class may have several parents. The tree has one parent of each node, that
+    of the graph's spanning tree, and only nodes that stand above a class there.
+
     Args:
         value: `'cifar100'`; `'wordnet'` for the classes of the model in WordNet; the path of an indented text, or the
             text itself; what `plain_hierarchy` returns; or a `Taxonomy`.
@@ -230,6 +233,12 @@ def hierarchy_of(value: Any, model: nn.Module | None = None) -> Taxonomy:
         ValueError: the value is none of these.
         UserError: the tree is corrupt, or a class has no node.
     """
+    tree = _named_hierarchy(value, model)
+    is_tree = len(tree.links) == len(tree) - 1
+    return tree if is_tree or tree.classes is None else hierarchy_of(plain_hierarchy(tree))
+
+
+def _named_hierarchy(value: Any, model: nn.Module | None) -> Taxonomy:
     if isinstance(value, Taxonomy):
         return value
     if value == 'cifar100':
