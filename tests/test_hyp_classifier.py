@@ -205,6 +205,19 @@ def test_a_trained_model_keeps_its_backbone_and_takes_the_classes_of_the_tree(tm
     assert config['model_args']['hierarchy']['classes'] == ['cat', 'dog', 'fox', 'bus', 'car']
 
 
+def test_a_backbone_without_classes_or_with_groups_by_function_takes_a_head() -> None:
+    model = attach_head(timm.create_model('test_vit', num_classes=0), 'mlr', num_classes=3)
+    assert model.get_classifier().head.num_classes == 3
+    small = {'img_size': SIZE, 'embed_dim': 24, 'depth': 1, 'num_heads': 2}
+    for name, keywords in (
+        ('cait_xxs24_224', small),
+        ('inception_v3', {}),
+    ):  # their group_matcher has no pattern 'stem'
+        model = timm.create_model('hyp_classifier', backbone=name, dim=4, num_classes=3, **keywords)
+        layers = group_parameters(model, model.group_matcher(), reverse=True)
+        assert layers.keys() == dict(model.named_parameters()).keys()
+
+
 def test_copies_and_pickles_are_models_of_their_own() -> None:
     model = make('test_convnext', 'tree').eval()
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

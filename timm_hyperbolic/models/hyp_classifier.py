@@ -334,8 +334,11 @@ def attach_head(
     options = _options(keywords, model, backbone)
     if keywords:
         raise TypeError(f'unknown keyword {sorted(keywords)}; the keywords are {_names()}')
+    given = num_classes or options.num_classes
+    if given and hasattr(model, 'reset_classifier') and getattr(model, 'num_classes', None) == 0:
+        model.reset_classifier(given)
     current = _linear_classifiers(model)
-    wanted = num_classes or options.num_classes or next(iter(current.values())).out_features
+    wanted = given or next(iter(current.values())).out_features
     if options.num_classes not in (None, wanted):
         raise ValueError(
             f'num_classes={wanted} differs from the {options.num_classes} classes of hierarchy={options.hierarchy!r}; '
@@ -382,7 +385,7 @@ def _linear_classifiers(model: nn.Module) -> dict[str, nn.Module]:
     if not found:
         raise ValueError(
             f'the backbone {what} has no classifier that a head could replace (num_classes={model.num_classes}): make '
-            'it with at least one class'
+            'it with at least one class, or give num_classes'
         )
     if isinstance(getattr(model, 'make_head', None), HeadOptions):
         return {name: _Outline(module, model.num_classes) for name, module in found.items()}
