@@ -280,7 +280,73 @@ def flat_attention(layer: Any, x: Tensor) -> Tensor:
 
 
 #: A layer's oracle and its limit, by the name of its class.
+def _signed_distance(m: Ball, h: Tensor, normal: Tensor, offset: Tensor) -> Tensor:
+    """From the hyperplane through `exp0(r·a)` across `a`: by moving that point to the origin, where it is a plane."""
+    moved = m.add(-m.exp0(offset.unsqueeze(-1) * normal), h.unsqueeze(-2))
+    along = (moved * normal).sum(-1)
+    if isinstance(m, Flat):
+        return 2 * along
+    return torch.asinh(2 * m.k * along / (1 - m.c * moved.square().sum(-1))) / m.k
+
+
+def mlr(layer: Any, x: Tensor) -> Tensor:
+    m = _space(layer)
+    length = layer.weight.norm(dim=-1)
+    return 2 * length * _signed_distance(m, m.enter(x), layer.weight / length.unsqueeze(-1), layer.bias)
+
+
+def flat_mlr(layer: Any, x: Tensor) -> Tensor:
+    return 4 * F.linear(x, layer.weight, -layer.bias * layer.weight.norm(dim=-1))
+
+
+def tree(layer: Any, x: Tensor) -> Tensor:
+    m = _space(layer)
+    d2 = m.distance2(m.enter(x).unsqueeze(-2), m.exp0(layer.prototypes))
+    return -torch.log1p(layer.scale_raw.exp()) * d2.sqrt()
+
+
+def flat_tree(layer: Any, x: Tensor) -> Tensor:
+    return -2 * torch.log1p(layer.scale_raw.exp()) * torch.cdist(x, layer.prototypes)
+
+
+def _basin(layer: Any, x: Tensor, fit: Any) -> Tensor:
+    x = F.normalize(x, dim=-1)
+    total = 0.0
+    for s in range(len(layer.scales)):
+        q = F.normalize(layer.maps[s](x), dim=-1)
+        t = torch.sigmoid(x @ layer.staircase.weight[s])
+        position = torch.zeros_like(t)
+        for level in range(1, 13):
+            left, middle, right = (torch.exp(-((3 * t - center) ** 2) / 0.25) for center in (0.5, 1.5, 2.5))
+            position = position + (right + layer.staircase.alpha * middle) / (left + middle + right) / 2**level
+            t = 3 * t - torch.floor(3 * t)
+        mean, crystal = fit(q.unsqueeze(-2), layer.vertices[s])
+        feature = (q.unsqueeze(-2) * F.normalize(mean, dim=-1)).sum(-1)
+        cantor = -((position.unsqueeze(-1) - layer.positions[s]) ** 2)
+        g = torch.softmax(layer.gates[s], 0)
+        total = total + torch.softmax(layer.fusion, 0)[s] * (g[0] * feature + g[1] * cantor + g[2] * crystal)
+    return total / torch.exp(layer.log_temperature)
+
+
+def basin(layer: Any, x: Tensor) -> Tensor:
+    m = _space(layer)
+
+    def fit(q: Tensor, vertices: Tensor) -> tuple[Tensor, Tensor]:
+        points = m.enter(vertices)
+        d = m.distance2(m.enter(q).unsqueeze(-2), points).sqrt()
+        return m.midpoint_log0(points, torch.ones_like(points[..., 0])), -d.amin(-1) / 2
+
+    return _basin(layer, x, fit)
+
+
+def flat_basin(layer: Any, x: Tensor) -> Tensor:
+    return _basin(layer, x, lambda q, v: (v.mean(-2), -(q.unsqueeze(-2) - v).norm(dim=-1).amin(-1)))
+
+
 DENSE = {
+    'HyperbolicMLR': mlr,
+    'TreeHead': tree,
+    'BasinHead': basin,
     'CenteredResidual': centered_residual,
     'OriginResidual': origin_residual,
     'PointResidual': point_residual,
@@ -291,6 +357,9 @@ DENSE = {
     'HyperbolicAttention': attention,
 }
 FLAT_LIMIT = {
+    'HyperbolicMLR': flat_mlr,
+    'TreeHead': flat_tree,
+    'BasinHead': flat_basin,
     'CenteredResidual': flat_centered,
     'OriginResidual': flat_origin,
     'PointResidual': flat_point,

@@ -16,9 +16,11 @@ from timm_hyperbolic.layers import (
     HyperbolicHead,
     HyperbolicLinear,
     HyperbolicMlp,
+    HyperbolicMLR,
     HyperbolicPosEmbed,
     OriginResidual,
     PointResidual,
+    TreeHead,
 )
 
 __all__ = [
@@ -91,6 +93,8 @@ CASES = [
     Case('pos', HyperbolicPosEmbed, shapes=((BATCH, TOKENS, DIM), (1, TOKENS, DIM))),
     Case('head', HyperbolicHead, (DIM, 5), shapes=((BATCH, DIM),)),
     Case('head-relative', HyperbolicHead, (DIM, 5), {'relative': True}, shapes=((BATCH, DIM),)),
+    Case('mlr', HyperbolicMLR, (DIM, 5), shapes=((BATCH, DIM),)),
+    Case('tree', TreeHead, (torch.randn(5, DIM, generator=torch.Generator().manual_seed(7)),), shapes=((BATCH, DIM),)),
     Case('linear', HyperbolicLinear, (DIM, 9)),
     Case('linear-nobias', HyperbolicLinear, (DIM, 9, False)),
     Case('linear-parts', HyperbolicLinear, (DIM, 9), {'parts': 3}),

@@ -7,7 +7,7 @@ import yaml
 from hub_helpers import made_run, save_weights, tiny_model
 from huggingface_hub import ModelCard
 
-from timm_hyperbolic import hyperbolize
+from timm_hyperbolic import attach_head, hyperbolize
 from timm_hyperbolic.hub import model_card
 from timm_hyperbolic.hub.card import differences
 from timm_hyperbolic.hub.run import Run
@@ -130,6 +130,17 @@ def test_a_converted_model_says_what_it_is_and_was(tmp_path):
     assert 'import timm_hyperbolic' in card.text
     save_weights(tmp_path, hyperbolize(tiny_model('vit_tiny_patch4_euclid'), 'head', 0.0))
     assert 'A flat control of a hyperbolic model for' in model_card(Run.read(tmp_path)).text
+
+
+def test_a_head_on_a_backbone_of_timm_is_named_and_needs_the_import(tmp_path):
+    made_run(tmp_path, 'vit_tiny_patch4_euclid')
+    model = attach_head(tiny_model('vit_tiny_patch4_euclid'), 'mlr', dim=4, num_classes=10)
+    save_weights(tmp_path, model)
+    card = model_card(Run.read(tmp_path))
+    assert '`vit_tiny_patch4_euclid` of [timm]' in card.text
+    assert 'with the head `mlr` of timm_hyperbolic' in card.text
+    assert 'import timm_hyperbolic' in card.text
+    assert 'hyperbolic-geometry' in card.data.tags
 
 
 def test_a_model_of_timm_is_none_of_ours(tmp_path):

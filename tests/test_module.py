@@ -363,7 +363,9 @@ def test_default_margin_is_the_study_s(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    'case', [case for case in CASES if case.layer is not HyperbolicHead], ids=lambda case: case.name
+    'case',
+    [case for case in CASES if case.name.split('-')[0] not in ('head', 'mlr', 'tree')],
+    ids=lambda case: case.name,
 )
 def test_margin_holds_what_comes_out(case: Case) -> None:
     # A point within t comes out as a tangent vector within artanh(t). A residual at x may leave it, by design.
@@ -526,7 +528,7 @@ def test_meta_layer_is_materialised_with_its_starting_values(case: Case) -> None
     for name, value in reference.state_dict().items():
         ours = layer.state_dict()[name]
         if name.endswith('weight') and 'norm' not in name and value.numel():
-            assert 0.25 < ours.std() / 0.02 < 4  # drawn at random, N(0, 0.02²)
+            assert 0.25 < ours.std() / value.std() < 4  # drawn at random
         else:
             assert torch.equal(ours, value), name
     assert list(named_curvatures(layer).values()) == pytest.approx([0.7] * len(named_curvatures(layer)), rel=1e-6)
@@ -582,6 +584,7 @@ def test_only_weights_of_linear_maps_decay(case: Case) -> None:
     decayed = {name for name, _ in layer.named_parameters()} - excluded
     expected = {
         'linear': {'weight'},
+        'mlr': {'weight'},
         'mlp': {'fc1.weight', 'fc2.weight'},
         'attn': {'qkv.weight', 'proj.weight'},
     }.get(case.name.split('-')[0], set())

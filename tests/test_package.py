@@ -28,6 +28,7 @@ STOREYS = (
     'taxonomy',
     'layers',
     'models',
+    'losses',
     'optim',
     'analysis',
     'config',
@@ -230,7 +231,7 @@ def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
     assert 'timm_hyperbolic.models' in probe['loaded']
     # Nor does it load what only a training run needs.
     loaded = {name.split('.')[1] for name in probe['loaded'] if '.' in name}
-    assert loaded == {'version', 'constants', 'geometry', 'layers', 'models', 'optim'}
+    assert loaded == {'version', 'constants', 'errors', 'geometry', 'taxonomy', 'layers', 'models', 'optim'}
 
 
 # --- programs -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .layers import named_curvatures
-    from .models import HyperbolicVisionTransformer, checkpoint_filter_fn, hyperbolize
+    from .models import HyperbolicVisionTransformer, attach_head, checkpoint_filter_fn, hyperbolize
     from .optim import HyperbolicAdamW, HyperbolicSGD
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     'HyperbolicSGD',
     'HyperbolicVisionTransformer',
     '__version__',
+    'attach_head',
     'checkpoint_filter_fn',
     'hyperbolize',
     'named_curvatures',
@@ -33,6 +34,7 @@ _MODULES = {
     'HyperbolicAdamW': 'optim',
     'HyperbolicSGD': 'optim',
     'HyperbolicVisionTransformer': 'models',
+    'attach_head': 'models',
     'checkpoint_filter_fn': 'models',
     'hyperbolize': 'models',
     'named_curvatures': 'layers',

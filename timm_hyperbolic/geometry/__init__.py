@@ -26,6 +26,7 @@ from .cones import (
 )
 from .formulas import TwoVectorFormula, centered_residual, origin_residual, point_residual, positional_sum, two_vectors
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
+from .hyperplane import hyperplane_distance
 from .limits import Limits
 from .midpoint import midpoint_log0
 from .models import (
@@ -85,6 +86,7 @@ __all__ = [
     'hemisphere_distance',
     'hemisphere_midpoint',
     'hemisphere_to_lorentz',
+    'hyperplane_distance',
     'kernels',
     'klein_distance',
     'klein_to_ball',

@@ -17,6 +17,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ..layers import HyperbolicConfig
 from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
+from ..models.hyp_classifier import ENTRY_POINT as HEAD_ENTRY_POINT
 from ..models.options import chosen_modules
 from ..models.vit_hyp import VARIANTS
 from ..train.progress import duration
@@ -63,7 +64,7 @@ def model_card(run: Run, repo_id: str | None = None, against: Sequence[Run] = ()
         _metadata(run, model, repo_id),
         template_path=str(_TEMPLATE),
         run=run,
-        is_registered=model.is_ours or model.converted,
+        is_registered=model.is_registered,
         title=repo_id.partition('/')[2] if repo_id else str(model),
         repo_id=repo_id or 'OWNER/NAME',
         summary=_summary(run, model),
@@ -124,12 +125,22 @@ class _Model:
         """Whether it is one of our Vision Transformers."""
         return self.name in VARIANTS
 
+    @property
+    def head(self) -> str | None:
+        """The name of the head that `attach_head` gave it."""
+        return self.keywords.get('head') if self.name == HEAD_ENTRY_POINT else None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether timm knows it only where this package is imported."""
+        return self.is_ours or self.converted or self.head is not None
+
     def __str__(self) -> str:
         return f'{self.name}, hyperbolized' if self.converted else self.name
 
 
 def _metadata(run: Run, model: _Model, repo_id: str | None) -> ModelCardData:
-    own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_ours or model.converted else [])]
+    own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_registered else [])]
     own += ['vision-transformer'] if model.is_ours else []
     data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': 'image-classification', 'tags': own}
     if run.hub_dataset:
@@ -167,6 +178,8 @@ def _summary(run: Run, model: _Model) -> str:
         text = f'A {kind} Vision Transformer'.replace('  ', ' ') + f' for {home}, `{model.name}` of timm_hyperbolic'
     elif model.modules:
         text = f'A {kind} model for {home}, `{model.name}` converted by timm_hyperbolic'
+    elif model.head:
+        text = f'`{model.keywords["backbone"]}` of {home} with the head `{model.head}` of timm_hyperbolic'
     else:
         text = f'`{model.name}` of {home}'
     size = run.config['pretrained_cfg']['input_size']
@@ -178,6 +191,8 @@ def _summary(run: Run, model: _Model) -> str:
 
 
 def _description(model: _Model) -> str:
+    if model.head:
+        return f"timm's `{model.keywords['backbone']}` with the head `{model.head}` in place of its classifier."
     if not model.modules:
         return (
             "timm's Vision Transformer as it is, with nothing hyperbolic: the baseline of the variants."

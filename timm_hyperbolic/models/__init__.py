@@ -3,14 +3,17 @@
 from .blocks import HyperbolicBlock
 from .checkpoint import checkpoint_filter_fn
 from .convert import Plan, hyperbolize
+from .hyp_classifier import HEADS, attach_head
 from .options import MODULES
 from .vit_hyp import HyperbolicVisionTransformer
 
 __all__ = [
+    'HEADS',
     'MODULES',
     'HyperbolicBlock',
     'HyperbolicVisionTransformer',
     'Plan',
+    'attach_head',
     'checkpoint_filter_fn',
     'hyperbolize',
 ]

@@ -35,6 +35,17 @@ class HyperbolicModel:
     #: Makes the hyperbolic classifier from a linear one; None while the classifier is Euclidean.
     make_head: Callable[[nn.Linear], HyperbolicHead] | None = None
 
+    @property
+    def _model_args(self) -> dict[str, Any]:
+        # What timm saves of a model that its factory made; a head of `attach_head` knows its own keywords as plain data
+        if '_model_args' not in self.__dict__:
+            raise AttributeError(f'{type(self).__name__} has no _model_args: it was not made by timm.create_model')
+        return {**self.__dict__['_model_args'], **getattr(self.make_head, 'model_args', dict)()}
+
+    @_model_args.setter
+    def _model_args(self, value: dict[str, Any]) -> None:
+        self.__dict__['_model_args'] = value
+
     def no_weight_decay(self) -> set[str]:
         """Return the parameters without weight decay: the model's own, and all hyperbolic ones but linear weights."""
         hyperbolic = {
@@ -61,6 +72,8 @@ class StemGroups:
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Return the patterns of layer groups: the model's own, with `pos_join` and the centroids in the stem."""
         groups = super().group_matcher(coarse)
+        if getattr(self, 'pos_join', None) is None and getattr(self, 'centroids', None) is None:
+            return groups
         return {**groups, 'stem': rf'{groups["stem"]}|^pos_join|^centroids'}
 
 

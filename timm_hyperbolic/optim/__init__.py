@@ -5,6 +5,7 @@ from .adamw import HyperbolicAdamW
 from .base import HyperbolicOptimizer
 from .clip import GradientClip, GradientNorms, gradient_norm, riemannian_norm
 from .groups import apply_lr_scale, learning_rate, manifold_parameters
+from .scales import param_groups_lr_scale
 from .sgd import HyperbolicSGD
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     'gradient_norm',
     'learning_rate',
     'manifold_parameters',
+    'param_groups_lr_scale',
     'riemannian_norm',
 ]

@@ -18,7 +18,7 @@ from ..vit_hyp import HyperbolicVisionTransformer
 from .hyperbolize import hyperbolize
 from .model import ENTRY_POINT
 
-__all__ = ['hyperbolized']
+__all__ = ['FetchedConversion', 'hyperbolized']
 
 
 def _convert(base: str = '', conversions: Sequence[Mapping[str, Any]] = (), **kwargs: Any) -> nn.Module:
@@ -48,45 +48,54 @@ def hyperbolized(pretrained: bool = False, **kwargs: Any) -> nn.Module:
     Raises:
         ValueError: `config.json` or the weights of a folder or repository are refused; the message says why.
     """
-    if _FetchedConversion.of(ENTRY_POINT, kwargs) is None:
+    if FetchedConversion.of(ENTRY_POINT, kwargs) is None:
         kwargs.pop('pretrained_cfg', None)  # timm has none for this name, and the base has its own
         return _convert(pretrained=pretrained, **kwargs)
     features = {'out_indices': kwargs.pop('out_indices', 3), 'feature_cls': 'getter'}
-    return build_model(
-        _convert, ENTRY_POINT, pretrained, {}, fetched=_FetchedConversion, feature_cfg=features, **kwargs
-    )
+    return build_model(_convert, ENTRY_POINT, pretrained, {}, fetched=FetchedConversion, feature_cfg=features, **kwargs)
 
 
-class _FetchedConversion(FetchedCheckpoint):
+class FetchedConversion(FetchedCheckpoint):
     """The configuration and the weights of a converted model."""
 
-    def model_args_checks(self) -> dict[str, Check]:
+    #: The keyword with timm's name of the model that was changed.
+    base = 'base'
+
+    def own_checks(self) -> dict[str, Check]:
+        """Return the checks of the keywords that say what was changed, by name."""
         own = {'base': _is_base, 'conversions': listing(_is_conversion, 1, 16)}
         for name in own:
             if name not in self.model_args:
                 raise self.error(f'config.json has no model_args.{name}')
+        return own
+
+    def model_args_checks(self) -> dict[str, Check]:
+        """Return the checks of the model's keywords in the configuration, by name."""
         # A keyword of timm's factory is none of a model.
         others = [name for name in self.model_args if name not in _FACTORY]
-        return {name: _count if 'depth' in name else plain for name in others} | own
+        return {name: _count if 'depth' in name else plain for name in others} | self.own_checks()
 
     def pretrained_cfg_checks(self) -> dict[str, Check]:
+        """Return the checks of the entries about the input and the classes, by name."""
         names = ('first_conv', 'classifier', 'pool_size', 'test_pool_size')
         return super().pretrained_cfg_checks() | dict.fromkeys(names, plain)
 
     def fitted(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """Return the checkpoint in the names and shapes of `model`, which the user's keywords may have changed."""
         own = model.state_dict()
         names = self.pretrained_cfg.get('classifier') or ()
         for name in (names,) if isinstance(names, str) else names:
-            weight = own.get(f'{name}.weight')
-            if weight is None or weight.shape != state_dict[f'{name}.weight'].shape:
-                # timm drops weight and bias; the rest of a prototype head goes with them
-                kept = (f'{name}.weight', f'{name}.bias')
-                state_dict = {k: v for k, v in state_dict.items() if k in kept or not k.startswith(f'{name}.')}
+            # A classifier of other sizes is left as it was made: timm drops only a weight and a bias.
+            mine, theirs = (
+                {key: part[key] for key in part if key.startswith(f'{name}.')} for part in (own, state_dict)
+            )
+            if {key: t.shape for key, t in mine.items()} != {key: t.shape for key, t in theirs.items()}:
+                state_dict = {key: t for key, t in state_dict.items() if key not in theirs} | mine
         if all(name not in own or own[name].shape == tensor.shape for name, tensor in state_dict.items()):
             return dict(state_dict)
         if isinstance(model, HyperbolicVisionTransformer):
             return checkpoint_filter_fn(state_dict, model, start=False)
-        family = sys.modules[model_entrypoint(self.model_args['base']).__module__]
+        family = sys.modules[model_entrypoint(self.model_args[self.base]).__module__]
         resize = getattr(family, 'checkpoint_filter_fn', None)
         return dict(state_dict) if resize is None else resize(state_dict, model)
 
