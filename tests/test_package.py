@@ -24,6 +24,7 @@ STOREYS = (
     'version',
     'errors',
     'constants',
+    'lazy',
     'geometry',
     'taxonomy',
     'layers',
@@ -178,17 +179,24 @@ PROBE = """
 import json, sys, warnings
 for name in ('sklearn', 'datasets', 'matplotlib', 'pandas'):
     sys.modules[name] = None  # as if it were not installed
-import timm, timm.optim
+import timm
+heavy = lambda: [name for name in ('geoopt', 'scipy', 'numba', 'sympy', 'torch._dynamo', 'torch._inductor')
+                 if name in sys.modules]
+heavy_of_timm = heavy()
+import timm.optim
 entry = lambda: {name: timm.model_entrypoint(name).__module__ for name in timm.list_models()}
 optim = lambda: {name: str(timm.optim.get_optimizer_info(name)) for name in timm.optim.list_optimizers()}
 models, optims, modules = entry(), optim(), timm.list_modules()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter('always')
     import timm_hyperbolic
+    found = dict(heavy=heavy(), loaded=[name for name in sys.modules if name.startswith('timm_hyperbolic')])
+    model = timm.create_model('vit_tiny_patch4_hyp_all', depth=1)
+    optimizer = timm.optim.create_optimizer_v2(model, 'hypadamw')
 print(json.dumps(dict(
     models=models, models_after=entry(), optims=optims, optims_after=optim(), modules=modules,
     modules_after=timm.list_modules(), warnings=[f'{w.filename}: {w.message}' for w in caught],
-    loaded=[name for name in sys.modules if name.startswith('timm_hyperbolic')],
+    heavy_of_timm=heavy_of_timm, **found, made=[type(model.head.weight).__name__, type(optimizer).__name__],
 )))
 """
 
@@ -221,7 +229,7 @@ def test_import_adds_models_under_modules_of_their_own(probe: dict[str, Any]) ->
     assert {module.rpartition('.')[2] for module in new.values()}.isdisjoint(probe['modules'])
 
 
-def test_import_is_silent(probe: dict[str, Any]) -> None:
+def test_import_and_first_use_are_silent(probe: dict[str, Any]) -> None:
     assert probe['warnings'] == []
     assert probe['stderr'] == ''
 
@@ -230,7 +238,12 @@ def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
     assert 'timm_hyperbolic.models' in probe['loaded']
     # Nor does it load what only a training run needs.
     loaded = {name.split('.')[1] for name in probe['loaded'] if '.' in name}
-    assert loaded == {'version', 'constants', 'geometry', 'layers', 'models', 'optim'}
+    assert loaded == {'version', 'lazy', 'geometry', 'layers', 'models', 'optim'}
+
+
+def test_import_loads_nothing_heavy_that_timm_does_not_load(probe: dict[str, Any]) -> None:
+    assert probe['heavy'] == probe['heavy_of_timm']
+    assert probe['made'] == ['ManifoldParameter', 'HyperbolicAdamW']  # what needs geoopt works after this import
 
 
 # --- programs -------------------------------------------------------------------------------------------------------

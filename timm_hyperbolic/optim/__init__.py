@@ -1,11 +1,16 @@
 """Optimization of models that are partly on a manifold. Importing it registers `hypadamw` and `hypsgd` with timm."""
 
+from typing import TYPE_CHECKING
+
+from ..lazy import imported_on_use
 from . import register  # noqa: F401  registers the optimizers with timm
-from .adamw import HyperbolicAdamW
-from .base import HyperbolicOptimizer
-from .clip import GradientClip, GradientNorms, gradient_norm, riemannian_norm
-from .groups import apply_lr_scale, learning_rate, manifold_parameters
-from .sgd import HyperbolicSGD
+
+if TYPE_CHECKING:
+    from .adamw import HyperbolicAdamW
+    from .base import HyperbolicOptimizer
+    from .clip import GradientClip, GradientNorms, gradient_norm, riemannian_norm
+    from .groups import apply_lr_scale, learning_rate, manifold_parameters
+    from .sgd import HyperbolicSGD
 
 __all__ = [
     'GradientClip',
@@ -19,3 +24,20 @@ __all__ = [
     'manifold_parameters',
     'riemannian_norm',
 ]
+
+# They need geoopt, whose import takes about half a second.
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        'GradientClip': 'clip',
+        'GradientNorms': 'clip',
+        'HyperbolicAdamW': 'adamw',
+        'HyperbolicOptimizer': 'base',
+        'HyperbolicSGD': 'sgd',
+        'apply_lr_scale': 'groups',
+        'gradient_norm': 'clip',
+        'learning_rate': 'groups',
+        'manifold_parameters': 'groups',
+        'riemannian_norm': 'clip',
+    },
+)
