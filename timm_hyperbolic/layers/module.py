@@ -53,6 +53,8 @@ class HyperbolicModule(nn.Module):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> HyperbolicModule:
         """Make a layer that the optimizers of this package can find by its parameters."""
+        if cls.manifold_names:
+            from . import manifold  # noqa: F401  before an unpickled layer imports geoopt itself, with its warnings
         layer = super().__new__(cls)
         _LAYERS.add(layer)  # not in `__init__`, which copies and unpickled layers do not call
         return layer
