@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,7 @@ STOREYS = (
     'version',
     'errors',
     'constants',
+    'lazy',
     'geometry',
     'taxonomy',
     'layers',
@@ -176,30 +178,41 @@ def test_the_check_of_imports_sees(source: str, wrong: list[str], monkeypatch: p
 # --- a guest in timm ------------------------------------------------------------------------------------------------
 
 PROBE = """
-import json, sys, warnings
+import json, sys, torch, warnings
 for name in ('sklearn', 'datasets', 'matplotlib', 'pandas'):
     sys.modules[name] = None  # as if it were not installed
-import timm, timm.optim
+import timm
+heavy = lambda: [name for name in ('geoopt', 'scipy', 'numba', 'sympy', 'torch._dynamo', 'torch._inductor')
+                 if name in sys.modules]
+heavy_of_timm = heavy()
+import timm.optim
 entry = lambda: {name: timm.model_entrypoint(name).__module__ for name in timm.list_models()}
 optim = lambda: {name: str(timm.optim.get_optimizer_info(name)) for name in timm.optim.list_optimizers()}
 models, optims, modules = entry(), optim(), timm.list_modules()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter('always')
     import timm_hyperbolic
+    found = dict(heavy=heavy(), loaded=[name for name in sys.modules if name.startswith('timm_hyperbolic')])
+    head = torch.load(sys.argv[1], weights_only=False)
+    model = timm.create_model('vit_tiny_patch4_hyp_all', depth=1)
+    optimizer = timm.optim.create_optimizer_v2(model, 'hypadamw')
 print(json.dumps(dict(
     models=models, models_after=entry(), optims=optims, optims_after=optim(), modules=modules,
     modules_after=timm.list_modules(), warnings=[f'{w.filename}: {w.message}' for w in caught],
-    loaded=[name for name in sys.modules if name.startswith('timm_hyperbolic')],
+    heavy_of_timm=heavy_of_timm, **found,
+    made=[type(head.weight).__name__, type(model.head.weight).__name__, type(optimizer).__name__],
 )))
 """
 
 
 @pytest.fixture(scope='module')
 def probe(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a fresh interpreter without the packages of the extras sees before and after the import."""
-    result = subprocess.run(
-        [sys.executable, '-c', PROBE], capture_output=True, text=True, cwd=tmp_path_factory.mktemp('elsewhere')
-    )
+    """What a fresh interpreter without the packages of the extras sees before and after the import and first use."""
+    from timm_hyperbolic.layers import HyperbolicHead
+
+    folder = tmp_path_factory.mktemp('elsewhere')
+    torch.save(HyperbolicHead(4, 3), folder / 'head.pt')
+    result = subprocess.run([sys.executable, '-c', PROBE, 'head.pt'], capture_output=True, text=True, cwd=folder)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout) | {'stderr': result.stderr}
 
@@ -222,7 +235,7 @@ def test_import_adds_models_under_modules_of_their_own(probe: dict[str, Any]) ->
     assert {module.rpartition('.')[2] for module in new.values()}.isdisjoint(probe['modules'])
 
 
-def test_import_is_silent(probe: dict[str, Any]) -> None:
+def test_import_and_first_use_are_silent(probe: dict[str, Any]) -> None:
     assert probe['warnings'] == []
     assert probe['stderr'] == ''
 
@@ -231,7 +244,12 @@ def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
     assert 'timm_hyperbolic.models' in probe['loaded']
     # Nor does it load what only a training run needs.
     loaded = {name.split('.')[1] for name in probe['loaded'] if '.' in name}
-    assert loaded == {'version', 'constants', 'errors', 'geometry', 'taxonomy', 'layers', 'models', 'optim'}
+    assert loaded == {'version', 'lazy', 'errors', 'geometry', 'taxonomy', 'layers', 'models', 'optim'}
+
+
+def test_import_loads_nothing_heavy_that_timm_does_not_load(probe: dict[str, Any]) -> None:
+    assert probe['heavy'] == probe['heavy_of_timm']
+    assert probe['made'] == ['ManifoldParameter', 'ManifoldParameter', 'HyperbolicAdamW']
 
 
 # --- programs -------------------------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ Importing this package registers its models and optimizers with timm:
     model = timm.create_model('vit_tiny_patch4_hyp_res')
 """
 
-import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .lazy import imported_on_use
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -30,23 +30,18 @@ __all__ = [
     'named_curvatures',
 ]
 
-_MODULES = {
-    'HyperbolicAdamW': 'optim',
-    'HyperbolicSGD': 'optim',
-    'HyperbolicVisionTransformer': 'models',
-    'attach_head': 'models',
-    'checkpoint_filter_fn': 'models',
-    'hyperbolize': 'models',
-    'named_curvatures': 'layers',
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _MODULES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'.{_MODULES[name]}', __name__), name)
-
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        'HyperbolicAdamW': 'optim',
+        'HyperbolicSGD': 'optim',
+        'HyperbolicVisionTransformer': 'models',
+        'attach_head': 'models',
+        'checkpoint_filter_fn': 'models',
+        'hyperbolize': 'models',
+        'named_curvatures': 'layers',
+    },
+)
 
 # Our own commands read their options before they import torch and timm, which takes seconds, so that `--help` is fast.
 # Each command imports models and optimizers when it needs them. In all other programs the import registers them.

@@ -1,6 +1,9 @@
 """Hyperbolic layers that replace timm's. All act on tangent vectors at the origin, so that they can be mixed with
 Euclidean layers freely."""
 
+from typing import TYPE_CHECKING
+
+from ..lazy import imported_on_use
 from .attention import Centroids, HyperbolicAttention
 from .basin import BasinHead, BasinScores
 from .classifier import ProjectedHead
@@ -10,7 +13,6 @@ from .gated import Gated
 from .head import HyperbolicHead
 from .hierarchical_softmax import HierarchicalSoftmax
 from .linear import HyperbolicLinear
-from .manifold import LayerBall, manifold_parameter
 from .mlp import HyperbolicMlp
 from .mlr import HyperbolicMLR
 from .module import HyperbolicModule
@@ -18,6 +20,9 @@ from .pos_embed import HyperbolicPosEmbed
 from .residual import Add, CenteredResidual, OriginResidual, PointResidual
 from .staircase import CantorStaircase
 from .tree_head import TreeHead
+
+if TYPE_CHECKING:
+    from .manifold import LayerBall, manifold_parameter
 
 __all__ = [
     'Add',
@@ -47,3 +52,6 @@ __all__ = [
     'manifold_parameter',
     'named_curvatures',
 ]
+
+# They need geoopt, whose import takes about half a second.
+__getattr__ = imported_on_use(__name__, {'LayerBall': 'manifold', 'manifold_parameter': 'manifold'})

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from ..geometry import ops
 from .config import HyperbolicConfig
 from .curvature import inverse_softplus
-from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
 __all__ = ['HyperbolicHead']
@@ -61,6 +60,8 @@ class HyperbolicHead(HyperbolicModule):
         relative: bool = False,
         **keywords: Any,
     ) -> None:
+        from .manifold import manifold_parameter  # at first use: geoopt takes about half a second to import
+
         dd: dict[str, Any] = {'device': device, 'dtype': dtype}
         super().__init__(config, **keywords, **dd)
         self.in_features, self.num_classes, self.relative = in_features, num_classes, relative

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ..geometry import ops
 from .config import HyperbolicConfig
-from .manifold import manifold_parameter
 from .module import HyperbolicModule
 
 __all__ = ['HyperbolicLinear']
@@ -58,6 +57,8 @@ class HyperbolicLinear(HyperbolicModule):
         dtype: torch.dtype | None = None,
         **keywords: Any,
     ) -> None:
+        from .manifold import manifold_parameter  # at first use: geoopt takes about half a second to import
+
         dd: dict[str, Any] = {'device': device, 'dtype': dtype}
         super().__init__(config, copies=parts, **keywords, **dd)
         if out_features % parts:

@@ -1,10 +1,13 @@
-"""Parameters that are points of a layer's ball: geoopt's `ManifoldParameter` with the layer's own curvature."""
+"""Parameters that are points of a layer's ball: geoopt's `ManifoldParameter` with the layer's own curvature.
+
+Import this module only where a layer has such parameters: geoopt takes about half a second to import. Other modules
+take geoopt from here, where the warnings of its import are left out.
+"""
 
 from __future__ import annotations
 
 import warnings
-import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -19,14 +22,11 @@ with warnings.catch_warnings():
 
 __all__ = [
     'LayerBall',
-    'layers_with',
+    'geoopt',
     'manifold_of',
     'manifold_parameter',
-    'remember_layer',
     'restore_points',
 ]
-
-_LAYERS: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
 class LayerBall(geoopt.PoincareBall):
@@ -71,20 +71,6 @@ def manifold_parameter(data: Tensor, curvature: Curvature, requires_grad: bool =
     """
     with torch.no_grad():
         return geoopt.ManifoldParameter(data, manifold=manifold_of(curvature), requires_grad=requires_grad)
-
-
-def remember_layer(layer: nn.Module) -> None:
-    """Register a layer with `layers_with` for as long as it exists."""
-    _LAYERS.add(layer)
-
-
-def layers_with(parameters: Iterable[Tensor]) -> Iterator[nn.Module]:
-    """Yield the hyperbolic layers that own any of the parameters, for an optimizer, which knows no model."""
-    wanted = {id(p) for p in parameters}
-    for layer in list(_LAYERS):
-        is_made = '_parameters' in layer.__dict__
-        if is_made and not wanted.isdisjoint(map(id, layer.parameters())):
-            yield layer
 
 
 def restore_points(layer: nn.Module, names: Iterable[str], curvature: Curvature) -> dict[str, nn.Parameter]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -13,9 +15,10 @@ from torch import Tensor, nn
 from ..geometry import Limits, ops
 from .config import HyperbolicConfig
 from .curvature import Curvature
-from .manifold import remember_layer, restore_points
 
-__all__ = ['HyperbolicModule']
+__all__ = ['HyperbolicModule', 'layers_with']
+
+_LAYERS: weakref.WeakSet[HyperbolicModule] = weakref.WeakSet()
 
 
 @register_notrace_module  # and so each layer, for timm's tracer: torch.fx cannot follow a choice of number types
@@ -50,8 +53,10 @@ class HyperbolicModule(nn.Module):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> HyperbolicModule:
         """Make a layer that the optimizers of this package can find by its parameters."""
+        if cls.manifold_names:
+            from . import manifold  # noqa: F401  before an unpickled layer imports geoopt itself, with its warnings
         layer = super().__new__(cls)
-        remember_layer(layer)  # not in `__init__`, which copies and unpickled layers do not call
+        _LAYERS.add(layer)  # not in `__init__`, which copies and unpickled layers do not call
         return layer
 
     def __init__(
@@ -133,7 +138,11 @@ class HyperbolicModule(nn.Module):
         Returns:
             The parameters that had lost their mark, by name.
         """
-        restored = restore_points(self, self.manifold_names, self.curvature)
+        restored: dict[str, nn.Parameter] = {}
+        if self.manifold_names:
+            from .manifold import restore_points  # at first use, as in the layers that have points
+
+            restored = restore_points(self, self.manifold_names, self.curvature)
         return restored | {f'curvature.{name}': p for name, p in self.curvature.restore_parameters().items()}
 
     def _apply(self, fn: Any, recurse: bool = True) -> HyperbolicModule:
@@ -149,3 +158,12 @@ class HyperbolicModule(nn.Module):
         """Return the configuration, for `repr`."""
         clip = f'margin={self.limits.margin}' if self.limits.max_norm is None else f'max_norm={self.limits.max_norm}'
         return f'curvature={self.curvature:.4g}, {clip}, hamp={self.hamp}'
+
+
+def layers_with(parameters: Iterable[Tensor]) -> Iterator[HyperbolicModule]:
+    """Yield the hyperbolic layers that own any of the parameters, for an optimizer, which knows no model."""
+    wanted = {id(p) for p in parameters}
+    for layer in list(_LAYERS):
+        is_made = '_parameters' in layer.__dict__
+        if is_made and not wanted.isdisjoint(map(id, layer.parameters())):
+            yield layer

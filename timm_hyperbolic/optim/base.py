@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import geoopt
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import ParamsT
 
+from ..layers.manifold import geoopt
 from .groups import CURVATURE, MANIFOLD, alike, check_curvatures, clamp_curvatures, split_group, unscale_group
 from .restore import Restorer
 

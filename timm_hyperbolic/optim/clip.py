@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import geoopt
 import torch
 from timm.utils import dispatch_clip_grad
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from ..constants import CLIP_MODES, MANIFOLD_NORMS
-from ..layers.manifold import layers_with
+from ..layers.manifold import geoopt
+from ..layers.module import layers_with
 from .groups import MANIFOLD, alike, kind_of
 from .points import Stack, stacks
 

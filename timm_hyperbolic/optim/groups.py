@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import geoopt
 import torch
 from torch import Tensor, nn
 
 from ..layers import Curvature, inverse_softplus, is_curvature
-from ..layers.manifold import layers_with
+from ..layers.manifold import geoopt
+from ..layers.module import layers_with
 
 __all__ = [
     'CURVATURE',

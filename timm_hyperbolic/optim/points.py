@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-import geoopt
 import torch
 from torch import Tensor
 
-from ..layers import Curvature, LayerBall
+from ..layers import Curvature
+from ..layers.manifold import LayerBall, geoopt
 
 __all__ = ['Stack', 'stacks']
 

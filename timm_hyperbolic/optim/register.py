@@ -7,21 +7,19 @@ from timm.optim import OptimInfo
 # timm offers no public way to add one.
 from timm.optim._optim_factory import default_registry
 
-from .adamw import HyperbolicAdamW
-from .sgd import HyperbolicSGD
-
 __all__: list[str] = []
 
+# timm imports a class that is given by its name when the optimizer is first made.
 _OPTIMIZERS = (
     OptimInfo(
         name='hypadamw',
-        opt_class=HyperbolicAdamW,
+        opt_class='timm_hyperbolic.optim.adamw.HyperbolicAdamW',
         description='AdamW, with Riemannian Adam for parameters on a manifold and bounds for curvatures',
         has_betas=True,
     ),
     OptimInfo(
         name='hypsgd',
-        opt_class=HyperbolicSGD,
+        opt_class='timm_hyperbolic.optim.sgd.HyperbolicSGD',
         description='SGD with momentum, Riemannian for parameters on a manifold, with bounds for curvatures',
         has_eps=False,
         has_momentum=True,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
-import geoopt
 from torch import Tensor, nn
 
 from ..layers.curvature import Curvature, stored_parameter
-from ..layers.manifold import layers_with
+from ..layers.manifold import geoopt
+from ..layers.module import layers_with
 
 __all__ = ['Restorer']
 

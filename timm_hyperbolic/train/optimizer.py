@@ -1,6 +1,5 @@
 """The optimizer of a run and what clips its gradients, with errors that name the flag."""
 
-import geoopt
 import torch
 from timm.optim import create_optimizer_v2, optimizer_kwargs
 from torch import nn
@@ -8,6 +7,7 @@ from torch import nn
 from ..config.optim import OptimizerConfig
 from ..constants import RIEMANNIAN
 from ..errors import UserError
+from ..layers.manifold import geoopt
 from ..optim import GradientClip, apply_lr_scale, manifold_parameters
 
 __all__ = ['create_clip', 'create_optimizer']

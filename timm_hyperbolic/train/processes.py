@@ -9,7 +9,6 @@ are averaged here.
 from dataclasses import dataclass
 from typing import Any
 
-import geoopt
 import torch
 import torch.distributed as dist
 from timm.task import TrainingTask
@@ -23,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..config.train import TrainConfig
 from ..errors import UserError
+from ..layers.manifold import geoopt
 
 __all__ = ['Processes', 'average_whole_gradients', 'is_sharded', 'load', 'plain_module', 'shard_optimizer_state']
 __all__ += ['shard_task', 'to_whole', 'wrap_task']
