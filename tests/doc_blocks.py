@@ -216,7 +216,7 @@ def run_validation(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     """A measurement, after the run whose folder it names."""
     monkeypatch.chdir(tmp_path)
     for word in words:
-        if word.startswith('local-dir:'):
+        if word.startswith(('local-dir:', 'output/')):
             make_run(Path(word.removeprefix('local-dir:')), monkeypatch)
     run_console_script(words[1:])
 

@@ -57,8 +57,8 @@ def test_a_formula_that_is_not_understood_is_a_warning(latex: str, caplog: pytes
         ('index.md', '[a](#b)', '[a](#b)'),
         ('recipes.md', '[a](../README.md)', '[a](index.md)'),
         ('speed.md', '[a](../README.md)', '[a](index.md)'),
-        ('index.md', '[a](tutorial.md)', '[a](tutorial.md)'),
-        ('index.md', '[a](nosuch.md)', '[a](nosuch.md)'),  # left for the build to refuse
+        ('speed.md', '[a](tutorial.md)', '[a](tutorial.md)'),
+        ('speed.md', '[a](nosuch.md)', '[a](nosuch.md)'),  # left for the build to refuse
         ('api/index.md', '[a](../tutorial.md#b)', '[a](../tutorial.md#b)'),
         ('api/index.md', '[a](models.md)', '[a](models.md)'),
         ('api/index.md', '[a](../../README.md)', '[a](../index.md)'),

@@ -284,13 +284,14 @@ class SpaceModel(NamedTuple):
     midpoint: Callable[[Tensor, Tensor | float, Tensor | None], Tensor]
 
 
-MODELS = {
+MODELS: dict[str, SpaceModel] = {
     'ball': SpaceModel(ball_to_lorentz, lorentz_to_ball, distance, midpoint),
     'lorentz': SpaceModel(_same, _same, lorentz_distance, lorentz_centroid),
     'klein': SpaceModel(klein_to_lorentz, lorentz_to_klein, klein_distance, einstein_midpoint),
     'hemisphere': SpaceModel(hemisphere_to_lorentz, lorentz_to_hemisphere, hemisphere_distance, hemisphere_midpoint),
     'half-space': SpaceModel(half_space_to_lorentz, lorentz_to_half_space, half_space_distance, half_space_midpoint),
 }
+"""The models of hyperbolic space by their names in `convert`."""
 
 
 def convert(points: Tensor, source: str, target: str, c: Tensor | float) -> Tensor:

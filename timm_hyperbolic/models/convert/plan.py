@@ -51,18 +51,18 @@ class Obstacle:
 
 
 class Plan(tuple[Swap, ...]):
-    """The swaps of a conversion; as text it is a table.
-
-    Args:
-        findings: The swaps and the obstacles.
-        model: The name of the model's class, for the error message.
-
-    Raises:
-        ValueError: there are obstacles; the message lists all.
-    """
+    """The swaps of a conversion; as text it is a table."""
 
     def __new__(cls, findings: Iterable[Swap | Obstacle], model: str) -> Plan:
-        """Make a plan, if there is no obstacle."""
+        """Make a plan, if there is no obstacle.
+
+        Args:
+            findings: The swaps and the obstacles.
+            model: The name of the model's class, for the error message.
+
+        Raises:
+            ValueError: there are obstacles; the message lists all.
+        """
         findings = list(findings)
         obstacles = [str(found) for found in findings if isinstance(found, Obstacle)]
         if obstacles:
