@@ -104,3 +104,12 @@ def test_a_name_that_the_reference_lacks_is_a_warning(caplog: pytest.LogCaptureF
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == 'api/hub.md: model_card of timm_hyperbolic.hub is not in the reference'
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def test_names_may_be_broken_in_tables_only() -> None:
+    html = '<p><code>a_b</code></p><td class="x">c_d <code>e_f_g</code></td><thead><th>h_i</th></thead>'
+    broken = html.replace('e_f_g', 'e_<wbr>f_<wbr>g')
+    assert HOOKS['tables']['on_post_page'](html, page=page()) == broken
