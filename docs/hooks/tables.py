@@ -1,17 +1,18 @@
-"""Names of code in tables may be broken after an underscore, so that a table of them fits a narrow screen."""
+"""Code in tables may be broken between names, not within one, so that a table of names fits a narrow screen."""
 
 import re
 from typing import Any
 
 _CELL = re.compile(r'<t[dh][ >].*?</t[dh]>', re.DOTALL)
 _CODE = re.compile(r'<code>[^<]*</code>')
+_BREAK = re.compile(r'_(?=\w)|[.(=](?=[^\W\d_])')
 
 
 def breakable(html: str) -> str:
-    """The HTML of a page with a break opportunity after each underscore of the code in its table cells."""
+    """The HTML of a page with break opportunities after underscores, dots, brackets and equals signs of code in tables."""
 
     def cell(match: re.Match) -> str:
-        return _CODE.sub(lambda code: code[0].replace('_', '_<wbr>'), match[0])
+        return _CODE.sub(lambda code: _BREAK.sub(r'\g<0><wbr>', code[0]), match[0])
 
     return _CELL.sub(cell, html)
 
