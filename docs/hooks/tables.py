@@ -9,7 +9,7 @@ _BREAK = re.compile(r'_(?=\w)|[.(=](?=[^\W\d_])')
 
 
 def breakable(html: str) -> str:
-    """The HTML of a page with break opportunities after underscores, dots, brackets and equals signs of code in tables."""
+    """The HTML of a page with break opportunities after the underscores, dots, brackets and equals signs of code."""
 
     def cell(match: re.Match) -> str:
         return _CODE.sub(lambda code: _BREAK.sub(r'\g<0><wbr>', code[0]), match[0])
