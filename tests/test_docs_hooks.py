@@ -104,3 +104,12 @@ def test_a_name_that_the_reference_lacks_is_a_warning(caplog: pytest.LogCaptureF
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == 'api/hub.md: model_card of timm_hyperbolic.hub is not in the reference'
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def test_code_may_be_broken_between_names_in_tables_only() -> None:
+    html = '<p><code>a_b</code></p><td class="x">c_d <code>e_f(g=0.5, h.i_*)</code></td><thead><th>h_i</th></thead>'
+    broken = html.replace('e_f(g=0.5, h.i_*)', 'e_<wbr>f(<wbr>g=0.5, h.<wbr>i_*)')
+    assert HOOKS['tables']['on_post_page'](html, page=page()) == broken

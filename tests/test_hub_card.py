@@ -155,9 +155,9 @@ def test_a_model_of_timm_is_none_of_ours(tmp_path):
 
 
 def test_advice_stands_among_the_limits(tmp_path):
-    made_run(tmp_path, advice=['more than 20% of the rows are at the margin: head 30%'])
+    made_run(tmp_path, advice=['more than 20% of the tokens are at the margin: head 30%'])
     assert (
-        '- At the epoch that was kept, more than 20% of the rows are at the margin: head 30%.'
+        '- At the epoch that was kept, more than 20% of the tokens are at the margin: head 30%.'
         in model_card(Run.read(tmp_path)).text
     )
 

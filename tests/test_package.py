@@ -109,6 +109,17 @@ def test_every_dependency_has_a_lower_bound() -> None:
     assert os.access(ROOT / '.ci' / 'oldest', os.X_OK)
 
 
+def test_no_file_is_longer_than_400_lines() -> None:
+    printed = PACKAGE / 'geometry' / 'kernels' / 'printed'  # generated, not read
+    assert printed.is_dir()
+    lengths = {
+        str(path.relative_to(PACKAGE)): len(path.read_text(encoding='utf-8').splitlines())
+        for path in PACKAGE.rglob('*.py')
+        if printed not in path.parents
+    }
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
 # --- imports --------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pickle
+import re
 import shutil
 import signal
 import sys
@@ -174,7 +175,9 @@ def test_workers_that_die_again_and_again_end_the_run_with_all_that_was_done(tmp
     status, folder = run(tmp_path, *flags, '--workers', '1', steps=None)
     assert status == 1
     said = capfd.readouterr().err
-    assert said.count('a loader process died') == 4
+    # A batch that arrives before the workers die starts the count anew.
+    places = re.findall(r'(batch \d+|the evaluation): a loader process died', said)
+    assert places.count(places[-1]) == 4
     (saved,) = folder.glob('checkpoint-*.pt')
     step = int(saved.stem[-8:])
     assert step < 5 if where == 'training' else step == 5

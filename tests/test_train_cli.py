@@ -215,7 +215,7 @@ def test_advice_is_repeated_at_the_end_and_on_the_card(tmp_path, capsys):
     status, folder = run(tmp_path, '--model', 'vit_tiny_patch4_hyp_mlp', '--epochs', '3', '-b', '720', steps=None)
     out = capsys.readouterr().out
     assert status == 0
-    told = [line for line in out.splitlines() if 'of the rows are at the margin' in line]
+    told = [line for line in out.splitlines() if 'of the tokens are at the margin' in line]
     assert len(told) == 2
     assert out.index('Top-1') < out.rindex(told[1])
     assert all('start from --model-kwargs curvature=0.' in line for line in told)

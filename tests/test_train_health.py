@@ -43,7 +43,7 @@ def test_rows_at_the_margin_are_printed_once(model, capsys):
     assert advice.check({'margin/head': 0.2, 'eval_loss': 3.0}, model, IMAGES) == []
     row = {'margin/blocks.0.residual1': 0.21, 'margin/blocks.0.residual2': 0.1}
     (told,) = advice.check(row, model, IMAGES)
-    assert 'more than 20% of the rows are at the margin: blocks.0.residual1 21%.' in told
+    assert 'more than 20% of the tokens are at the margin: blocks.0.residual1 21%.' in told
     assert capsys.readouterr().out == f'advice: {told}\n'
     assert len(advice.check({'margin/blocks.1.residual1': 0.9}, model, IMAGES)) == 1
     assert capsys.readouterr().out == ''

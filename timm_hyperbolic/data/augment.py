@@ -1,4 +1,8 @@
-"""Augmentation of whole batches on their device, with the distribution of timm's and torchvision's image by image."""
+"""Augmentation of whole batches on their device, with the distributions of timm's and torchvision's transforms.
+
+The transforms of timm and of torchvision draw one crop, flip and colour change for everything that they are given; none
+of them treats each image of a batch by its own draw.
+"""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +18,14 @@ __all__ = ['BatchAugment', 'jitter_colors', 'padded_crops', 'resized_crops']
 def padded_crops(
     rng: np.random.Generator, count: int, image: tuple[int, int], size: tuple[int, int], padding: int
 ) -> np.ndarray:
-    """Draw `count` boxes of `size` in an image with `padding` pixels more on each side.
+    """Draw the crop boxes of `count` images that are padded on each side.
 
     Args:
-        rng: draws.
-        count: of boxes.
-        image: its height and width, without the padding.
-        size: height and width of a box.
-        padding: pixels.
+        rng: random number generator.
+        count: number of boxes.
+        image: height and width of the images in pixels, without the padding.
+        size: height and width of a box in pixels.
+        padding: pixels added on each side.
 
     Returns:
         `[count, 4]`: top, left, height, width. Top and left are negative in the padding.
@@ -43,19 +47,19 @@ def resized_crops(
     ratio: tuple[float, float],
     attempts: int = 10,
 ) -> np.ndarray:
-    """Draw `count` boxes of random area and aspect inside an image.
+    """Draw `count` crop boxes of random area and aspect ratio inside an image.
 
-    The area is uniform in `scale`, the aspect log-uniform in `ratio`, the place uniform among those inside. A box that
-    is larger than the image is drawn again; after `attempts` it is the largest one in the centre whose aspect is in
-    `ratio`.
+    The area is uniform in `scale`, the aspect ratio is log-uniform in `ratio`, and the position is uniform. A box that
+    does not fit into the image is drawn again; after `attempts` failures, the largest centred box with an aspect ratio
+    in `ratio` is taken.
 
     Args:
-        rng: draws.
-        count: of boxes.
-        image: its height and width.
-        scale: least and greatest area, as a share of the image's.
-        ratio: least and greatest width over height.
-        attempts: before the centre is taken.
+        rng: random number generator.
+        count: number of boxes.
+        image: height and width of the images in pixels.
+        scale: smallest and largest area, as a share of the image's area.
+        ratio: smallest and largest width divided by height.
+        attempts: number of draws before the centred box is taken.
 
     Returns:
         `[count, 4]`: top, left, height, width.
@@ -80,7 +84,7 @@ def resized_crops(
 
 
 def jitter_colors(images: torch.Tensor, factors: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    """Change brightness, contrast and saturation of each image, by its own factors in its own order.
+    """Change brightness, contrast and saturation of each image, with factors and an order drawn per image.
 
     Args:
         images: `[B, C, H, W]` in float32, whole numbers from 0 to 255; three channels are red, green and blue.
@@ -88,9 +92,9 @@ def jitter_colors(images: torch.Tensor, factors: torch.Tensor, order: torch.Tens
         order: `[B, 3]`, a permutation of 0 (brightness), 1 (contrast) and 2 (saturation).
 
     Returns:
-        The same shape and kind of numbers.
+        Images `[B, C, H, W]` in float32, whole numbers from 0 to 255.
 
-    Source: torchvision's `ColorJitter` on Pillow's images, and so Pillow's `ImageEnhance`.
+    Source: torchvision's `ColorJitter` for Pillow images, which calls Pillow's `ImageEnhance`.
     """
     operations = (_brightness, _contrast, _saturation)
     for place in range(3):
@@ -119,7 +123,7 @@ def _levels(x: torch.Tensor) -> torch.Tensor:
 
 
 def _grey(images: torch.Tensor) -> torch.Tensor:
-    """Return the luma `[B, 1, H, W]` in whole grey levels: ITU-R 601 in Pillow's fixed point, exact in float32."""
+    """Return the luma `[B, 1, H, W]` by ITU-R 601, rounded to whole grey levels as Pillow's fixed-point code rounds."""
     if images.shape[1] != 3:
         return images[:, :1]
     red, green, blue = images.split(1, 1)
@@ -127,17 +131,17 @@ def _grey(images: torch.Tensor) -> torch.Tensor:
 
 
 class BatchAugment:
-    """Random crops, flips and colours for a batch of images.
+    """Random crops, flips and colour changes for a batch of images.
 
     Args:
         size: height and width of the result.
-        padding: pixels around an image from which a crop of `size` is taken; None for random resized crops.
-        scale: of random resized crops, default 0.08 to 1.
-        ratio: of random resized crops, default 3/4 to 4/3.
-        interpolation: of random resized crops; `random` is bilinear or bicubic.
-        hflip: probability of mirroring left to right.
-        vflip: probability of turning upside down.
-        color_jitter: brightness, contrast and saturation each change by up to this share.
+        padding: pixels added around an image before a crop of `size` is taken; None for random resized crops.
+        scale: smallest and largest area of a random resized crop as a share of the image; default 0.08 to 1.
+        ratio: smallest and largest aspect ratio of a random resized crop; default 3/4 to 4/3.
+        interpolation: filter of random resized crops; `random` chooses bilinear or bicubic for each image.
+        hflip: probability of a horizontal flip.
+        vflip: probability of a vertical flip.
+        color_jitter: largest relative change of brightness, contrast and saturation.
     """
 
     def __init__(
@@ -162,7 +166,7 @@ class BatchAugment:
         self.color_jitter = color_jitter
 
     def draw(self, rng: np.random.Generator, count: int, image: tuple[int, int]) -> dict[str, np.ndarray]:
-        """Draw what happens to each of `count` images of height and width `image`; a row of each array is an image."""
+        """Draw the augmentation of `count` images of height and width `image`; each array has one row per image."""
         if self.padding is None:
             boxes = resized_crops(rng, count, image, self.scale, self.ratio)
         else:
@@ -179,7 +183,11 @@ class BatchAugment:
         return drawn
 
     def apply(self, images: torch.Tensor, drawn: dict[str, np.ndarray]) -> torch.Tensor:
-        """Return `images` `[B, C, H, W]` after what was drawn: `[B, C, *size]`, whole numbers in float32."""
+        """Apply the augmentation `drawn` by `draw` to images `[B, C, H, W]`.
+
+        Returns:
+            Images `[B, C, *size]` in float32, whole numbers from 0 to 255.
+        """
         drawn = {name: torch.from_numpy(rows).to(images.device, non_blocking=True) for name, rows in drawn.items()}
         x = resample(images, drawn['boxes'], drawn['flips'], self.size, self.filters, drawn['which'])
         return jitter_colors(x, drawn['factors'], drawn['order']) if self.color_jitter else x

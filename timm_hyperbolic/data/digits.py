@@ -1,4 +1,4 @@
-"""scikit-learn's bundled handwritten digits: 1,797 real images of 8x8 pixels, nothing to download."""
+"""The handwritten digits that come with scikit-learn: 1,797 images of 8x8 pixels, without a download."""
 
 from collections.abc import Callable
 
@@ -15,17 +15,17 @@ HELD_OUT_SPLITS = ('validation', 'val', 'valid', 'test')
 
 
 class Digits(Dataset):
-    """The digits as PIL images, split 80 to 20 with the same share of every class in both.
+    """The digits as PIL images, with a stratified split into 80% for training and 20% for validation.
 
-    The split is fixed: it does not depend on any seed of the run, so that results compare.
+    The split does not depend on the seed of the run, so that the results of runs can be compared.
 
     Args:
-        split: `train`, or `validation` (also called `test`) for the images held out.
+        split: `train`, or `validation` (also called `test`) for the held-out images.
         input_img_mode: PIL mode of the images, `RGB` or `L`.
         transform: applied to each image.
 
     Raises:
-        UserError: another name of a split, or scikit-learn is not installed.
+        UserError: there is no split of that name, or scikit-learn is not installed.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Digits(Dataset):
         digits = load_digits()
         rows = train_test_split(range(len(digits.target)), test_size=0.2, stratify=digits.target, random_state=0)
         rows = rows[0] if split in TRAIN_SPLITS else rows[1]
-        # Ink is counted in sixteenths; a byte keeps all of them apart.
+        # Pixels have the values 0 to 16; scaled to 0 to 255, all of them stay different.
         self.images = (digits.images[rows] * (255 / 16)).round().astype('uint8')
         self.targets = digits.target[rows].tolist()
         self.classes = [str(name) for name in digits.target_names]

@@ -1,4 +1,4 @@
-"""A split that is a folder of images, with a folder for each class."""
+"""Image folders: a split stored as one folder per class."""
 
 import os
 from collections import Counter
@@ -17,24 +17,24 @@ from .labels import ClassMap
 
 __all__ = ['ENDINGS', 'open_folder', 'survey']
 
-#: Endings of the files that are read: those of timm's and of torchvision's readers.
+#: File name endings of images: those that timm's and torchvision's readers accept.
 ENDINGS = tuple(dict.fromkeys((*get_img_extensions(), *IMG_EXTENSIONS)))
 
 
 @dataclass
 class Survey:
-    """What lies in the folder of a split. Paths are relative to it.
+    """What the folder of a split contains. Paths are relative to this folder.
 
     Attributes:
-        images: how many images each class has, by the name of the innermost folder, as timm has it.
+        images: the number of images of each class. A class is named after the innermost folder, as in timm.
         places: the folders of each class.
-        ignored: how many files are no images, by the ending of their names.
-        example: one file of each such ending.
-        hidden: files and folders whose names begin with a dot, and which are left out: the outermost ones, of files
-            those alone that are called like an image.
-        loose: images that lie in no folder of a class.
+        ignored: the number of files that are not images, by the ending of their names.
+        example: one ignored file for each ending.
+        hidden: folders whose names begin with a dot, and image files whose names do. They are left out; the contents of
+            a hidden folder are not listed.
+        loose: images that are not in the folder of a class.
         empty: folders of classes without an image.
-        files: how many files each of them has.
+        files: the number of files in each folder of `empty`.
     """
 
     images: Counter[str] = field(default_factory=Counter)
@@ -48,16 +48,16 @@ class Survey:
 
 
 def survey(root: Path, endings: Sequence[str] = ENDINGS) -> Survey:
-    """Look through the folder of a split, without opening a file.
+    """List the contents of the folder of a split without opening any file.
 
     Args:
         root: the folder.
-        endings: of the names of images, in small letters.
+        endings: file name endings of images, in lower case.
     """
     found = Survey()
-    own: dict[Path, int] = {}  # images in a folder itself
-    files: Counter[Path] = Counter()  # files in a folder and all below
-    whole: Counter[Path] = Counter()  # images likewise
+    own: dict[Path, int] = {}  # images directly in a folder
+    files: Counter[Path] = Counter()  # files in a folder and all of its subfolders
+    whole: Counter[Path] = Counter()  # images in a folder and all of its subfolders
     for name, folders, names in os.walk(root, followlinks=True):
         folder = Path(name)
         here = folder.relative_to(root)
@@ -65,7 +65,7 @@ def survey(root: Path, endings: Sequence[str] = ENDINGS) -> Survey:
         folders[:] = sorted(each for each in folders if not each.startswith('.'))
         own[here] = 0
         for each in sorted(names):
-            ending = os.path.splitext(each)[1].lower()  # noqa: PTH122 (a path for each file takes too long)
+            ending = os.path.splitext(each)[1].lower()  # noqa: PTH122 (a Path for each file takes too long)
             if each.startswith('.'):
                 if ending in endings:
                     found.hidden.append(str(here / each))
@@ -84,7 +84,7 @@ def survey(root: Path, endings: Sequence[str] = ENDINGS) -> Survey:
             whole[above] += own[here]
     for here in own:
         above = here.parent
-        # Beside the images of a class may lie a folder of anything; and of nested folders the outermost one is told.
+        # A folder of a class may have subfolders without images. Of nested empty folders, only the outermost is listed.
         if here != Path() and not whole[here] and not own[above] and (above == Path() or whole[above]):
             found.empty.append(str(here))
             found.files[str(here)] = files[here]
@@ -96,18 +96,18 @@ def open_folder(
 ) -> Images:
     """Open the folder of a split.
 
-    What is left out of it is printed: hidden files and folders, files that are no images, and with `--class-map` the
-    folders that it does not name.
+    What is left out is printed: hidden files and folders, files that are not images, and the folders that a
+    `--class-map` does not name.
 
     Args:
         root: the folder.
         where: the split, for messages.
-        known: the label of each class, None to number the folders in timm's order.
-        is_training: whether it is the split to train on.
-        endings: of the names of images, in small letters.
+        known: the label of each class; None to number the folders in timm's order.
+        is_training: whether this is the training split.
+        endings: file name endings of images, in lower case.
 
     Raises:
-        UserError: there is no image, an image without a class, a class without an image, or one that is not known.
+        UserError: there is no image, an image has no class, a class has no image, or a class is not in `known`.
     """
     found = survey(root, endings)
     _tell(found, where)
@@ -119,7 +119,7 @@ def open_folder(
     if not found.images:
         raise UserError(f'{where}: there is no image in {root}; images end in {", ".join(endings)}')
     chosen = known is not None and known.from_file
-    # In other splits an empty folder may keep the place of a class; one with files in it was meant to have images.
+    # Outside the training split, a class may have an empty folder. Files that are not images hint at a mistake.
     empty = [each for each in found.empty if is_training or found.files[each]]
     empty = [each for each in empty if not chosen or Path(each).name in known.labels]
     if empty:
@@ -137,7 +137,7 @@ def open_folder(
     if left_out:  # by the user's choice
         count = sum(found.images[name] for name in left_out)
         print(f'{where}: left out {count} images of classes that {known.source} does not name: {listed(left_out)}')
-    # timm leaves out what the map does not name; hidden files, and folders in hidden ones, may still be called like it.
+    # timm leaves out classes that the map does not name, but it does not leave out hidden files and folders.
     reader = create_dataset(
         '', root=str(root), search_split=False, class_map=dict(known.labels), input_key=';'.join(endings)
     ).reader
@@ -150,7 +150,7 @@ def _is_hidden(path: str, root: Path) -> bool:
 
 
 def _tell(found: Survey, where: str) -> None:
-    """Print what is left out, and which folders are one class."""
+    """Print what is left out, and which folders of the same name are merged into one class."""
     if found.hidden:
         print(f'{where}: left out as hidden: {listed(found.hidden)}')
     if found.ignored:

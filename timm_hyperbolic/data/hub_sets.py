@@ -1,4 +1,4 @@
-"""A split of a data set that the datasets library reads, of the Hugging Face Hub or of a folder."""
+"""Splits read by the Hugging Face datasets library, from the Hub or from a local folder."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ def split_names(name: str) -> list[str]:
     """Return the names of all splits of a data set.
 
     Raises:
-        Exception: whatever the Hub or the files come up with.
+        Exception: any error of the Hub or of the files.
     """
     import datasets
 
@@ -27,18 +27,18 @@ def split_names(name: str) -> list[str]:
 
 
 def check_columns(name: str, split: str, cache: str | None, keys: Mapping[str, str], where: str) -> None:
-    """Check the columns of a split: timm's reader fails on a wrong one without naming it.
+    """Check that a split has the columns asked for; timm's reader fails on a wrong column without naming it.
 
     Args:
-        name: of the data set.
-        split: its name.
-        cache: folder of the cache, None for the usual one.
-        keys: a column by the flag that names it.
+        name: name of the data set.
+        split: name of the split.
+        cache: cache folder; None for the default one.
+        keys: the column that each flag names.
         where: the data set, for messages.
 
     Raises:
         UserError: there is no such column.
-        Exception: whatever the Hub or the files come up with.
+        Exception: any error of the Hub or of the files.
     """
     import datasets
 
@@ -50,18 +50,18 @@ def check_columns(name: str, split: str, cache: str | None, keys: Mapping[str, s
 
 
 def open_hub_split(reader: Any, name: str, split: str, key: str, where: str, known: ClassMap | None) -> Images:
-    """Return the images of a split, with their labels by the names of the classes.
+    """Return the images of a split, with labels assigned by class name.
 
     Args:
         reader: timm's `ReaderHfds` of the split.
-        name: of the data set.
-        split: its name.
+        name: name of the data set.
+        split: name of the split.
         key: the column of the labels.
         where: the split, for messages.
-        known: the label of each class; None, or a data set without names, keeps the labels as they are.
+        known: the label of each class. Without it, or for a data set without class names, labels are not changed.
 
     Raises:
-        UserError: a row without a label, or of a class that is not known.
+        UserError: a row has no label, or its class is not in `known`.
     """
     values = list(reader.dataset[key])
     names = names_in_files(name, split, key, reader.root, where) or list(reader.class_to_idx) or None
@@ -72,19 +72,19 @@ def open_hub_split(reader: Any, name: str, split: str, key: str, where: str, kno
 
 
 def names_in_files(name: str, split: str, key: str, cache: str | None, where: str) -> list[str] | None:
-    """Return the names of the classes in the files of a split where the splits differ in them, else None.
+    """Return the class names stored in the files of a split if the splits have different ones, else None.
 
-    Each Parquet file may hold names of its own. The library takes those of the first file for all of them, and leaves
-    the numbers as they are, so that a number means another class than in its file.
+    Each Parquet file stores its own class names. The datasets library uses the names of the first file for all files
+    and does not renumber the labels, so that a label of another file may get the name of a different class.
 
     Raises:
-        UserError: the files of one split differ.
+        UserError: the files of one split have different names.
     """
     import datasets
 
     try:
         files = datasets.load_dataset_builder(name, cache_dir=cache).config.data_files or {}
-    except Exception:  # a data set of the cache alone, without the Hub, does not say where its files are
+    except Exception:  # a cached data set, read offline, does not say where its files are
         return None
     names = {part: _names_of_files(paths, key) for part, paths in files.items()}
     if len({each for found in names.values() for each in found}) < 2:
@@ -99,7 +99,7 @@ def names_in_files(name: str, split: str, key: str, cache: str | None, where: st
 
 
 def _names_of_files(paths: Sequence[str], key: str) -> set[tuple[str, ...]]:
-    """The names in the Parquet files among `paths`; of files elsewhere in the first one alone, to spare requests."""
+    """Return the class names in the Parquet files among `paths`; of remote files only the first is read."""
     import datasets
     import fsspec
     import pyarrow.parquet
@@ -116,7 +116,7 @@ def _names_of_files(paths: Sequence[str], key: str) -> set[tuple[str, ...]]:
 
 
 def _quiet() -> None:
-    """Keep the library from writing bars into log files, and remarks about a folder's README anywhere."""
+    """Turn off progress bars in log files, and all messages about the README of a local folder."""
     import datasets
 
     logging.getLogger('huggingface_hub.repocard').setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Images as a model takes them: 8 bits a channel, grey or colour."""
+"""Reading images: conversion to 8 bits per channel in grey or colour, and files that cannot be read."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ __all__ = ['MODES', 'ImageError', 'ImageStream', 'Images', 'to_eight_bits', 'to_
 #: Pillow's mode of an image by the number of its channels.
 MODES = {1: 'L', 3: 'RGB'}
 
-_TRIES = 50  # images in a row that cannot be read; timm gives up as late
-# Formats whose 32-bit pixels, as Pillow opens them, are 16-bit ones.
+_TRIES = 50  # unreadable images in a row before reading fails, as in timm
+# Formats that Pillow may open with 32 bits per pixel although they store 16.
 _SIXTEEN_BITS = ('PNG', 'PPM')
 
 
 class ImageError(UserError):
-    """An image that cannot be trained on or measured.
+    """An image that cannot be used for training or evaluation.
 
-    It may be met in a loader's process. From there torch passes on the traceback as text, to an error of the same type;
-    this one keeps the message, which is the last line.
+    An error raised in a loader process reaches the main process as an error of the same type whose message is the whole
+    traceback. This class keeps only the last part of it, the original message.
     """
 
     def __init__(self, message: str) -> None:
@@ -36,16 +36,16 @@ class ImageError(UserError):
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
-    """Return an image with at most 8 bits a channel.
+    """Return an image with at most 8 bits per channel.
 
-    Of 16-bit grey values the high byte is kept, which is what Pillow itself does to 16-bit colours. Its `convert`
-    would cut everything above 255 off, and the image would be white.
+    The high byte of 16-bit grey values is kept, as Pillow does for 16-bit colours. Pillow's `convert` would clip grey
+    values at 255, so that most of the image would be white.
 
     Args:
-        image: of any mode.
+        image: an image of any mode.
 
     Raises:
-        ImageError: the range of its pixels is not known: floats, or whole numbers of 32 bits.
+        ImageError: the range of the pixel values is unknown, because they are floats or 32-bit integers.
     """
     if image.mode.startswith('I;16') or (image.mode == 'I' and image.format in _SIXTEEN_BITS):
         return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).astype(np.uint8))
@@ -61,13 +61,17 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Return an image in a mode of `MODES`. Transparency is left out, as timm and torchvision do.
+    """Return an image in one of the `MODES`. Transparency is dropped, as in timm and torchvision.
+
+    Args:
+        image: an image of any mode.
+        mode: Pillow's mode of the result.
 
     Raises:
-        ImageError: it cannot be had in this mode.
+        ImageError: the image cannot be converted to this mode.
     """
     image = to_eight_bits(image)
-    if image.mode == 'LAB':  # of which Pillow makes nothing but colours
+    if image.mode == 'LAB':  # Pillow converts LAB only to RGB
         image = image.convert('RGB')
     try:
         return image.convert(mode)
@@ -78,12 +82,13 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
 class Images(Dataset):
     """A split whose images can be read in any order.
 
-    A file that cannot be read is told, and the next image takes its place, as in timm's data sets.
+    If a file cannot be read, a message is printed and the next image is used instead, as in timm's data sets.
 
     Args:
-        reader: timm's reader, which yields a file and a label; or a data set of torchvision, which yields an image.
-        targets: the labels of all images; None where they are known only with the images.
-        classes: names of the classes by label, None where there are none.
+        reader: a reader of timm, which returns a file and a label, or a data set of torchvision, which returns an
+            image and a label.
+        targets: the labels of all images; None if a label is known only after its image has been read.
+        classes: class names by label; None if there are none.
         where: the split, for messages.
 
     Attributes:
@@ -111,7 +116,7 @@ class Images(Dataset):
                 break
             except ImageError:
                 raise
-            except Exception as error:  # each format of Pillow has errors of its own
+            except Exception as error:  # Pillow raises different errors for different formats
                 reason = self.complaint(row, error)
                 if row not in self._told:
                     self._told.add(row)
@@ -124,8 +129,8 @@ class Images(Dataset):
         """Return one image and its label.
 
         Raises:
-            ImageError: its pixels have no known range.
-            Exception: it cannot be read.
+            ImageError: the range of the pixel values is unknown.
+            Exception: the file cannot be read.
         """
         source, target = self.reader[row]
         try:
@@ -139,14 +144,14 @@ class Images(Dataset):
         return image, target if self.targets is None else self.targets[row]
 
     def complaint(self, row: int, error: Exception) -> str:
-        """Return in words that an image cannot be read, and why."""
+        """Return a message that an image cannot be read, with the reason."""
         said = ' '.join(str(error).split()) or type(error).__name__
         return f'{self.name(row)} cannot be read: {"no image" if isinstance(error, UnidentifiedImageError) else said}'
 
     def name(self, row: int) -> str:
-        """Return how messages call an image: its file, where it has one of its own, else its row."""
+        """Return the name of an image for messages: its file if there is one, else its row in the split."""
         file = None
-        with suppress(Exception):  # not every reader knows
+        with suppress(Exception):  # not every reader has file names
             file = str(self.reader.filename(row, absolute=True) or '')
         if file and Path(file).exists():
             return file
@@ -154,17 +159,17 @@ class Images(Dataset):
 
 
 class ImageStream(IterableImageDataset):
-    """A split whose images come one after another.
+    """A split that is a stream: its images can be read only one after another.
 
     Args:
-        reader: timm's.
-        names: the reader's names by its own labels, None where it has none.
-        known: the label of each class, None to keep those of the reader.
+        reader: a reader of timm.
+        names: class names by the labels of the reader; None if it has none.
+        known: the label of each class; None to keep the labels of the reader.
         where: the split, for messages.
 
     Attributes:
-        classes: names of the classes by label, None where there are none.
-        targets: None: the labels are known only with the images.
+        classes: class names by label; None if there are none.
+        targets: always None, because a label is known only after its image has been read.
     """
 
     def __init__(self, reader: Any, names: Sequence[str] | None, known: ClassMap | None, where: str) -> None:
@@ -184,7 +189,7 @@ class ImageStream(IterableImageDataset):
     @input_img_mode.setter
     def input_img_mode(self, mode: str) -> None:
         self._mode = mode
-        # Tensorflow decodes into a mode at once; the other readers convert with Pillow, which `to_mode` does better.
+        # Tensorflow decodes into this mode. The other readers must not convert: `to_mode` treats 16-bit images right.
         self.reader.input_img_mode = mode if type(self.reader).__name__ == 'ReaderTfds' else ''
 
     def __iter__(self) -> Iterator[tuple[Any, int]]:
@@ -195,6 +200,6 @@ class ImageStream(IterableImageDataset):
             try:
                 target = value if self.known is None else self.known.apply([value], self.names, self.where)[0]
                 image = to_mode(source, self.input_img_mode)
-            except UserError as error:  # of a type that a loader's process can pass on
+            except UserError as error:  # a type that survives the way from a loader process
                 raise ImageError(f'image {row} of the stream: {error}') from error
             yield image if self.transform is None else self.transform(image), target

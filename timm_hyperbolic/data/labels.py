@@ -1,4 +1,4 @@
-"""Which label each class has: by its name, the same in every split and in the model."""
+"""Class names and labels: a class has the same label in every split and in the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class ClassMap:
     """The label of each class.
 
     Attributes:
-        labels: label of each class by its name; a file of timm may give numbers instead of names.
-        source: who says so, for messages: `split train`, `--class-map FILE`.
-        from_file: whether the user gave it, by `--class-map`.
+        labels: the label of each class by its name. A class map file of timm may have numbers instead of names.
+        source: where the labels come from, for messages: `split train`, `--class-map FILE`.
+        from_file: whether the labels come from `--class-map`.
     """
 
     labels: Mapping[Any, int]
@@ -31,7 +31,7 @@ class ClassMap:
 
     @classmethod
     def of_names(cls, names: Sequence[str], source: str) -> 'ClassMap':
-        """Return the map of names in the order of their labels.
+        """Return the map in which the labels number the names in their order.
 
         Raises:
             UserError: two classes have the same name.
@@ -44,14 +44,14 @@ class ClassMap:
 
     @classmethod
     def read(cls, file: str, folders: Iterable[str | Path] = ()) -> 'ClassMap':
-        """Read a file of timm: a `.txt` of one name a line, or the `.pkl` of a dictionary.
+        """Read a class map file of timm: a `.txt` file with one name per line, or a pickled dictionary.
 
         Args:
-            file: its path, as `--class-map` gives it.
-            folders: where it is looked for besides the current one.
+            file: path of the file, as given by `--class-map`.
+            folders: folders in which the file is searched besides the current one.
 
         Raises:
-            UserError: there is no such file, or it is no class map.
+            UserError: there is no such file, or it is not a class map.
         """
         flag = f'--class-map {file}'
         path = next((path for path in (Path(file), *(Path(f) / file for f in folders)) if path.is_file()), None)
@@ -59,7 +59,7 @@ class ClassMap:
             raise UserError(f'{flag}: no such file')
         try:
             labels = load_class_map(str(path))
-        except Exception as error:  # the assertions of timm, and what pickle and the text decoder come up with
+        except Exception as error:  # assertions of timm, and errors of pickle and of the text decoder
             raise UserError(f'{flag}: {" ".join(str(error).split())}') from error
         lines = len(path.read_text(encoding='utf-8').splitlines()) if path.suffix.lower() == '.txt' else len(labels)
         if not labels or '' in labels or len(labels) < lines:
@@ -71,21 +71,21 @@ class ClassMap:
 
     @property
     def names(self) -> list[str]:
-        """The names by label. Classes of one label stand together; a label without a class is its own name."""
+        """Class names by label. Classes with the same label are joined by ` / `; an unused label is its own name."""
         names: dict[int, list[str]] = {}
         for name, label in self.labels.items():
             names.setdefault(label, []).append(str(name))
         return [' / '.join(names.get(label, [str(label)])) for label in range(max(names) + 1)]
 
     def check_names(self, names: Iterable[str], where: str) -> None:
-        """Refuse classes that the map does not have.
+        """Check that the map has all classes of a split.
 
         Args:
-            names: of the classes of a split.
+            names: class names of the split.
             where: the split, for the message.
 
         Raises:
-            UserError: naming them, who does not know them, and the remedy.
+            UserError: a class is missing. The message names it, the source of the map and the remedy.
         """
         unknown = sorted((str(name) for name in names if name not in self.labels), key=natural_key)
         if unknown:
@@ -99,16 +99,16 @@ class ClassMap:
         """Return the labels of images.
 
         Args:
-            values: what the data set has for each image: its own label, or the name of the class.
-            names: the data set's names by its own labels, None where it has none.
+            values: the label or the class name of each image in the data set.
+            names: class names by the labels of the data set; None if it has none.
             where: the split, for messages.
 
         Raises:
-            UserError: an image is of a class that the map does not have.
+            UserError: the map does not have the class of an image.
         """
         found = {}
         for value in dict.fromkeys(values):
-            # As timm's `remap_labels`: a number that is no key itself stands for the name of a class.
+            # As in timm's `remap_labels`, a number that is not a key of the map is replaced by its class name.
             named = names is not None and isinstance(value, Integral) and value not in self.labels
             found[value] = names[value] if named and value < len(names) else value
         self.check_names(found.values(), where)
@@ -119,11 +119,11 @@ REMEDY = 'say which label each class has by --class-map FILE, a text file of one
 
 
 def label_names(config: Mapping[str, Any], num_classes: int) -> list[str] | None:
-    """Return the names of a model's classes by label, None where it has none.
+    """Return the class names of a model by label, or None if it has none.
 
     Args:
-        config: timm's `pretrained_cfg` of the model, or the content of its `config.json`.
-        num_classes: of its classifier.
+        config: the `pretrained_cfg` of the model, or the content of its `config.json`.
+        num_classes: number of classes of its classifier.
     """
     names = config.get('label_names')
     if isinstance(names, Mapping) and all(str(key).isdecimal() for key in names):
@@ -138,13 +138,13 @@ def check_labels(values: Iterable[Any], where: str, key: str | None, named: bool
     """Check that every image has a label.
 
     Args:
-        values: what the data set has for each image.
+        values: the label of each image in the data set.
         where: the split, for messages.
-        key: the column of the labels, None where there are no columns.
-        named: whether the label may be the name of a class, which a class map turns into a number.
+        key: the column of the labels; None if there are no columns.
+        named: whether a label may be a class name, because a class map is given.
 
     Raises:
-        UserError: naming the row and the column, and the remedy.
+        UserError: a label is missing or invalid. The message names the row, the column and the remedy.
     """
     for row, value in enumerate(values):
         if type(value) is int and value >= 0:
@@ -155,7 +155,7 @@ def check_labels(values: Iterable[Any], where: str, key: str | None, named: bool
 
 
 def label_problem(value: Any, key: str | None, named: bool) -> str | None:
-    """Return what is wrong with a label and the remedy, in words, or None; see `check_labels`."""
+    """Return a message about what is wrong with a label, with the remedy, or None; arguments as in `check_labels`."""
     another = ', or name another column by --target-key' if key else ''
     if value is None:
         return f'has no label; leave such rows out of the data set{another}'

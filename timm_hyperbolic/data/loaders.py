@@ -1,4 +1,4 @@
-"""From the two splits to batches: timm's loaders, augmentation and mixing."""
+"""Data loaders, augmentation, mixup and cutmix, built by timm from the options of a run."""
 
 import os
 from dataclasses import replace
@@ -30,20 +30,22 @@ def create_loaders(
     rank: int = 0,
     processes: int = 1,
 ) -> tuple[TrainLoader, PrefetchLoader | MemoryLoader]:
-    """Return the loaders of the training and the evaluation split: timm's, or with `--data-in-memory` our own.
+    """Return the loaders of the training and the evaluation split.
+
+    They are timm's loaders or, with `--data-in-memory`, instances of `MemoryLoader`.
 
     Args:
-        splits: The data.
-        data_config: How the model's input is prepared, as timm resolves it.
-        loader: How images become batches.
-        augment: What is done to training images.
+        splits: The splits of the data set.
+        data_config: Input size, mean, std and interpolation, as resolved by timm.
+        loader: Options of the loaders.
+        augment: Options of the augmentation.
         device: Device of the batches.
-        seed: Seed of order and augmentation.
+        seed: Seed of the order of the images and of their augmentation.
         rank: Number of this process.
         processes: Number of processes that train together.
 
     Raises:
-        UserError: timm does not know the AutoAugment policy, or options that the data set does not go with.
+        UserError: timm does not know the AutoAugment policy, or an option cannot be used with this data set.
     """
     for flag, value in (('--aug-repeats', augment.aug_repeats), ('--aug-splits', augment.aug_splits)):
         if value and isinstance(splits.train, IterableDataset):
@@ -70,7 +72,7 @@ def create_loaders(
             re_count=augment.recount,
             re_split=augment.resplit,
             num_aug_splits=augment.aug_splits,
-            # Without augmentation an interpolation drawn at random would be one.
+            # A random interpolation would be an augmentation.
             interpolation=data_config['interpolation'] if augment.no_aug else augment.train_interpolation,
             **_common(data_config, loader.workers, device),
         )
@@ -92,13 +94,13 @@ def create_eval_loader(
     device: torch.device,
     processes: int = 1,
 ) -> PrefetchLoader:
-    """Return timm's loader of a split, or of this process's share of it, to evaluate on.
+    """Return timm's evaluation loader of a split; with several processes, of the share of this process.
 
     Args:
         dataset: The split.
-        data_config: How the model's input is prepared, as timm resolves it.
+        data_config: Input size, mean, std and interpolation, as resolved by timm.
         batch_size: Images in a batch of this process.
-        workers: Loader processes, None for as many as suit the machine.
+        workers: Number of loader processes; None to choose it by the number of CPU cores.
         device: Device of the batches.
         processes: Number of processes that evaluate together.
     """
@@ -125,18 +127,18 @@ def _common(data_config: dict[str, Any], workers: int | None, device: torch.devi
 
 
 def _crop_with_padding(transforms: list, data_config: dict[str, Any], padding: int) -> None:
-    """Put a crop out of the image with a black border in the place of timm's random resized crop."""
+    """Replace timm's random resized crop by a resize and a random crop with zero padding."""
     crop = next(i for i, transform in enumerate(transforms) if isinstance(transform, RandomResizedCropAndInterpolation))
     size = tuple(data_config['input_size'][-2:])
     resize = create_transform(
         size, is_training=True, no_aug=True, use_prefetcher=True, interpolation=data_config['interpolation']
     )
-    # The last step of timm's resize, to a tensor, is still to come.
+    # The list of `transforms` has its own conversion to a tensor, so that of `resize` is dropped.
     transforms[crop : crop + 1] = [*resize.transforms[:-1], RandomCrop(size, padding=padding)]
 
 
 def default_workers(device: torch.device) -> int:
-    """Return the number of loader processes that leaves the CPU to the training where it trains there."""
+    """Return the default number of loader processes: at most 8, or 2 if the model is trained on the CPU."""
     cores = os.cpu_count() or 1
     return min(2, cores - 1) if device.type == 'cpu' else min(8, cores)
 
@@ -144,17 +146,17 @@ def default_workers(device: torch.device) -> int:
 def create_mixup(
     config: MixupConfig, num_classes: int, batch_size: int, smoothing: float = 0.1, processes: int = 1
 ) -> Mixup | None:
-    """Return timm's mixup and cutmix of whole batches, None where neither is on.
+    """Return timm's mixup and cutmix, or None if both are off.
 
     Args:
-        config: How to mix.
+        config: Options of mixup and cutmix.
         num_classes: Classes of the model.
-        batch_size: Images in a batch, over all processes.
+        batch_size: Images in a batch of all processes together.
         smoothing: Label smoothing.
         processes: Number of processes that train together.
 
     Raises:
-        UserError: A batch of a process has an odd size, so that its images cannot be paired.
+        UserError: the batch of a process has an odd number of images, which cannot be paired.
     """
     if not (config.mixup or config.cutmix):
         return None

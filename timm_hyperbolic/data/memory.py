@@ -1,4 +1,8 @@
-"""Data sets that are decoded once and kept on the training device, where batches are cut and augmented."""
+"""Data sets that are decoded once, kept on the training device, and augmented there in batches.
+
+The loaders of timm and torch decode and augment each image on the CPU in every epoch; neither library has a loader that
+keeps the images on the training device.
+"""
 
 import os
 import random
@@ -24,30 +28,31 @@ from .splits import Splits
 
 __all__ = ['MemoryLoader', 'create_memory_loaders', 'decode']
 
-# What the images may take of the free memory: the model, its gradients and its activations need the rest.
+# Share of the free memory that images may take; the model, its gradients and its activations need the rest.
 _SHARE = 0.8
 
 
 class MemoryLoader:
-    """Batches of images that lie on the device.
+    """A loader of images that are kept on the device.
 
-    Order and augmentation of a batch follow from `seed`, the epoch and the batch's number, so a run that is resumed
-    at any batch needs no other state. Like a `DataLoader`, each new iterator is a new epoch.
+    The images of a batch and their augmentation depend only on the seed, the epoch and the number of the batch, so that
+    a run can be resumed at any batch. As with a `DataLoader`, each new iterator starts a new epoch.
 
     Args:
         images: `[N, C, H, W]`, uint8.
         targets: `[N]`, int64.
-        batch_size: images in a batch; in training over all processes, and divisible by `processes`.
-        mean: of each channel, of values from 0 to 1.
-        std: of each channel.
-        augment: what is done to the images; None leaves them.
-        erasing: timm's random erasing of normalised images.
-        is_training: shuffle, and leave out the last batch if it is not full.
-        seed: of order and augmentation.
-        rank: number of this process. In training it gets its share of every batch, at evaluation its share of the
-            images, none of them twice.
-        processes: how many train together.
-        repeats: how often an image comes in a row of training.
+        batch_size: images in a batch. In training, it is the number of images of all processes together and must be
+            divisible by `processes`.
+        mean: mean of each channel, for values from 0 to 1.
+        std: standard deviation of each channel, for values from 0 to 1.
+        augment: augmentation of the images; None for no augmentation.
+        erasing: random erasing of timm, applied to normalised images.
+        is_training: shuffle the images, and leave out the last batch if it is not full.
+        seed: seed of the order of the images and of their augmentation.
+        rank: number of this process. In training, a process gets its share of each batch. In evaluation, it gets its
+            share of the images, and no image goes to two processes.
+        processes: number of processes that train together.
+        repeats: number of consecutive copies of an image in training, as in timm's repeated augmentation.
     """
 
     def __init__(
@@ -91,7 +96,7 @@ class MemoryLoader:
         return rows.tensor_split(self.processes)[self.rank]
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Say which epoch the next iterator runs through, and from which batch on."""
+        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`."""
         self.epoch, self.start = epoch, start
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -108,13 +113,13 @@ class MemoryLoader:
             order = self._share(order)
         for number in range(start, len(self)):
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
-            yield self._batch(rows, [self.seed, epoch, number + 1])  # a key that ends in 0 would be the order's own
+            yield self._batch(rows, [self.seed, epoch, number + 1])  # + 1: the key must differ from that of the order
 
     def _batch(self, rows: torch.Tensor, key: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         mine = self._share(rows) if self.is_training else rows
         images, targets = self.images[mine], self.targets[mine]
         if self.augment is not None:
-            # Drawn for all processes: the share of each is what a single process would have done to these images.
+            # Every process draws for the whole batch, so that the result does not depend on the number of processes.
             drawn = self.augment.draw(np.random.default_rng(key), len(rows), tuple(images.shape[2:]))
             first = self.rank * len(mine)
             own = {name: values[first : first + len(mine)] for name, values in drawn.items()}
@@ -128,7 +133,7 @@ class MemoryLoader:
 
 @contextmanager
 def _seeded(key: list[int], device: torch.device) -> Iterator[None]:
-    """Seed Python's and torch's global generators, from which timm draws, and put them back as they were."""
+    """Seed the global generators of Python and torch, which timm uses, and restore their state at the end."""
     seed = derive_seed(*key)
     state = random.getstate()
     accelerator = {'devices': [device], 'device_type': device.type} if device.type != 'cpu' else {'devices': []}
@@ -153,8 +158,18 @@ def create_memory_loaders(
 ) -> tuple[MemoryLoader, MemoryLoader]:
     """Decode the training and the evaluation split onto `device` and return their loaders.
 
+    Args:
+        splits: The splits of the data set.
+        data_config: Input size, mean, std and interpolation, as resolved by timm.
+        loader: Options of the loaders.
+        config: Options of the augmentation.
+        device: Device that keeps the images.
+        seed: Seed of the order of the images and of their augmentation.
+        rank: Number of this process.
+        processes: Number of processes that train together.
+
     Raises:
-        UserError: an augmentation or a data set that cannot be had this way, or images that do not fit.
+        UserError: the data set or an augmentation does not work in memory, or the images need too much memory.
     """
     _check(splits, config)
     size = tuple(data_config['input_size'][-2:])
@@ -167,7 +182,7 @@ def create_memory_loaders(
         augment = BatchAugment(size, **crop, **flips, color_jitter=config.color_jitter)
         if config.reprob:
             erasing = RandomErasing(config.reprob, mode=config.remode, max_count=config.recount, device=device)
-    if config.no_aug or config.crop_padding is not None:  # what comes before the augmentation is done once
+    if config.no_aug or config.crop_padding is not None:  # resizing does not depend on a draw, so it is done once
         options = {'is_training': True, 'no_aug': True, 'interpolation': data_config['interpolation']}
         first = create_transform(size, use_prefetcher=True, **options)
     else:
@@ -204,7 +219,7 @@ def _check(splits: Splits, config: AugmentConfig) -> None:
 
 
 def _check_size(datasets: list[Dataset], device: torch.device) -> None:
-    """Refuse images that do not fit, by the size of the first one of each data set."""
+    """Check that the images fit into the memory, judged by the size of the first image of each data set."""
     wanted = sum(len(dataset) * dataset[0][0].numel() for dataset in datasets)
     free = _free_memory(device)
     if free is not None and wanted > _SHARE * free:
@@ -215,7 +230,7 @@ def _check_size(datasets: list[Dataset], device: torch.device) -> None:
 
 
 def _free_memory(device: torch.device) -> int | None:
-    """Return the bytes free on the device, None where it does not say."""
+    """Return the free memory of the device in bytes, or None if it is unknown."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
     if device.type != 'cpu':
@@ -231,13 +246,13 @@ def decode(dataset: Dataset, device: torch.device, workers: int, name: str) -> t
     """Return all images `[N, C, H, W]` (uint8) and targets `[N]` of a data set, on `device`.
 
     Args:
-        dataset: yields uint8 tensors `[C, H, W]` of one size, and targets.
-        device: that keeps them.
-        workers: loader processes.
-        name: of the split, for messages.
+        dataset: a data set of uint8 tensors `[C, H, W]`, all of one size, and labels.
+        device: device of the result.
+        workers: number of loader processes.
+        name: name of the split, for messages.
 
     Raises:
-        UserError: images of different sizes.
+        UserError: the images have different sizes.
     """
     images = targets = None
     row = 0
@@ -261,7 +276,10 @@ def decode(dataset: Dataset, device: torch.device, workers: int, name: str) -> t
 
 
 def _stack(samples: list[tuple[torch.Tensor, int]]) -> tuple[torch.Tensor | set[tuple[int, ...]], torch.Tensor]:
-    """Return the images in one tensor, or their sizes where they differ: an error in a worker would lose its type."""
+    """Return the images as one tensor, or the set of their sizes if they differ, and the labels.
+
+    The caller reports different sizes, because an error raised here, in a loader process, would lose its type.
+    """
     images, targets = zip(*samples, strict=True)
     sizes = {tuple(image.shape) for image in images}
     return (torch.stack(images) if len(sizes) == 1 else sizes), torch.tensor(targets)

@@ -1,6 +1,8 @@
-"""Crop, resize and flip a batch of images on its device, each image by its own box: what Pillow does one by one.
+"""Crop, resize and flip a batch of images on its device, each image with its own box.
 
-Resampling is linear and separable, so a box, a filter and a flip are one matrix for the rows and one for the columns.
+torch's `interpolate` and torchvision's `resized_crop` treat all images of a batch with one box and one filter.
+Resampling is linear and separable, so that box, filter and flip of an image become one matrix for its rows and one for
+its columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,21 +52,21 @@ def resample(
     filters: Sequence[str],
     which: torch.Tensor,
 ) -> torch.Tensor:
-    """Return the box of each image, resized to `size` and then flipped.
+    """Crop each image to its box, resize it to `size`, and then flip it.
 
-    The result is that of Pillow's `crop` and `resize` up to single grey levels where a value lies half way between
-    two: the same filters, widened where they shrink the image, first along the rows and then along the columns, each
-    time rounded to whole grey levels. (Pillow 13 takes the columns first where the height loses more than twice the
-    pixels that the width loses; the rounding in between then differs by a few levels.) What a box holds beyond the
-    edge of its image is black under the filter `nearest`; the others need boxes inside.
+    The result equals that of Pillow's `crop` and `resize`, except for one grey level where a value is half way between
+    two levels. As in Pillow, a filter is widened when it shrinks the image, rows are resampled before columns, and both
+    results are rounded to whole grey levels. Pillow 13 resamples columns first if the height shrinks by more than twice
+    as many pixels as the width; its result then differs by a few grey levels. With the filter `nearest`, pixels outside
+    the image are black; the other filters need boxes inside the image.
 
     Args:
         images: `[B, C, H, W]`, grey levels from 0 to 255.
         boxes: `[B, 4]`, top, left, height and width in whole pixels.
-        flips: `[B, 2]`, true to mirror the rows (upside down), the columns (left to right).
-        size: height and width of the result.
-        filters: `nearest`, `bilinear`, `bicubic`, `box`, `hamming` or `lanczos`.
-        which: `[B]`, the filter of each image as its place in `filters`.
+        flips: `[B, 2]`, whether to flip an image vertically and horizontally.
+        size: height and width of the result in pixels.
+        filters: names of filters: `nearest`, `bilinear`, `bicubic`, `box`, `hamming` or `lanczos`.
+        which: `[B]`, the filter of each image as an index into `filters`.
 
     Returns:
         `[B, C, *size]` in float32, whole numbers from 0 to 255.
@@ -94,10 +96,10 @@ def _weights(
     which: torch.Tensor,
     flip: torch.Tensor,
 ) -> torch.Tensor:
-    """Return `[B, out, size]`: what each pixel of a row gives to each of `out`, of `length` pixels from `start`."""
+    """Return the resampling matrices `[B, out, size]` of `length` pixels from `start` to `out` pixels."""
     length = length[:, None, None]
     pixel = torch.arange(size, device=start.device) - start[:, None, None]
-    # Twice the centres, times `out`: in whole numbers a pixel on the edge of a filter is decided exactly.
+    # Twice the centres, multiplied by `out`: with integers, a pixel on the edge of a filter is decided exactly.
     center = (2 * torch.arange(out, device=start.device)[:, None] + 1) * length
     distance = ((2 * pixel + 1) * out - center).float() / (2 * length.clamp(min=out))
     inside = (pixel >= 0) & (pixel < length)

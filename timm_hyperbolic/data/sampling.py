@@ -1,8 +1,9 @@
-"""Batches by number: the images of a batch and their augmentation follow from the seed, the epoch and its number.
+"""Training loaders that can start at any batch of any epoch.
 
-torch's and timm's loaders cannot start in the middle of an epoch. Here every batch, and every image in it, seeds the
-global generators from the run's seed and its own place. A run that is resumed in the middle of an epoch then draws what
-the uninterrupted run drew, with no state of a generator to restore, whatever the number of worker processes.
+The loaders of torch and timm cannot start in the middle of an epoch. Here, the global generators are seeded for every
+batch and every image from the seed of the run, the epoch and the position. A run that is resumed in the middle of an
+epoch draws the same random numbers as an uninterrupted run, for any number of worker processes, and no generator state
+has to be stored.
 """
 
 import random
@@ -23,32 +24,37 @@ from ..errors import DeadWorkers
 __all__ = ['EpochBatches', 'EpochLoader', 'SeededSamples', 'TrainLoader', 'derive_seed', 'epoch_order']
 __all__ += ['replace_dead_workers', 'seed_generators']
 
-_MAX_RESTARTS = 3  # of the worker processes, without a batch in between
+_MAX_RESTARTS = 3  # restarts of the worker processes without a batch in between
 
 
 def derive_seed(*place: int) -> int:
-    """Return the seed, in [0, 2³²), of a place such as (seed, epoch, batch, rank); each number is at least 0."""
+    """Return a seed in [0, 2³²) for numbers such as (seed, epoch, batch, rank), each of which is at least 0."""
     return int(np.random.SeedSequence(place).generate_state(1)[0])
 
 
 def seed_generators(seed: int, device: torch.device | None = None) -> None:
-    """Seed the global generators of Python, numpy, torch's CPU and, unless None, of `device`; `seed` in [0, 2³²)."""
+    """Seed the global generators of Python, numpy, torch on the CPU and torch on `device`.
+
+    Args:
+        seed: a number in [0, 2³²).
+        device: a device besides the CPU; None for no other device.
+    """
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  timm's transforms and mixup draw from it
-    # Unlike torch.manual_seed, this leaves the generators of other devices alone, which costs more than all the rest.
+    np.random.seed(seed)  # noqa: NPY002  timm's transforms and mixup use it
+    # torch.manual_seed would also seed all other devices, which takes longer than everything else here.
     torch.default_generator.manual_seed(seed)
     if device is not None and device.type != 'cpu':
         torch.get_device_module(device).manual_seed(seed)
 
 
 class TrainLoader(Protocol):
-    """What the training loop needs of a loader: batches `(image, target)` on the device, countable, by number.
+    """The interface of loaders for the training loop: batches `(image, target)` on the device of the model.
 
-    The same epoch and number must give the same images with the same augmentation, on a loader made anew too.
+    The epoch and the number of a batch determine its images and their augmentation, also for a new loader.
     """
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Make the next iteration go through `epoch`, from 0, beginning with its batch `start`."""
+        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`."""
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch."""
@@ -61,9 +67,9 @@ def epoch_order(generator: np.random.Generator, images: int, repeats: int = 0) -
     """Return the rows of a split in a random order, `[images]`.
 
     Args:
-        generator: draws it.
-        images: their number.
-        repeats: how often an image comes in a row, as timm's sampler has it; 0 or 1 takes every image once.
+        generator: random number generator.
+        images: number of images in the split.
+        repeats: number of consecutive copies of an image, as in timm's `RepeatAugSampler`; 0 or 1 for one.
     """
     if repeats <= 1:
         return generator.permutation(images)
@@ -73,20 +79,20 @@ def epoch_order(generator: np.random.Generator, images: int, repeats: int = 0) -
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """The batches of an epoch in an order drawn from the seed and the epoch; the last, partial one is left out.
+    """A batch sampler whose order depends only on the seed and the epoch; an incomplete last batch is left out.
 
-    A batch is shared out between the processes, so that its images do not depend on their number.
+    Each batch is divided among the processes, so that the images of a batch do not depend on their number.
 
     Args:
-        images: images in the split.
-        batch_size: images in a batch, over all processes; divisible by `processes`.
-        seed: of the run.
+        images: number of images in the split.
+        batch_size: images in a batch of all processes together; divisible by `processes`.
+        seed: seed of the run.
         rank: number of this process.
-        processes: how many train together.
-        repeats: how often an image comes in a row.
+        processes: number of processes that train together.
+        repeats: number of consecutive copies of an image.
 
     Yields:
-        For each image of this process's share: its index, and the seed of its augmentation.
+        A list with the index of each image in this process's share of a batch and the seed of its augmentation.
     """
 
     def __init__(
@@ -115,7 +121,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
 
 class SeededSamples(Dataset):
-    """A data set whose transform draws from the seed that comes with the index."""
+    """A data set that seeds the global generators before it reads and transforms an image."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -130,7 +136,7 @@ class SeededSamples(Dataset):
 
 
 class _SeededErasing:
-    """timm's random erasing of whole batches, which its loader runs one batch ahead of the training."""
+    """timm's random erasing, seeded for each batch; timm's loader applies it one batch ahead of the training."""
 
     def __init__(self, erase: Callable[[torch.Tensor], torch.Tensor], seed: int, rank: int) -> None:
         self.erase = erase
@@ -147,16 +153,16 @@ class _SeededErasing:
 class EpochLoader:
     """timm's training loader as a `TrainLoader`.
 
-    A worker process that dies is replaced, and the epoch goes on with the batch that it was at. An iterable data set
-    has no order to jump into: there, the batches before `start` are read and dropped.
+    If a worker process dies, all are started again and the epoch continues with the next batch. A stream cannot start
+    at a given batch, so that the batches before `start` are read and dropped.
 
     Args:
         loader: timm's loader with its prefetcher.
-        batch_size: images in a batch, over all processes.
-        seed: of the run.
+        batch_size: images in a batch of all processes together.
+        seed: seed of the run.
         rank: number of this process.
-        processes: how many train together.
-        repeats: how often an image comes in a row.
+        processes: number of processes that train together.
+        repeats: number of consecutive copies of an image.
     """
 
     def __init__(
@@ -187,7 +193,7 @@ class EpochLoader:
         self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Make the next iteration go through `epoch`, beginning with its batch `start`."""
+        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`."""
         self.epoch, self.start = epoch, start
 
     def __len__(self) -> int:
@@ -203,7 +209,7 @@ class EpochLoader:
                 return
             except _DEATHS as error:
                 failures += 1
-                # From a stream nothing can be had again without reading it from the start.
+                # A stream cannot continue where it stopped.
                 last = failures > _MAX_RESTARTS or self.batches is None
                 _replace_workers(self.loader, error, f'batch {number + 1}', last)
 
@@ -222,8 +228,8 @@ class EpochLoader:
         handler = _child_handler()
         for batch in iterator:
             if handler is not None:
-                # torch's own handler raises wherever the training happens to be when a worker dies, in the middle of a
-                # step too. Without it, the loader notices as it waits for the next batch.
+                # torch's signal handler raises as soon as a worker dies, even in the middle of a training step. It is
+                # replaced here, and the loader raises when it waits for the next batch.
                 if threading.current_thread() is threading.main_thread():
                     signal.signal(signal.SIGCHLD, handler)
                 handler = None
@@ -231,7 +237,7 @@ class EpochLoader:
 
 
 def _child_handler() -> Any:
-    """What handles a child's death apart from torch, whose handler stays from the first loader with workers on."""
+    """Return the SIGCHLD handler without that of torch, which stays installed after the first loader with workers."""
     if not hasattr(signal, 'SIGCHLD'):
         return None
     handler = signal.getsignal(signal.SIGCHLD)
@@ -239,15 +245,20 @@ def _child_handler() -> Any:
     return signal.SIG_DFL if of_torch else handler
 
 
-# A worker's death shows as what the loader says of it, or as a broken connection to the dead process.
+# Errors raised when a worker process has died: by the loader, or by the broken connection to the process.
 _DEATHS = (RuntimeError, OSError, EOFError)
 
 
 def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
-    """Return `run()`, which goes through all of `loader`; it is called again where a worker process died.
+    """Return `run()`, a function that iterates over `loader`; call it again if a worker process died.
+
+    Args:
+        loader: a loader of timm.
+        run: the function.
+        what: what the function does, for messages.
 
     Raises:
-        DeadWorkers: one died again and again.
+        DeadWorkers: worker processes died several times in a row.
     """
     failures = 0
     while True:
@@ -259,7 +270,7 @@ def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
 
 
 def _replace_workers(loader, error: Exception, where: str, last: bool) -> None:
-    """Stop the workers, so that the next iteration starts new ones, or raise `error` if none of them is dead."""
+    """Stop all workers, so that the next iterator starts new ones; raise `error` if no worker is dead."""
     inner = getattr(loader, 'loader', None)
     iterator = getattr(inner, '_iterator', None)
     workers = getattr(iterator, '_workers', ())

@@ -1,4 +1,4 @@
-"""A data set by its name: timm's, a folder of images, or the digits; and one of its splits."""
+"""Opening a split of a data set by name: a data set of timm, an image folder, or the digits."""
 
 import importlib.util
 from pathlib import Path
@@ -24,7 +24,7 @@ _FOLDER_SPLITS = {'train': ('train', 'training'), 'validation': ('validation', '
 
 
 def default_split(data: DataConfig, *wanted: str) -> str | None:
-    """Return the first of the `wanted` splits that the data set has; where that cannot be told, simply the first."""
+    """Return the first of the `wanted` splits that the data set has, or the first one if its splits are unknown."""
     kind, _ = _kind_of(data)
     known = wanted
     if kind == 'hfds':
@@ -36,7 +36,7 @@ def default_split(data: DataConfig, *wanted: str) -> str | None:
 
 
 def split_names(data: DataConfig) -> list[str]:
-    """Return the names of all splits of a data set of the datasets library.
+    """Return the names of all splits of a data set of the Hugging Face datasets library.
 
     Raises:
         UserError: there is no such data set.
@@ -44,7 +44,7 @@ def split_names(data: DataConfig) -> list[str]:
     kind, name = _kind_of(data)
     try:
         return hub_sets.split_names(name)
-    except Exception as error:  # whatever the Hub or the files come up with
+    except Exception as error:  # any error of the Hub or of the files
         raise UserError(f'--dataset {kind}/{name}: {_first_line(error)}') from error
 
 
@@ -58,15 +58,16 @@ def open_split(
 ) -> Dataset:
     """Open one split of a data set.
 
-    It has `classes`, their names by label or None; `targets`, the label of every image or None; and `input_img_mode`.
+    The result has the attributes `classes` (class names by label, or None), `targets` (the labels of all images, or
+    None) and `input_img_mode` (Pillow's mode).
 
     Args:
         data: The data set.
         split: Name of the split.
-        known: The label of each class by its name, where `--class-map` does not give it; None for the split's own.
-        is_training: Whether it is the split to train on.
-        batch_size: Images in a batch; readers of streams read so many at once.
-        seed: Seed of the order in which readers of streams shuffle.
+        known: The label of each class; None for the labels of the split itself. `--class-map` takes precedence.
+        is_training: Whether this is the training split.
+        batch_size: Images in a batch, for readers of streams, which read that many at once.
+        seed: Seed of the shuffling, for readers of streams.
 
     Raises:
         UserError: the data set, the split or a column does not exist, or is empty; an image has no label, or is of a
@@ -100,7 +101,7 @@ def open_split(
         )
     except UserError:
         raise
-    except Exception as error:  # readers raise what they like: ValueError, OSError, DatasetNotFoundError, ...
+    except Exception as error:  # readers raise many types: ValueError, OSError, DatasetNotFoundError, ...
         raise UserError(f'{where}: {_first_line(error)}') from error
     if isinstance(dataset, IterableDataset):
         names = list(dataset.reader.class_to_idx) or None
@@ -115,17 +116,18 @@ def open_split(
 
 
 def _of_torchvision(dataset: Dataset, where: str) -> Images:
-    if hasattr(dataset, 'loader'):  # would convert them, and cut off what 16-bit images have above 255
+    if hasattr(dataset, 'loader'):  # torchvision's own loader would clip 16-bit images at 255
         dataset.loader = Image.open
     targets = getattr(dataset, 'targets', None)
     if isinstance(targets, torch.Tensor):
-        targets = (targets if targets.ndim == 1 else targets[:, 0]).tolist()  # QMNIST tells more than the digit
-    names = getattr(dataset, 'wnids', None) or getattr(dataset, 'classes', None)  # two of ImageNet's are cranes
+        targets = (targets if targets.ndim == 1 else targets[:, 0]).tolist()  # QMNIST has further columns
+    # ImageNet's ids come first, because two of its classes are called crane.
+    names = getattr(dataset, 'wnids', None) or getattr(dataset, 'classes', None)
     return Images(dataset, targets, names and [str(name) for name in names], where)
 
 
 def _rename(dataset: Dataset, known: ClassMap | None, where: str) -> Dataset:
-    """Give the images of a split with fixed labels those of `known`."""
+    """Replace the labels of a split by those in `known`."""
     if known is None or (dataset.classes is None and not known.from_file):
         return dataset
     if dataset.targets is None:
@@ -141,13 +143,13 @@ def is_same_split(data: DataConfig, a: str, b: str) -> bool:
     synonyms = [*_FOLDER_SPLITS.values()]
     if kind == 'digits':
         synonyms = [HELD_OUT_SPLITS]
-    elif kind == 'torch':  # most of torchvision's data sets hold out one split alone
+    elif kind == 'torch':  # most data sets of torchvision have one held-out split
         synonyms = [(*_FOLDER_SPLITS['validation'], 'test')]
     return a == b or any(a in names and b in names for names in synonyms)
 
 
 def _kind_of(data: DataConfig) -> tuple[str, str]:
-    """Return the kind of the data set (`digits`, `folder` or timm's prefix) and its name, once they make sense."""
+    """Return the kind of the data set (`digits`, `folder` or timm's prefix) and its name, after checking both."""
     name = data.dataset
     if name == 'digits':
         if data.data_dir is not None:
@@ -179,7 +181,7 @@ def _kind_of(data: DataConfig) -> tuple[str, str]:
 
 
 def _split_folder(folder: str, split: str) -> Path:
-    """Return the folder of a split. Without one timm would take all images, those of the other splits too."""
+    """Return the folder of a split; if it is missing, timm would read the images of all splits."""
     names = next((names for names in _FOLDER_SPLITS.values() if split in names), ())
     for name in (split, *names):
         if (Path(folder) / name).is_dir():
@@ -188,7 +190,7 @@ def _split_folder(folder: str, split: str) -> Path:
 
 
 def _endings(input_key: str | None) -> tuple[str, ...]:
-    """Return the endings of images: those of `--input-key .png;.jpg`, as timm has it, or all that are read."""
+    """Return file name endings of images: those given by `--input-key .png;.jpg`, as in timm, or all known ones."""
     if input_key is None:
         return ENDINGS
     endings = tuple(ending.strip().lower() for ending in input_key.split(';'))

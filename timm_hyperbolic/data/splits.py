@@ -1,4 +1,4 @@
-"""The splits of a training run: to train on, to evaluate on after every epoch, and perhaps to test on at the end."""
+"""The splits of a training run: training, evaluation after every epoch, and an optional test at the end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,15 +23,15 @@ class Splits:
     """The data of a run.
 
     Attributes:
-        train: Split to train on.
+        train: The training split.
         train_name: Name of `train` in the data set.
-        val: Split to evaluate on after every epoch.
-        val_name: Name of `val` in the data set, or the size of the part of the training split that it is.
-        classes: Names of the classes by label, or None where the data set has none.
-        num_classes: Number of classes, None where it is not known.
-        test: Split to evaluate on once, with the model that was the best on `val`; None for none.
-        test_name: Name of `test`.
-        held_out: Whether `val` is a part of the training split, held out of the training.
+        val: The evaluation split, used after every epoch.
+        val_name: Name of `val` in the data set.
+        classes: Class names by label; None if the data set has none.
+        num_classes: Number of classes; None if it is unknown.
+        test: The test split, used once with the model that was best on `val`; None for no test.
+        test_name: Name of `test` in the data set.
+        held_out: Whether `val` is a part of the training split that is not trained on.
     """
 
     train: Dataset
@@ -46,9 +46,10 @@ class Splits:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the result is the best epoch's model and not the last one's.
+        """Whether the result of the run is the model of the best epoch, not of the last one.
 
-        Choosing an epoch by `val` is honest only where `val` is not what the result is reported on.
+        The best epoch on `val` is chosen only if `val` is held out of the training split or a test split exists;
+        otherwise the reported result would be that of the images it was chosen on.
         """
         return self.held_out or self.test is not None
 
@@ -57,7 +58,7 @@ class Splits:
         return f'{len(self.train):,} images to train on, {len(self.val):,} to evaluate on{test}'
 
     def named(self) -> list[tuple[str, Dataset]]:
-        """Return every split with its name."""
+        """Return the name and the data set of every split."""
         splits = [(self.train_name, self.train), (self.val_name, self.val)]
         return splits if self.test is None else [*splits, (self.test_name, self.test)]
 
@@ -65,27 +66,27 @@ class Splits:
 def create_splits(
     data: DataConfig, names: SplitConfig, seed: int = 42, batch_size: int = 1, classes: list[str] | None = None
 ) -> Splits:
-    """Open the splits of a data set: one to train on, one to evaluate on, and perhaps one to test on.
+    """Open the training, the evaluation and the optional test split of a data set.
 
-    The names of the training split's classes give the labels in every split.
+    A class has the label of the training split in every split.
 
     Args:
         data: The data set.
         names: Names of the splits.
-        seed: Seed of the choice of images that are held out of the training split.
-        batch_size: Images in a batch; readers of streams read so many at once.
-        classes: Names of the classes by label, of a resumed run; None for those of the training split.
+        seed: Seed of the choice of the images that are held out of the training split.
+        batch_size: Images in a batch, for readers of streams, which read that many at once.
+        classes: Class names by label of a resumed run; None for those of the training split.
 
     Raises:
-        UserError: the data set, a split or a column does not exist, or is empty; or an image is of no class that the
-            training split has.
+        UserError: the data set, a split or a column does not exist, or is empty; or the training split does not have
+            the class of an image.
     """
     size = None if names.val_split is None else split_size(names.val_split)
     train_name, val_name, test_name = names.train_split, names.val_split, names.test_split
     if val_name is None:
         val_name = default_split(data, 'validation', 'test')
         if val_name is None:
-            val_name = 'validation'  # whose absence is an error below
+            val_name = 'validation'  # if it does not exist, `open_split` raises
         elif val_name == 'test':
             print('no split called validation: evaluating on test')
     if size is not None and test_name is None:
@@ -113,7 +114,7 @@ def create_splits(
 
 
 def _check_variety(train: Dataset, num_classes: int | None, where: str) -> None:
-    """Refuse a training split of one class, and print the classes that it has no image of."""
+    """Check that a training split has at least two classes, and print classes without an image."""
     present = {*range(num_classes or 0)} if train.targets is None else set(train.targets)
     if len(present) == 1:
         label = present.pop()
@@ -125,11 +126,11 @@ def _check_variety(train: Dataset, num_classes: int | None, where: str) -> None:
 
 
 def _held_out(train: Dataset, size: int | float, flag: str, seed: int) -> tuple[Part, Part]:
-    """Divide a training split into a part to train on and one of `size`, as the user wrote it in `flag`."""
+    """Divide a training split into a training part and a held-out part of `size`; `flag` is the user's text."""
     if isinstance(train, IterableDataset):
         raise UserError(f'--val-split {flag}: no images of a stream can be held out; give the name of a split')
     labels = train.targets
-    if labels is None:  # only the images' own rows have them
+    if labels is None:  # labels are known only after reading the images
         labels = [train[row][1] for row in range(len(train))]
     try:
         return tuple(Part(train, rows) for rows in stratified_split(labels, size, seed))
@@ -138,7 +139,7 @@ def _held_out(train: Dataset, size: int | float, flag: str, seed: int) -> tuple[
 
 
 def class_count(datasets: Iterable[Dataset]) -> int | None:
-    """Return the number of classes: that of the names, else one more than the highest label; None if none is known."""
+    """Return the number of class names or, without names, the highest label plus one; None if no label is known."""
     datasets = list(datasets)
     if datasets[0].classes:
         return len(datasets[0].classes)
@@ -149,19 +150,19 @@ def class_count(datasets: Iterable[Dataset]) -> int | None:
 def check_splits(
     splits: Splits, num_classes: int, in_chans: int, data: DataConfig, model: ModelConfig, batch_size: int
 ) -> None:
-    """Check labels and images against the model before anything is trained.
+    """Check the labels and images of all splits against the model, and set the number of channels of the images.
 
     Args:
-        splits: The splits, whose images will be read with `in_chans` channels.
-        num_classes: Classes of the model.
-        in_chans: Channels of the model's images.
+        splits: The splits.
+        num_classes: Number of classes of the model.
+        in_chans: Number of channels of the model's input.
         data: The data set, for messages.
         model: The model, for messages.
         batch_size: Images in a batch.
 
     Raises:
-        UserError: a label that the classifier has no class for, an image of other channels, a class without an image
-            that can be read, or a training split smaller than one batch.
+        UserError: a label exceeds the number of classes, the number of channels is not 1 or 3, no image of a class can
+            be read, or the training split is smaller than one batch.
     """
     for name, dataset in splits.named():
         check_split(dataset, name, num_classes, in_chans, data, model)
@@ -180,22 +181,22 @@ def check_split(
     model: ModelConfig,
     is_trained: bool = False,
 ) -> None:
-    """Check labels and images of one split, called `name`, and have its images made for `in_chans` channels.
+    """Check the labels and images of one split against the model, and set the number of channels of its images.
 
-    Of each class one image is read.
+    One image of each class is read.
 
     Args:
         dataset: The split.
         name: Name of the split.
-        num_classes: Classes of the model.
-        in_chans: Channels of the model's images.
+        num_classes: Number of classes of the model.
+        in_chans: Number of channels of the model's input.
         data: The data set, for messages.
         model: The model, for messages.
-        is_trained: Whether the model is to be measured, not trained.
+        is_trained: Whether the model is trained already and is only evaluated.
 
     Raises:
-        UserError: a label that the classifier has no class for, an image of other channels, or a class without an
-            image that can be read.
+        UserError: a label exceeds the number of classes, the number of channels is not 1 or 3, or no image of a class
+            can be read.
     """
     where = f'{data}, split {name}'
     if in_chans not in MODES:
@@ -221,7 +222,7 @@ def check_split(
 
 
 def _check_readable(dataset: Dataset, source: Images, where: str) -> None:
-    """Read images of each class until one can be read: the next image takes the place of one that cannot."""
+    """Check that at least one image of each class can be read."""
     rows_of: dict[int, list[int]] = {}
     for row, label in zip(
         dataset.rows if isinstance(dataset, Part) else range(len(dataset)), dataset.targets, strict=True
@@ -235,7 +236,7 @@ def _check_readable(dataset: Dataset, source: Images, where: str) -> None:
                 break
             except ImageError:
                 raise
-            except Exception as error:  # each format of Pillow has errors of its own
+            except Exception as error:  # Pillow raises different errors for different formats
                 first = first or source.complaint(row, error)
         else:
             name = label if source.classes is None else source.classes[label]

@@ -1,4 +1,8 @@
-"""A validation set held out of the training set."""
+"""Stratified split of a training set into a training and a validation part.
+
+torch's `random_split` does not know the classes, and scikit-learn's `train_test_split`, which is no dependency of the
+training, refuses a validation part with fewer images than there are classes.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,14 +15,13 @@ __all__ = ['Part', 'stratified_split']
 
 
 class Part(Dataset):
-    """Some rows of a data set, with a transform of their own.
+    """Some images of a data set, with their own transform.
 
-    Two parts may share one data set and still see its images differently, which torch's `Subset` cannot: it has no
-    transform.
+    Unlike torch's `Subset`, two parts of one data set can have different transforms, for training and for evaluation.
 
     Args:
-        dataset: yields images without a transform.
-        rows: which of its images, in this order.
+        dataset: a data set without a transform.
+        rows: indices of the images, in the order of the part.
     """
 
     def __init__(self, dataset: Dataset, rows: Sequence[int]) -> None:
@@ -28,12 +31,12 @@ class Part(Dataset):
 
     @property
     def classes(self) -> list[str] | None:
-        """Names of the classes by label, None where there are none."""
+        """Class names by label, or None if there are none."""
         return self.dataset.classes
 
     @property
     def targets(self) -> list[int] | None:
-        """The label of every image, None where they are known only with the images."""
+        """The labels of all images, or None if a label is known only after its image has been read."""
         targets = self.dataset.targets
         return None if targets is None else [targets[row] for row in self.rows]
 
@@ -46,21 +49,22 @@ class Part(Dataset):
 
 
 def stratified_split(labels: Sequence[int], size: int | float, seed: int) -> tuple[list[int], list[int]]:
-    """Split rows into two parts in which every class has the same share.
+    """Split images into two parts in which every class has the same share.
 
-    The rows depend on the arguments alone. Each class gives its share rounded down, and those with the largest
-    remainders one image more until `size` is reached; it keeps at least one image in the first part.
+    The result depends only on the arguments. The second part gets the share of each class rounded down, and one more
+    image of the classes with the largest remainders until `size` is reached. Each class keeps at least one image in the
+    first part.
 
     Args:
-        labels: of all rows.
-        size: rows of the second part, or their share of all rows if it is less than 1.
-        seed: of the choice within a class.
+        labels: labels of all images.
+        size: number of images in the second part, or a share of all images if it is less than 1.
+        seed: seed of the choice within a class.
 
     Returns:
-        The rows of the first and of the second part, each in ascending order.
+        The indices of the images in the first and in the second part, each in ascending order.
 
     Raises:
-        ValueError: one of the parts would have no row, or a class would have none in the first.
+        ValueError: a part would be empty, or a class would have no image in the first part.
     """
     count = size if isinstance(size, int) else round(size * len(labels))
     per_class = sorted(Counter(labels).items())
@@ -70,7 +74,7 @@ def stratified_split(labels: Sequence[int], size: int | float, seed: int) -> tup
             f'{count} of {len(labels)} images; at least 1 and, so that each of the {len(per_class)} classes keeps one '
             f'to train on, at most {most} can be held out'
         )
-    # In whole numbers: the remainders of floats would depend on rounding.
+    # Integer arithmetic, because remainders of floats would depend on rounding.
     shares = {label: min(n * count // len(labels), n - 1) for label, n in per_class}
     for label, n in cycle(sorted(per_class, key=lambda item: -(item[1] * count % len(labels)))):
         if sum(shares.values()) == count:

@@ -1,4 +1,4 @@
-"""Which superclass each class of a data set belongs to, read off a second column of labels."""
+"""The superclass of each class of a data set, read from a second column of labels."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ _USUAL_KEY = 'coarse_label'  # as CIFAR-100 has it
 
 @dataclass(frozen=True)
 class Superclasses:
-    """What the classes of a data set belong to.
+    """The superclasses of the classes of a data set.
 
     Attributes:
-        of_class: number of the superclass of each class, `[num_classes]`, -1 for none.
-        names: of the superclasses, by number.
+        of_class: the superclass of each class, `[num_classes]`; -1 for a class without one.
+        names: names of the superclasses, by number.
     """
 
     of_class: torch.Tensor
@@ -37,17 +37,17 @@ def read_superclasses(
     coarse_key: str | None = None,
     known: ClassMap | None = None,
 ) -> Superclasses | None:
-    """Return the superclasses of the classes, None for a data set without superclasses.
+    """Return the superclasses of the classes, or None for a data set without superclasses.
 
-    A class that `dataset` has no image of is looked up in the other splits; one that no split has is -1.
+    A class without an image in `dataset` is looked up in the other splits. A class that no split has gets -1.
 
     Args:
         dataset: A split of the data set.
         split: Name of the split.
-        num_classes: Classes of the model.
+        num_classes: Number of classes of the model.
         data: The data set.
-        coarse_key: Column of the superclasses; None for `coarse_label` where there is one.
-        known: The label of each class, by which `dataset` was opened.
+        coarse_key: Column of the superclasses; None for `coarse_label`, if the data set has it.
+        known: The label of each class, as used to open `dataset`.
 
     Raises:
         UserError: there is no such column, or a class has images of several superclasses.
@@ -65,7 +65,7 @@ def read_superclasses(
     while len(found) < num_classes and (other := next(others, None)) is not None:
         if other != split:
             beside = None
-            with suppress(UserError):  # the split of a competition has no labels, and tells nothing
+            with suppress(UserError):  # the test split of a competition has no labels
                 beside = open_split(data, other, known)
             if beside is not None:
                 _add(found, beside, key)

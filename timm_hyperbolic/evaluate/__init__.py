@@ -1,1 +1,1 @@
-"""Measures of a trained model."""
+"""Evaluation of a trained model."""

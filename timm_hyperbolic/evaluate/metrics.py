@@ -1,4 +1,4 @@
-"""Measures of a classifier besides loss and accuracy: calibration, and accuracy over superclasses."""
+"""Metrics of a classifier besides loss and accuracy: calibration error, and accuracy of superclasses."""
 
 import torch
 
@@ -6,16 +6,16 @@ __all__ = ['CalibrationError', 'SuperclassAccuracy']
 
 
 class CalibrationError:
-    """The expected calibration error: how far confidence and accuracy lie apart.
+    """The expected calibration error, the mean difference between confidence and accuracy.
 
-    The confidence of a prediction is its softmax probability. The images are sorted into `bins` intervals of it,
+    The confidence of a prediction is its softmax probability. The images are sorted by confidence into the intervals
     `(0, 1/bins], ..., (1 - 1/bins, 1]`, and
 
         ECE = Σ_b  n_b/n · |accuracy of b - mean confidence of b|
 
     Args:
         bins: number of intervals, all of the same width.
-        device: of the logits.
+        device: device of the logits.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3, with
     their 15 bins; the estimator is that of Naeini, Cooper and Hauskrecht, AAAI 2015.
@@ -23,10 +23,10 @@ class CalibrationError:
 
     def __init__(self, bins: int = 15, device: torch.device | str = 'cpu') -> None:
         self.edges = torch.linspace(0, 1, bins + 1, device=device)[1:-1]
-        # float64, but for Apple's GPUs, which have none.
+        # Apple's GPUs have no float64.
         dtype = torch.float32 if torch.device(device).type == 'mps' else torch.float64
         self.images = 0
-        self.gaps = torch.zeros(bins, dtype=dtype, device=device)  # right answers less confidences
+        self.gaps = torch.zeros(bins, dtype=dtype, device=device)  # right answers minus confidences
 
     @torch.no_grad()
     def update(self, logits: torch.Tensor, target: torch.Tensor) -> None:
@@ -42,10 +42,10 @@ class CalibrationError:
 
 
 class SuperclassAccuracy:
-    """How often the superclass of the predicted class is that of the image.
+    """The share of images whose predicted class belongs to the superclass of the true class.
 
     Args:
-        superclass: `[K]`, the number of each class's superclass; a class of number -1 has none and is always wrong.
+        superclass: `[K]`, the superclass of each class; -1 for a class without one, whose images count as wrong.
     """
 
     def __init__(self, superclass: torch.Tensor) -> None:

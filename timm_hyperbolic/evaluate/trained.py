@@ -1,4 +1,4 @@
-"""A trained model, and the split of a data set that it is looked at on."""
+"""Opening a trained model together with a split of a data set to evaluate it on."""
 
 import json
 from dataclasses import dataclass, replace
@@ -27,14 +27,14 @@ class Trained:
     """A trained model and a split.
 
     Attributes:
-        model: on its device, in evaluation mode.
+        model: the model on its device, in evaluation mode.
         dataset: the split.
-        split: its name.
-        classes: names of the classes by label, None where neither the model nor the data set has any.
-        is_matched: whether its labels are those of the model; else no prediction is right or wrong.
-        superclasses: of its classes; None where the data set has none.
-        loader: of its batches.
-        data_config: how its images are prepared.
+        split: name of the split.
+        classes: class names by label; None if neither the model nor the data set has any.
+        is_matched: whether the labels of the split are those of the model. If not, no accuracy can be measured.
+        superclasses: superclasses of the classes; None if the data set has none.
+        loader: loader of the split.
+        data_config: input size, mean, std and interpolation, as resolved by timm.
     """
 
     model: torch.nn.Module
@@ -50,7 +50,8 @@ class Trained:
 def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool = True) -> Trained:
     """Open a trained model and a split.
 
-    The labels are those of the model's classes of the same names, where it has names, or those of `--class-map`.
+    If the model has class names, each class of the split gets the label of the model's class of the same name.
+    `--class-map` takes precedence.
 
     Args:
         config: The model, the data set and the split.
@@ -70,10 +71,11 @@ def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool
         if names is not None and same_classes:
             known = ClassMap.of_names(names, f'--model {model_config.model}')
         dataset = open_split(data, split, known)
-    else:  # the data set says how many classes the weights should have
+    else:  # the number of classes of the weights must be that of the data set
         dataset = open_split(data, split)
         model = _load_model(config, class_count([dataset]))
-    as_many = len(dataset.classes or ()) in (0, model.num_classes)  # of classes without names the order must do
+    # If the model has no class names, only the number of classes can be compared.
+    as_many = len(dataset.classes or ()) in (0, model.num_classes)
     is_matched = bool(known or data.class_map) or (as_many if names is None else dataset.classes == names)
     if same_classes and not is_matched:
         raise UserError(
@@ -90,12 +92,12 @@ def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool
 
 
 def _is_address(model: str) -> bool:
-    """Whether `--model` says where a model is, `local-dir:FOLDER` or `hf_hub:OWNER/NAME`, and not what it is called."""
+    """Whether `--model` is an address, `local-dir:FOLDER` or `hf_hub:OWNER/NAME`, and not the name of a model."""
     return ':' in model
 
 
 def _config_beside(checkpoint: str | None) -> dict[str, Any]:
-    """What `config.json` beside the weights of a run says of them; nothing where there is none."""
+    """Return the content of the `config.json` beside the weights of a run; empty if there is none."""
     if not checkpoint:
         return {}
     path = Path(checkpoint)
@@ -108,7 +110,7 @@ def _config_beside(checkpoint: str | None) -> dict[str, Any]:
 
 
 def _load_model(config: TrainedConfig, num_classes: int | None) -> torch.nn.Module:
-    """Return the model with its trained weights: those of its folder or of the Hub, or of the checkpoint."""
+    """Return the model with trained weights from its folder, from the Hub, or from `--checkpoint`."""
     model_config, checkpoint = config.model, config.weights.checkpoint
     name, is_address = model_config.model, _is_address(model_config.model)
     pretrained = model_config.pretrained or (is_address and not checkpoint)

@@ -1,7 +1,4 @@
-"""The model card of a run.
-
-Every number on it stands in the folder of the run, or in that of a control.
-"""
+"""The model card of a run, whose numbers all come from the folder of the run or of a control."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ def model_card(run: Run, repo_id: str | None = None, against: Sequence[Run] = ()
     Args:
         run: The run.
         repo_id: OWNER/NAME of the repository that has, or will have, the weights.
-        against: Runs of its controls, on the same split of the same data set.
+        against: Runs of control models, evaluated on the same split of the same data set.
 
     Raises:
         ValueError: A control was evaluated on other images.
@@ -86,14 +83,14 @@ def model_card(run: Run, repo_id: str | None = None, against: Sequence[Run] = ()
 
 @dataclass(frozen=True)
 class _Model:
-    """What a model is.
+    """A model as described on the card.
 
     Args:
-        name: timm's name of it; of a converted model, that of the model that it was made of.
+        name: Name of the model in timm; for a converted model, the name of the original model.
         converted: Whether `hyperbolize` made it.
-        keywords: That it is made with.
-        modules: Which of its modules are hyperbolic.
-        flat: Whether they are flat controls.
+        keywords: Keywords with which it is created.
+        modules: Its hyperbolic modules.
+        flat: Whether it is a flat control, with curvature 0.
     """
 
     name: str
@@ -104,7 +101,7 @@ class _Model:
 
     @classmethod
     def of(cls, architecture: str, args: Mapping[str, Any]) -> _Model:
-        """The model of this name in timm's registry, made with these keywords."""
+        """Return the description of a model of timm's registry, created with the keywords `args`."""
         converted = architecture == ENTRY_POINT
         name = args['base'] if converted else architecture
         keywords = {**VARIANTS.get(name, {}), **args}
@@ -117,7 +114,7 @@ class _Model:
 
     @classmethod
     def of_run(cls, run: Run) -> _Model:
-        """The model that a run has trained."""
+        """Return the description of the model of a run."""
         return cls.of(run.model, run.config.get('model_args', {}))
 
     @property
@@ -270,7 +267,7 @@ def _controls(run: Run, against: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
-#: Options that tell how a run was carried out, or that its other numbers tell already.
+#: Options that do not affect the result, or that are compared by other numbers of the run.
 _NOT_COMPARED = {
     *('model', 'model_kwargs', 'hamp', 'seed', 'num_classes', 'in_chans', 'img_size', 'epochs', 'max_steps'),
     *('val_split', 'test_split', 'dataset', 'data_dir', 'dataset_download', 'data_in_memory', 'eval_metric'),
@@ -293,7 +290,7 @@ _HYPERBOLIC = {'hyperbolic', 'num_centroids', *HyperbolicConfig.names(), 'base',
 
 
 def differences(run: Run, other: Run) -> list[str]:
-    """What two runs differ in besides what is hyperbolic, in words: `epochs 30 (here 3)`."""
+    """Return the differences of two runs other than hyperbolic options, as text: `epochs 30 (here 3)`."""
     mine, theirs = (dict(_compared(each)) for each in (run, other))
     return [
         f'{name} {_plainly(theirs.get(name))} (here {_plainly(mine.get(name))})'
@@ -344,7 +341,7 @@ def _training(run: Run) -> list[tuple[str, str]]:
 
 
 def _command(words: Sequence[str] | None) -> str:
-    """The command as it was typed, without the folders of the machine that it was typed on."""
+    """Return the command line of a run, with absolute folders replaced by `...`."""
     if not words:
         return '# started from Python'
     start = ['python'] if words[0].endswith('.py') else []
@@ -359,9 +356,10 @@ def _without_folder(word: str) -> str:
 
 
 def _curvature_table(curvatures: Mapping[str, float]) -> dict[str, Any] | None:
-    """Blocks down, modules across: `blocks.3.attn.qkv.0` is the first of the three maps in `attn.qkv` of block 3.
+    """Return a table of curvatures with one row per block and one column per module.
 
-    Where blocks stand in stages, as in `layers.1.blocks.3`, they are called by their whole name.
+    `blocks.3.attn.qkv.0` is the first of the three maps in `attn.qkv` of block 3. Blocks of a model with stages, such
+    as `layers.1.blocks.3`, are named in full.
     """
     if not curvatures:
         return None

@@ -1,4 +1,4 @@
-"""The way of a run to the Hugging Face Hub, by `--push-to-hub`."""
+"""Publishing a run on the Hugging Face Hub: checks, model card, and pushes during and after training."""
 
 import shlex
 import sys
@@ -30,20 +30,20 @@ _COMMAND = 'timm-hyperbolic push'
 
 
 def check_publish(config: PublishConfig) -> None:
-    """Refuse, before training, what can be known not to end on the Hub.
+    """Check before training that a push can work.
 
     Raises:
-        UserError: `--push-to-hub` is not of the form OWNER/NAME, or there is no token.
+        UserError: `--push-to-hub` does not have the form OWNER/NAME, or there is no token.
     """
     if config.push_to_hub is not None:
         check_destination(config.push_to_hub, '--push-to-hub')
 
 
 def check_destination(repo_id: str, argument: str) -> None:
-    """Refuse what is no OWNER/NAME, and any where there is no token.
+    """Check that a repository name has the form OWNER/NAME and that a token exists.
 
     Raises:
-        UserError: naming the argument and the remedy.
+        UserError: one of them is not the case. The message names the argument and the remedy.
     """
     check_name(repo_id, argument)
     if get_token() is None:
@@ -51,10 +51,10 @@ def check_destination(repo_id: str, argument: str) -> None:
 
 
 def check_name(repo_id: str, argument: str) -> None:
-    """Refuse what is no OWNER/NAME.
+    """Check that a repository name has the form OWNER/NAME.
 
     Raises:
-        UserError: naming the argument.
+        UserError: it does not. The message names the argument.
     """
     try:
         check_repo_id(repo_id)
@@ -63,10 +63,10 @@ def check_name(repo_id: str, argument: str) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder without a model to push.
+    """Check that a folder contains a model to push.
 
     Raises:
-        UserError: naming what is missing.
+        UserError: a file is missing. The message names it.
     """
     try:
         contents(folder)
@@ -75,17 +75,17 @@ def check_folder(folder: Path) -> None:
 
 
 def write_card(folder: Path, repo_id: str | None = None, against: Sequence[Path] = ()) -> Path:
-    """Write the card of the run in a folder into it, whole or not at all, and return its path.
+    """Write the model card of a run into its folder, atomically, and return its path.
 
-    What its controls differ in besides the model is told on stderr.
+    A warning is printed if a control differs from the run in more than the model.
 
     Args:
-        folder: of the run.
-        repo_id: OWNER/NAME, for the card's example.
-        against: folders of its controls.
+        folder: Folder of the run.
+        repo_id: OWNER/NAME, for the example on the card.
+        against: Folders of the controls.
 
     Raises:
-        UserError: a folder holds no run, or a control was measured on something else.
+        UserError: a folder does not contain a run, or a control was evaluated on other images.
         TrainingError: the card cannot be written.
     """
     try:
@@ -103,10 +103,17 @@ def write_card(folder: Path, repo_id: str | None = None, against: Sequence[Path]
 
 
 def publish(folder: Path, repo_id: str, private: bool = False, revision: str | None = None, message: str = '') -> str:
-    """Push the folder of a run as it stands, and return the commit's address.
+    """Push the folder of a run, and return the URL of the commit.
+
+    Args:
+        folder: Folder of the run.
+        repo_id: OWNER/NAME.
+        private: Whether to create a private repository.
+        revision: Branch; None for `main`.
+        message: Commit message.
 
     Raises:
-        UserError: the folder holds no model.
+        UserError: the folder does not contain a model.
         PublishError: the push failed; the message says how to try again.
     """
     try:
@@ -125,7 +132,7 @@ class Publisher:
     """Pushes the folder of a run, every `--push-every` epochs and at its end.
 
     Args:
-        folder: of the run.
+        folder: Folder of the run.
         config: Whether, where and when to push.
     """
 
@@ -134,7 +141,7 @@ class Publisher:
         self.config = config
 
     def after_epoch(self, epochs: int) -> None:
-        """Push the result of the first `epochs` epochs, where it is time to. A failure is told, and survived."""
+        """Push after every `--push-every` epochs. If the push fails, a message is printed and training continues."""
         if self.config.push_to_hub and self.config.push_every and epochs % self.config.push_every == 0:
             try:
                 self._push(f'After epoch {epochs}')
@@ -145,7 +152,7 @@ class Publisher:
         """Push the result.
 
         Raises:
-            PublishError: it is not on the Hub; the message says how to try again.
+            PublishError: the push failed; the message says how to try again.
         """
         if self.config.push_to_hub:
             self._push('Result of training')

@@ -1,4 +1,4 @@
-"""The push of a run's folder to the Hub: one commit, by huggingface_hub's own client."""
+"""Pushing the folder of a run to the Hugging Face Hub in one commit, with the client of huggingface_hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..version import __version__
 
 __all__ = ['PushError', 'check_repo_id', 'contents', 'push_run']
 
-#: Seconds that the Hub may stay silent. huggingface_hub itself would wait for ever.
+#: Timeout of a request in seconds; huggingface_hub has no timeout by default.
 PATIENCE = 120.0
 
 _FIGURES = ('*.png', '*.svg', 'figures/*.png', 'figures/*.svg')
@@ -29,14 +29,14 @@ _ADVICE = {
 
 
 class PushError(Exception):
-    """A push that failed, with the reason and what to do. Nothing of it is visible on the Hub."""
+    """A failed push, with the reason and the remedy. No file has been changed on the Hub."""
 
 
 def check_repo_id(repo_id: str) -> None:
-    """Refuse what is no OWNER/NAME.
+    """Check that a repository name has the form OWNER/NAME.
 
     Raises:
-        ValueError: with the reason.
+        ValueError: it does not. The message has the reason.
     """
     try:
         validate_repo_id(repo_id)
@@ -47,10 +47,10 @@ def check_repo_id(repo_id: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, Path]:
-    """The files of a run that are pushed, by their names on the Hub: weights, configuration, card, table, figures.
+    """Return the files of a run to push by their names on the Hub: weights, configuration, card, metrics and figures.
 
     Raises:
-        ValueError: the folder has no weights, or no configuration.
+        ValueError: the folder has no weights or no configuration.
     """
     check_files(folder, (MODEL, CONFIG))
     found = [folder / name for name in (MODEL, CONFIG, CARD, SUMMARY) if (folder / name).is_file()]
@@ -61,23 +61,23 @@ def contents(folder: Path) -> dict[str, Path]:
 def push_run(
     folder: Path, repo_id: str, private: bool = False, revision: str | None = None, message: str = 'Push a model'
 ) -> str:
-    """Push the model of a run in one commit, and make the repository where there is none.
+    """Push the model of a run in one commit, and create the repository if it does not exist.
 
-    The token is the one that huggingface_hub finds: of its login, or in the environment.
+    The token comes from the login of huggingface_hub or from the environment.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         repo_id: OWNER/NAME.
-        private: Make the repository private. One that is public already is refused, not published to.
-        revision: A branch, made where there is none; by default `main`.
-        message: Of the commit.
+        private: Whether to create a private repository. Pushing to an existing public one is then an error.
+        revision: Branch, which is created if it does not exist; None for `main`.
+        message: Commit message.
 
     Returns:
-        The commit's address.
+        The URL of the commit.
 
     Raises:
-        ValueError: `repo_id` or `folder` is none; nothing was sent.
-        PushError: the Hub could not be reached, or refused.
+        ValueError: `repo_id` or `folder` is invalid; nothing was sent.
+        PushError: the Hub could not be reached, or rejected the push.
     """
     check_repo_id(repo_id)
     files = contents(folder)
@@ -93,8 +93,8 @@ def push_run(
             commit = api.create_commit(repo_id, operations, commit_message=message, revision=revision)
     except PushError:
         raise
-    # huggingface_hub, its HTTP library (another one in each of its versions) and the JSON parser have errors of their
-    # own; whichever it was, the push has failed.
+    # huggingface_hub, its HTTP library (which depends on its version) and the JSON parser raise errors without a common
+    # base class.
     except Exception as error:
         raise PushError(_reason(error, repo_id, api.endpoint)) from error
     return str(commit.commit_url)
@@ -112,7 +112,7 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def _reason(error: BaseException, repo_id: str, endpoint: str) -> str:
-    """What went wrong and what to do, in one line without any token."""
+    """Return the reason of a failure and the remedy in one line, with tokens removed."""
     chain = [error]
     while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and inner not in chain:
         chain.append(inner)

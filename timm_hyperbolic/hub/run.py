@@ -1,4 +1,4 @@
-"""A finished run, as its folder tells it: the only source of a model card's numbers."""
+"""The files in the folder of a finished run, from which all numbers of a model card are taken."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ['Run']
 
 @dataclass(frozen=True)
 class Run:
-    """A run, as its folder tells it.
+    """A finished run, read from its folder.
 
     Args:
-        name: Of the folder.
-        args: Options that it was made with, `args.yaml`.
-        about: How it went and what came out of it, `run.json`.
-        config: timm's description of the model, `config.json`.
-        row: The line of `summary.csv` of the epoch whose model was kept.
+        name: Name of the folder.
+        args: Options of the run, from `args.yaml`.
+        about: Provenance and result of the run, from `run.json`.
+        config: timm's description of the model, from `config.json`.
+        row: The row of `summary.csv` of the epoch whose model was saved.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Run:
 
     @classmethod
     def read(cls, folder: Path) -> Run:
-        """Read the folder that a run leaves.
+        """Read the folder of a run.
 
         Raises:
-            ValueError: a file is missing, or is not what a run writes.
+            ValueError: a file is missing or invalid.
         """
         check_files(folder, (ARGS, ABOUT, CONFIG, SUMMARY))
         try:
@@ -58,17 +58,17 @@ class Run:
 
     @property
     def model(self) -> str:
-        """timm's name of the model."""
+        """Name of the model in timm."""
         return self.config['architecture']
 
     @property
     def result(self) -> Mapping[str, Any]:
-        """`split`, `images`, `epoch`, `chosen_by`, `loss`, `top1` and `top5` of the model that was kept."""
+        """`split`, `images`, `epoch`, `chosen_by`, `loss`, `top1` and `top5` of the saved model."""
         return self.about['result']
 
     @property
     def curvatures(self) -> dict[str, float]:
-        """The curvature of every hyperbolic module at the epoch that was kept."""
+        """The curvature of every hyperbolic module in the epoch whose model was saved."""
         start = 'curvature/'
         return {key.removeprefix(start): value for key, value in self.row.items() if key.startswith(start)}
 
@@ -80,7 +80,7 @@ class Run:
 
     @property
     def dataset(self) -> str:
-        """The name of the data set without the folders of a machine: `uoft-cs/cifar100`, `cifar100`, `digits`."""
+        """The name of the data set without local folders: `uoft-cs/cifar100`, `cifar100`, `digits`."""
         name = self.args.get('dataset') or ''
         if self.hub_dataset:
             return self.hub_dataset
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def hub_dataset(self) -> str | None:
-        """The data set's name on the Hub, None where it lies elsewhere."""
+        """The name of the data set on the Hub; None if it is not from the Hub."""
         kind, _, name = (self.args.get('dataset') or '').partition('/')
         parts = name.split('/')
         plain = len(parts) == 2 and all(part and part.strip('.') and not part.startswith('~') for part in parts)

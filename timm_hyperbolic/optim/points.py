@@ -1,8 +1,8 @@
-"""Points on manifolds, stacked: one operation acts on many parameters.
+"""Optimizer steps on stacked manifold parameters, so that one operation updates many parameters.
 
-geoopt's mathematics broadcasts over the curvature. So the rows of all parameters that lie on balls of one dimension
-form one tensor, with a curvature for each row, and a step on two hundred small parameters takes as many operations as a
-step on one.
+geoopt's optimizers loop over the parameters and have no `foreach` variant. Its functions broadcast over the curvature,
+so that the points of all parameters on balls of one dimension can be stacked into one tensor with a curvature for each
+point, and a step on two hundred small parameters takes as many operations as a step on one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Trees of names, such as the classes of a data set or WordNet's nouns, and their embedding in hyperbolic space.
 
 - `tree`: `Taxonomy`, names with their parents; `reading` and `wordnet` read it, `cifar100` has CIFAR-100's classes.
+- `nodes`: the base class of `Taxonomy`, which answers questions about nodes; `graphs` has the functions on links.
 - `embedding`: points of hyperbolic space for the nodes, by closed form; `directions` spreads the children of a node.
 - `reconstruction`: how well points give back the relations of a taxonomy.
+- `memory`: the limit on the memory of a computation.
 """
 
 from .directions import spread

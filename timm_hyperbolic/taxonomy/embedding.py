@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..errors import UserError
 from .directions import spread
-from .tree import MEMORY, Taxonomy, check_memory
+from .memory import MEMORY, check_memory
+from .tree import Taxonomy
 
 __all__ = ['TreeEmbedding', 'edge_length', 'embed_tree']
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..errors import UserError
 from .embedding import TreeEmbedding
-from .tree import Indices, Taxonomy
+from .graphs import Indices
+from .tree import Taxonomy
 
 __all__ = ['Ranking', 'Report', 'rank_relations', 'relations_of', 'report']
 

@@ -1,8 +1,8 @@
-"""A tree of names with the relations that a graph of names has besides."""
+"""`Taxonomy`: how a tree of names is read or made, its classes, its subtrees and its closure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,80 +13,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from . import cifar100, reading, wordnet
+from . import cifar100, graphs, reading, wordnet
+from .graphs import Indices
+from .memory import MEMORY, check_memory
+from .nodes import Nodes, spelled
 
-__all__ = ['Indices', 'Taxonomy', 'check_memory', 'spelled']
-
-Indices = NDArray[np.int64]
-
-MEMORY = 4 << 30
-
-
-def check_memory(what: str, size: float, limit: int, remedy: str) -> None:
-    """Refuse a computation that would take more memory than it may.
-
-    Args:
-        what: is computed, for the message.
-        size: upper bound of its memory, in bytes.
-        limit: memory that it may take, in bytes.
-        remedy: for the message.
-
-    Raises:
-        UserError: naming the bound and the limit.
-    """
-    if size > limit:
-        raise UserError(f'{what} takes up to {size / 2**30:,.1f} GiB, more than {limit / 2**30:,.1f} GiB; {remedy}')
-
-
-def spelled(names: Iterable[str], shown: int = 5) -> str:
-    """Return the first names of a list and the number of the others, for messages."""
-    names = list(names)
-    return ', '.join(names[:shown]) + (f' and {len(names) - shown} more' if len(names) > shown else '')
+__all__ = ['Taxonomy']
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Taxonomy:
-    """Names that stand in a tree, and their further parents where the names stand in a graph.
+class Taxonomy(Nodes):
+    """A tree of names, in which a name may have further parents beside the one in the tree.
 
     WordNet's nouns are a directed acyclic graph: 2,213 of them have several parents. `closure` and `ancestors` follow
     all parents. Depths, paths, lowest common ancestors, distances and embeddings follow the spanning tree, in which
-    each node has the parent that is nearest to the root, and of equally near ones the parent listed first.
+    each node has the parent that is nearest to the root; of several equally near parents, the one listed first.
 
-    Nodes are numbered as the names are given. Methods take names or numbers of nodes.
+    Nodes are numbered in the order of their names. Methods take names or numbers of nodes.
 
     Use a constructor: `from_parents`, `from_wordnet`, `from_text`, `from_columns`, `cifar100`.
 
     Attributes:
         names: the names of the nodes, all different.
-        links: all relations between a node and its parents, `[E, 2]`, the child first, in the order of the children.
+        links: all links between a node and its parents, `[E, 2]`, the child first, in the order of the children.
         parent: the parent of each node in the spanning tree, `[N]`; -1 for the root.
         ids: an identifier of each node in another system, or None; WordNet's `n` with eight digits.
         classes: the node of each class in the order of the labels, `[K]`, or None where no classes are known.
     """
 
-    names: tuple[str, ...]
-    links: Indices
-    parent: Indices
-    ids: tuple[str, ...] | None = None
     classes: Indices | None = None
 
     def __post_init__(self) -> None:
-        for array in (self.links, self.parent, self.classes):
-            if array is not None:
-                array.setflags(write=False)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._numbers
+        super().__post_init__()
+        if self.classes is not None:
+            self.classes.setflags(write=False)
 
     def __repr__(self) -> str:
-        classes = '' if self.classes is None else f', {len(self.classes):,} classes'
-        return f'Taxonomy({self.names[self.root]!r}: {len(self):,} nodes, depth {self.max_depth}{classes})'
+        text = super().__repr__()
+        return text if self.classes is None else f'{text[:-1]}, {len(self.classes):,} classes)'
 
     # --- constructors -------------------------------------------------------------------------------------------------
 
@@ -139,11 +103,11 @@ class Taxonomy:
         roots = np.flatnonzero(count == 0)
         if len(roots) > 1:
             raise UserError(f'{where}: {len(roots)} roots, {spelled(names[i] for i in roots)}; put them under one node')
-        cycle = _cycle(len(names), links)
+        cycle = graphs.cycle(len(names), links)
         if cycle:
             shown = ' -> '.join([*(names[i] for i in cycle[:8]), *(['...'] if len(cycle) > 8 else []), names[cycle[0]]])
             raise UserError(f'{where}: the parents go in a cycle, {shown}')
-        return cls(names, links, _spanning_tree(len(names), links, int(roots[0])), ids)
+        return cls(names, links, graphs.spanning_tree(len(names), links, int(roots[0])), ids)
 
     @classmethod
     def from_wordnet(cls, path: str | Path | None = None) -> Taxonomy:
@@ -275,112 +239,7 @@ class Taxonomy:
             return [cifar100.SYNSETS[name] for name in names]
         return list(names)
 
-    def _part(self, kept: NDArray[np.bool_], classes: Indices | None) -> Taxonomy:
-        """The part of the tree whose nodes are kept."""
-        number = np.cumsum(kept) - 1
-        links = self.links[kept[self.links].all(1)]
-        chosen = np.flatnonzero(kept)
-        tree = self._from_links(
-            tuple(self.names[i] for i in chosen),
-            number[links],
-            None if self.ids is None else tuple(self.ids[i] for i in chosen),
-            f'part of {self!r}',
-        )
-        return tree if classes is None else Taxonomy(tree.names, tree.links, tree.parent, tree.ids, number[classes])
-
-    # --- nodes --------------------------------------------------------------------------------------------------------
-
-    def number(self, node: str | int) -> int:
-        """Return the number of a node.
-
-        Raises:
-            UserError: there is no such node.
-        """
-        if isinstance(node, str):
-            if node not in self._numbers:
-                near = [name for name in self.names if name.split('.')[0] == node.split('.')[0]]
-                raise UserError(f'{self!r} has no node {node!r}{f"; there is {spelled(near)}" if near else ""}')
-            return self._numbers[node]
-        if not 0 <= node < len(self):
-            raise UserError(f'{self!r} has no node {node}: its nodes are numbered from 0')
-        return int(node)
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.names)}
-
-    @cached_property
-    def root(self) -> int:
-        """The number of the root."""
-        return int(np.flatnonzero(self.parent < 0)[0])
-
-    @cached_property
-    def depth(self) -> Indices:
-        """The number of edges from the root to each node in the spanning tree, `[N]`."""
-        depth = np.zeros(len(self), np.int64)
-        for deep, level in enumerate(self.levels):
-            depth[level] = deep
-        return depth
-
-    @property
-    def max_depth(self) -> int:
-        """The depth of the deepest node."""
-        return len(self.levels) - 1
-
-    @cached_property
-    def levels(self) -> list[Indices]:
-        """The nodes of each depth in the spanning tree, those with one parent side by side."""
-        order = np.argsort(self.parent, kind='stable')
-        start = np.searchsorted(self.parent[order], np.arange(len(self) + 1))
-        levels = [np.array([self.root])]
-        while len(levels[-1]):
-            levels.append(order[_ranges(start[levels[-1]], start[levels[-1] + 1])])
-        return levels[:-1]
-
-    @cached_property
-    def child_count(self) -> Indices:
-        """The number of children of each node in the spanning tree, `[N]`."""
-        return np.bincount(self.parent[self.parent >= 0], minlength=len(self))
-
-    @cached_property
-    def leaves(self) -> Indices:
-        """The nodes that are no parent of another one, in their order."""
-        return np.flatnonzero(np.bincount(self.links[:, 1], minlength=len(self)) == 0)
-
-    def children(self, node: str | int) -> tuple[str, ...]:
-        """Return the names of all nodes that have the node as a parent."""
-        return tuple(self.names[i] for i in self.links[self.links[:, 1] == self.number(node), 0])
-
-    def parents(self, node: str | int) -> tuple[str, ...]:
-        """Return the names of all parents of a node, in the order given."""
-        return tuple(self.names[i] for i in self.links[self.links[:, 0] == self.number(node), 1])
-
-    def path(self, node: str | int) -> tuple[str, ...]:
-        """Return the names from a node to the root in the spanning tree, both included."""
-        at, path = self.number(node), []
-        while at >= 0:
-            path.append(self.names[at])
-            at = int(self.parent[at])
-        return tuple(path)
-
-    def ancestors(self, node: str | int) -> tuple[str, ...]:
-        """Return the names of all nodes above a node, by all parents, in their order."""
-        return tuple(self.names[i] for i in np.flatnonzero(self._reached(self.number(node), 0, 1)))
-
-    def descendants(self, node: str | int) -> tuple[str, ...]:
-        """Return the names of all nodes below a node, by all parents, in their order."""
-        return tuple(self.names[i] for i in np.flatnonzero(self._reached(self.number(node), 1, 0)))
-
-    def _reached(self, node: int, start: int, end: int) -> NDArray[np.bool_]:
-        """Which nodes are reached by relations from their column `start` to their column `end`."""
-        order = np.argsort(self.links[:, start], kind='stable')
-        begins = np.searchsorted(self.links[order, start], np.arange(len(self) + 1))
-        targets, reached, front = self.links[order, end], np.zeros(len(self), bool), np.array([node])
-        while len(front):
-            found = np.unique(targets[_ranges(begins[front], begins[front + 1])])
-            front = found[~reached[found]]
-            reached[front] = True
-        return reached
+    # --- parts and relations ------------------------------------------------------------------------------------------
 
     def subtree(self, node: str | int) -> Taxonomy:
         """Return the tree of a node and all nodes below it, by all parents; it has no classes.
@@ -393,11 +252,22 @@ class Taxonomy:
             UserError: there is no such node.
         """
         number = self.number(node)
-        kept = self._reached(number, 1, 0)
+        kept = graphs.reached(len(self), self.links, number, upwards=False)
         kept[number] = True
         return self._part(kept, None)
 
-    # --- relations ----------------------------------------------------------------------------------------------------
+    def _part(self, kept: NDArray[np.bool_], classes: Indices | None) -> Taxonomy:
+        """The part of the tree whose nodes are kept."""
+        number = np.cumsum(kept) - 1
+        links = self.links[kept[self.links].all(1)]
+        chosen = np.flatnonzero(kept)
+        tree = self._from_links(
+            tuple(self.names[i] for i in chosen),
+            number[links],
+            None if self.ids is None else tuple(self.ids[i] for i in chosen),
+            f'part of {self!r}',
+        )
+        return tree if classes is None else Taxonomy(tree.names, tree.links, tree.parent, tree.ids, number[classes])
 
     def closure(self, max_memory: int = MEMORY) -> Indices:
         """Return all relations of a node and a node above it, by all parents.
@@ -448,125 +318,12 @@ class Taxonomy:
     @cached_property
     def _levels_of_links(self) -> list[Indices]:
         """The relations by the largest number of edges from the root to the child; the first entry is empty."""
-        depth = _longest_depth(len(self), self.links)
+        depth = graphs.longest_depth(len(self), self.links)
         of_child = depth[self.links[:, 0]]
         order = np.argsort(of_child, kind='stable')
         ends = np.searchsorted(of_child[order], np.arange(depth.max() + 2))
         links = self.links[order]
         return [links[a:b] for a, b in pairwise(ends)]
-
-    def lca(self, a: Any, b: Any) -> Indices:
-        """Return the lowest common ancestors of pairs of nodes in the spanning tree.
-
-        Args:
-            a: Names or numbers of nodes, any shape.
-            b: The same, broadcastable to `a`.
-
-        Returns:
-            Numbers of nodes, of the broadcast shape.
-
-        Raises:
-            UserError: there is no such node.
-        """
-        a, b = np.broadcast_arrays(self.numbers(a), self.numbers(b))
-        shape, a, b = a.shape, a.flatten(), b.flatten()
-        a, b = self._lifted(a, self.depth[b]), self._lifted(b, self.depth[a])
-        apart = np.flatnonzero(a != b)
-        while len(apart):
-            a[apart], b[apart] = self.parent[a[apart]], self.parent[b[apart]]
-            apart = apart[a[apart] != b[apart]]
-        return a.reshape(shape)
-
-    def ancestors_at(self, depth: int) -> Indices:
-        """Return the node of a depth that stands above each node in the spanning tree, `[N]`.
-
-        A node of that depth stands for itself, and so does a node that is less deep.
-        """
-        return self._lifted(np.arange(len(self)), np.full(len(self), depth))
-
-    def _lifted(self, nodes: Indices, depth: Indices) -> Indices:
-        """The ancestors of nodes at given depths; a node that is less deep stays."""
-        nodes = nodes.copy()
-        deep = np.flatnonzero(self.depth[nodes] > depth)
-        while len(deep):
-            nodes[deep] = self.parent[nodes[deep]]
-            deep = deep[self.depth[nodes[deep]] > depth[deep]]
-        return nodes
-
-    def distance(self, a: Any, b: Any) -> Indices:
-        """Return the number of edges between nodes in the spanning tree; arguments and errors as `lca`."""
-        a, b = self.numbers(a), self.numbers(b)
-        return self.depth[a] + self.depth[b] - 2 * self.depth[self.lca(a, b)]
-
-    def numbers(self, nodes: Any) -> Indices:
-        """Return the numbers of nodes of any shape, given by names or by numbers.
-
-        Raises:
-            UserError: there is no such node.
-        """
-        array = np.asarray(nodes)
-        if array.dtype.kind in 'iu':
-            if array.size and not 0 <= array.min() <= array.max() < len(self):
-                raise UserError(f'{self!r} has nodes from 0 to {len(self) - 1}, not {array.min()} to {array.max()}')
-            return array.astype(np.int64)
-        flat = [self.number(node) for node in array.ravel().tolist()]
-        return np.array(flat, np.int64).reshape(array.shape)
-
-
-def _ranges(starts: Indices, ends: Indices) -> Indices:
-    """The numbers from each start to before its end, one range after the other."""
-    counts = ends - starts
-    return np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
-
-
-def _kahn(count: int, links: Indices) -> tuple[Indices, NDArray[np.bool_]]:
-    """The longest distance of each node from the roots, and which nodes stand in or below a cycle."""
-    order = np.argsort(links[:, 1], kind='stable')
-    begins = np.searchsorted(links[order, 1], np.arange(count + 1))
-    below, waiting = links[order, 0], np.bincount(links[:, 0], minlength=count)
-    depth, done, front, deep = np.zeros(count, np.int64), np.zeros(count, bool), np.flatnonzero(waiting == 0), 0
-    while len(front):
-        done[front], depth[front] = True, deep
-        found = below[_ranges(begins[front], begins[front + 1])]
-        found, times = np.unique(found, return_counts=True)
-        waiting[found] -= times
-        front, deep = found[waiting[found] == 0], deep + 1
-    return depth, ~done
-
-
-def _longest_depth(count: int, links: Indices) -> Indices:
-    return _kahn(count, links)[0]
-
-
-def _cycle(count: int, links: Indices) -> list[int]:
-    """The nodes of a cycle, each followed by a parent; empty where there is none."""
-    left = _kahn(count, links)[1]
-    if not left.any():
-        return []
-    within = links[left[links].all(1)]
-    parent = np.full(count, -1)
-    parent[within[:, 0]] = within[:, 1]
-    # Every node that is left has a parent that is left, so the walk upwards comes to a node a second time.
-    seen: dict[int, int] = {}
-    node = int(np.flatnonzero(left)[0])
-    while node not in seen:
-        seen[node] = len(seen)
-        node = int(parent[node])
-    return list(seen)[seen[node] :]
-
-
-def _spanning_tree(count: int, links: Indices, root: int) -> Indices:
-    """The parent of each node that is nearest to the root, the first in `links` of equally near ones."""
-    order = np.argsort(links[:, 1], kind='stable')
-    begins = np.searchsorted(links[order, 1], np.arange(count + 1))
-    parent, near, front = np.full(count, -1), np.zeros(count, bool), np.array([root])
-    near[root] = True
-    while len(front):
-        rows = np.sort(order[_ranges(begins[front], begins[front + 1])])  # in the order given
-        rows = rows[~near[links[rows, 0]]]
-        front, first = np.unique(links[rows, 0], return_index=True)
-        parent[front], near[front] = links[rows[first], 1], True
-    return parent
 
 
 def _class_names(model: Any) -> list[str]:

@@ -1,6 +1,8 @@
-"""Checkpoints from which a run goes on as if it had never stopped.
+"""Checkpoints from which a run is resumed exactly, at any step.
 
-They hold no generator's state: all random numbers follow from the seed and the place in the run, which they do hold.
+timm's `CheckpointSaver` does not store the position of the data loader, so a run cannot be resumed in the middle of an
+epoch. The checkpoints here store the position; they need no state of random number generators,
+because all random numbers depend only on the seed and the position.
 """
 
 import pickle
@@ -38,7 +40,7 @@ __all__ = [
 _FORMAT = 1
 _NAME = re.compile(r'checkpoint-(\d+)\.pt')
 
-#: Options with which a run may be resumed that it was not begun with: they do not change what it computes.
+#: Options that may differ between a run and its resumption, because they do not change what the run computes.
 FREE_OPTIONS = {
     'allow_missing',
     'checkpoint_every',
@@ -73,13 +75,13 @@ class Checkpoints:
     """Writes the checkpoints of a run into its folder, and removes old ones.
 
     Args:
-        folder: of the run, locked.
-        loop: whose state is kept.
+        folder: The locked folder of the run.
+        loop: The training loop whose state is saved.
         config: Options of the run.
-        classes: names of the classes by label, None where they have none.
+        classes: Class names by label; None if there are none.
 
     Attributes:
-        closed: whether no more are written.
+        closed: Whether writing checkpoints has ended.
     """
 
     def __init__(self, folder: OutputFolder, loop: Loop, config: TrainConfig, classes: list[str] | None = None) -> None:
@@ -90,11 +92,11 @@ class Checkpoints:
         self.closed = False
 
     def close(self) -> None:
-        """Write no more: all is saved, and the best epoch's weights may take the place of the last one's."""
+        """End the writing of checkpoints, before the weights of the best epoch replace those of the last one."""
         self.closed = True
 
     def keep(self) -> str:
-        """Save what was done, at the end of a run that cannot go on, and say what there is and how to go on."""
+        """Save the state of a run that cannot continue, and return a message on what was saved and how to resume."""
         if self.closed:
             kept = 'all epochs are done, the evaluation of the result is not'
         elif self.save() or not self.folder.writes:
@@ -104,12 +106,12 @@ class Checkpoints:
         return f'{kept}; go on with --resume {self.folder.path}'
 
     def save(self) -> Path | None:
-        """Write a checkpoint, and keep the newest `--keep` of them.
+        """Write a checkpoint, and remove all but the newest `--keep` of them.
 
-        A failure, of a disk that is full, is told and survived: the older checkpoints are still there.
+        If writing fails, for example because the disk is full, a message is printed and the older checkpoints are kept.
 
         Returns:
-            The file, or None where it could not be written.
+            The path of the checkpoint, or None if it was not written.
         """
         if self.closed:
             return None
@@ -142,20 +144,20 @@ class Checkpoints:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the last written first."""
+    """Return the checkpoints in a folder, the newest first."""
     found = [path for path in folder.glob('checkpoint-*.pt') if _NAME.fullmatch(path.name)]
     return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
 def find_checkpoint(resume: str, folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the checkpoint to go on from and its content; None where `auto` finds none.
+    """Return the path and the content of the checkpoint to resume from, or None if `auto` finds none.
 
     Args:
-        resume: `auto`, a checkpoint, or the folder of a run.
-        folder: of the present run, where `auto` looks.
+        resume: `auto`, the path of a checkpoint, or the folder of a run.
+        folder: The folder of the present run, which `auto` searches.
 
     Raises:
-        UserError: there is no such file, none in the folder can be read, or one holds code or is of a newer version.
+        UserError: there is no checkpoint, none can be read, one contains code, or a newer version wrote it.
     """
     path = folder if resume == 'auto' else Path(resume)
     if path.is_file():
@@ -177,7 +179,14 @@ def find_checkpoint(resume: str, folder: Path) -> tuple[Path, dict[str, Any]] | 
 
 
 def find_shared_checkpoint(resume: str, folder: OutputFolder, processes: Processes) -> dict[str, Any] | None:
-    """Return the content of the checkpoint that the first process finds, which locks the folder; None if there is none.
+    """Return the content of the checkpoint that the first process finds, or None if there is none.
+
+    The first process also locks the folder.
+
+    Args:
+        resume: The value of `--resume`, as in `find_checkpoint`.
+        folder: The folder of the present run.
+        processes: The processes of the run, all of which call this function.
 
     Raises:
         UserError: see `find_checkpoint`; or another run is writing into the folder.
@@ -195,11 +204,11 @@ def find_shared_checkpoint(resume: str, folder: OutputFolder, processes: Process
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the content of a checkpoint, once all of its checksums are right.
+    """Return the content of a checkpoint, after verifying its checksums.
 
     Raises:
-        ValueError: the file is damaged, or no checkpoint of ours.
-        UserError: it holds code, which is not run, or a newer version has written it.
+        ValueError: the file is damaged, or is not a checkpoint of this package.
+        UserError: it contains code, which is not executed, or a newer version wrote it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -224,15 +233,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_options(content: dict[str, Any], config: TrainConfig, fixed: Iterable[str] = ()) -> None:
-    """Refuse options with which the resumed run would not be the one that was begun.
+    """Check that a resumed run has the same options as before, except for `FREE_OPTIONS`.
 
     Args:
-        content: of the checkpoint.
-        config: Options of the present run, with what was left open filled in.
-        fixed: options of `FREE_OPTIONS` that this run may not change either.
+        content: Content of the checkpoint.
+        config: Options of the present run, with defaults filled in.
+        fixed: Options of `FREE_OPTIONS` that must not change in this run either.
 
     Raises:
-        UserError: the message names the option and both values.
+        UserError: an option differs. The message names it and both values.
     """
     before = yaml.safe_load(content['args'])
     now = to_values(config)
@@ -248,18 +257,18 @@ def check_options(content: dict[str, Any], config: TrainConfig, fixed: Iterable[
 
 
 def extends(content: dict[str, Any], config: TrainConfig) -> bool:
-    """Whether a run that has done all of its epochs is resumed with more of them."""
+    """Whether a finished run is resumed with a larger number of epochs."""
     epochs = yaml.safe_load(content['args'])['epochs']
     return content['state']['epoch'] >= epochs < config.schedule.epochs
 
 
 def restore(loop: Loop, content: dict[str, Any], new_schedule: bool = False) -> None:
-    """Bring a loop, made with the same options, to where the checkpoint was taken.
+    """Restore the state of a training loop from a checkpoint.
 
     Args:
-        loop: The loop.
+        loop: A loop made with the options of the checkpoint.
         content: Content of the checkpoint.
-        new_schedule: Whether the learning rate follows the loop's own schedule and not that of the checkpoint.
+        new_schedule: Whether to keep the learning rate schedule of `loop` instead of loading that of the checkpoint.
     """
     task = loop.task
     load(unwrap_model(task.get_eval_model()), content['state_dict'])

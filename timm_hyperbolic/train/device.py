@@ -1,4 +1,4 @@
-"""Where a run computes, and in which precision."""
+"""The device and the mixed precision of a run."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +13,7 @@ __all__ = ['create_autocast', 'create_scaler', 'resolve_device']
 
 
 def resolve_device(name: str | None) -> torch.device:
-    """Return the device called `name`, by default the first CUDA device or else the CPU.
+    """Return the device called `name`; by default the first CUDA device, or the CPU if there is none.
 
     Raises:
         UserError: torch knows no such device, or this machine has none.
@@ -29,7 +29,7 @@ def resolve_device(name: str | None) -> torch.device:
 
 
 def create_autocast(config: DeviceConfig, device: torch.device) -> Callable[[], AbstractContextManager]:
-    """Return what makes the context in which a forward pass runs: torch's autocast with `--amp`, else nothing.
+    """Return a function that makes the context of a forward pass: torch's autocast with `--amp`, else a null context.
 
     Raises:
         UserError: the device has no autocast of that type.
@@ -44,5 +44,5 @@ def create_autocast(config: DeviceConfig, device: torch.device) -> Callable[[], 
 
 
 def create_scaler(config: DeviceConfig, device: torch.device) -> torch.amp.GradScaler | None:
-    """Return the scaler that keeps small float16 gradients from vanishing; no other type needs one."""
+    """Return the loss scaler for float16, or None for other types, whose small gradients do not underflow."""
     return torch.amp.GradScaler(device.type) if config.amp and config.dtype_on(device.type) == 'float16' else None

@@ -1,4 +1,4 @@
-"""What a run would do, without training: its options, its model, its first batch and its memory."""
+"""`--dry-run`: the options, the model, the first batch and the memory estimate of a run, without training."""
 
 import torch
 import yaml
@@ -12,7 +12,7 @@ __all__ = ['describe']
 
 
 def describe(config: TrainConfig, model: nn.Module, loop: Loop, batch: tuple[Tensor, Tensor]) -> str:
-    """Return a description of a run: options, modules of the model, shapes of a batch, and an estimate of the memory.
+    """Return a description of a run: options, modules of the model, shapes of a batch, and estimated memory.
 
     Args:
         config: Options of the run.
@@ -24,7 +24,7 @@ def describe(config: TrainConfig, model: nn.Module, loop: Loop, batch: tuple[Ten
     if loop.mixup is not None:
         image, target = loop.mixup(image, target)
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())
-    # A gradient and, with Adam, two averages for each parameter.
+    # One gradient and, for Adam, two moving averages per parameter.
     states = 3 * sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     kept = _kept_for_backward(loop, image, target)
     rows = (('parameters', parameters), ('gradients and optimizer', states), ('activations of a batch', kept))
@@ -37,7 +37,7 @@ def describe(config: TrainConfig, model: nn.Module, loop: Loop, batch: tuple[Ten
 
 
 def _kept_for_backward(loop: Loop, image: Tensor, target: Tensor) -> int:
-    """Return the bytes of the tensors that a forward pass keeps for the backward pass, parameters left out."""
+    """Return the size in bytes of the tensors that a forward pass saves for the backward pass, without parameters."""
     known = {p.untyped_storage().data_ptr() for p in loop.task.trainable_module.parameters()}
     sizes: dict[int, int] = {}
 

@@ -1,4 +1,4 @@
-"""What is no fault, but where a run had better be told of."""
+"""Health warnings of a run, each printed once: curvatures at a bound, and tokens at the margin."""
 
 import math
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from ..optim.groups import CURVATURE
 
 __all__ = ['Advice']
 
-_SHARE = 0.2  # of rows at the margin
-_INSIDE = 0.95  # share of rows that the advice on the margin would leave inside
-_ROOM = 1.25  # how much longer they may become: lengths grow in training, and so do learnt curvatures
-_NEAR = 1e-4  # relative distance from a bound, that of its rounding in the stored number
+_SHARE = 0.2  # share of tokens at the margin above which a warning is given
+_INSIDE = 0.95  # share of tokens that should be inside the margin after following the advice
+_ROOM = 1.25  # factor of safety, because lengths and learnt curvatures grow in training
+_NEAR = 1e-4  # relative distance from a bound that counts as on it, because stored curvatures are rounded
 
 
 class Advice:
-    """Warns of curvatures that sit on their bounds and of rows that pile up at the margin.
+    """Warns of curvatures at their bounds and of modules that clip many tokens at the margin (the clipping radius).
 
     Args:
-        model: whose curvatures are trained.
-        optimizer: that keeps them within `curv_bounds`; others have none.
+        model: The trained model.
+        optimizer: Its optimizer, whose `curv_bounds` limit the curvatures; an optimizer without them has no bounds.
     """
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -42,13 +42,13 @@ class Advice:
         images: Tensor | None = None,
         autocast: Callable[[], AbstractContextManager] = nullcontext,
     ) -> list[str]:
-        """Return what there is to say of an epoch; what is of a kind that no epoch before has had is printed too.
+        """Return the warnings of an epoch, and print those of a kind that no earlier epoch had.
 
         Args:
-            row: of `summary.csv`, with the shares `margin/MODULE`, in [0, 1].
-            model: that the row speaks of, whole and not compiled.
-            images: a batch to measure the lengths of rows on, `[B, C, H, W]`.
-            autocast: makes the context of a forward pass.
+            row: The row of `summary.csv`, with the shares `margin/MODULE` of clipped tokens, in [0, 1].
+            model: The evaluated model, neither sharded nor compiled.
+            images: A batch on which the lengths of tokens are measured, `[B, C, H, W]`.
+            autocast: Makes the context of a forward pass.
         """
         found = {}
         bounded = self.bounded()
@@ -62,8 +62,8 @@ class Advice:
         if full and images is not None:
             named = _listed({name: f'{share:.0%}' for name, share in full.items()})
             found['margin'] = (
-                f'more than {_SHARE:.0%} of the rows are at the margin: {named}. There the clip shapes the result more '
-                f'than the curvature does: {_remedy(full, model, images, autocast)}'
+                f'more than {_SHARE:.0%} of the tokens are at the margin: {named}. There the clip shapes the result '
+                f'more than the curvature does: {_remedy(full, model, images, autocast)}'
             )
         for kind in found.keys() - self.given:
             print(f'advice: {found[kind]}', flush=True)
@@ -71,7 +71,7 @@ class Advice:
         return list(found.values())
 
     def bounded(self) -> dict[str, str]:
-        """Return the curvatures that sit on a bound, by the name of their module."""
+        """Return the curvatures that are at a bound, by the name of their module."""
         found = {}
         for group in self.optimizer.param_groups:
             if group.get('kind') != CURVATURE:
@@ -87,14 +87,16 @@ class Advice:
 def _remedy(
     full: dict[str, float], model: nn.Module, images: Tensor, autocast: Callable[[], AbstractContextManager]
 ) -> str:
-    """What would leave most rows of these modules inside, by their lengths as they are now."""
+    """Return options with which most tokens of these modules would be inside the margin at their present lengths."""
     training = model.training
     model.eval()
     with autocast():
         lengths = row_lengths(model, images, _INSIDE)
     model.train(training)
     limits = {name: model.get_submodule(name).limits for name in full}
-    reason = f'by the lengths measured now, {_INSIDE:.0%} of the rows of each module would be inside, with room to grow'
+    reason = (
+        f'by the lengths measured now, {_INSIDE:.0%} of the tokens of each module would be inside, with room to grow'
+    )
     if all(limit.max_norm is not None for limit in limits.values()):
         norm = _rounded(_ROOM * max(lengths[name] for name in full), math.ceil)
         return f'compare with --model-kwargs max_norm={norm} ({reason})'
@@ -110,7 +112,7 @@ def _remedy(
 
 
 def _rounded(value: float, towards: Callable[[float], int]) -> str:
-    """A positive number in two digits."""
+    """Return a positive number with two significant digits, rounded by `towards`."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return f'{towards(value / unit) * unit:.2g}'
 

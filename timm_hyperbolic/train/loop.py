@@ -1,4 +1,4 @@
-"""The training loop: what happens in an epoch and in an evaluation."""
+"""The training loop: one epoch of training, and an evaluation."""
 
 import itertools
 import math
@@ -30,14 +30,14 @@ __all__ = ['EpochStats', 'Loop', 'State']
 
 @dataclass(frozen=True)
 class EpochStats:
-    """What an epoch of training measured.
+    """Measurements of an epoch of training.
 
     Attributes:
-        loss: mean training loss, of the steps that were made.
-        lr: learning rate of the last step, the largest of all parameter groups: the one that layers' shares are of.
-        images: images trained on.
-        seconds: time that took, data included, evaluation not.
-        norms: mean norm of the gradients before clipping: `grad_norm`, and `man_grad_norm` of points on a manifold.
+        loss: Mean training loss, without skipped steps.
+        lr: Learning rate of the last step; the largest one of all parameter groups.
+        images: Number of training images.
+        seconds: Duration with data loading, without evaluation.
+        norms: Mean gradient norm before clipping: `grad_norm`, and `man_grad_norm` of points on a manifold.
     """
 
     loss: float
@@ -49,24 +49,24 @@ class EpochStats:
 
 @dataclass
 class State:
-    """How far a run has come, and the sums of its running epoch. Plain numbers: it is what a checkpoint keeps of it.
+    """The position of a run and the sums of its current epoch, in plain numbers that a checkpoint stores.
 
-    A step that was skipped counts as a step: the schedule goes with the data.
+    A skipped step counts as a step, because the learning rate schedule follows the data.
 
     Attributes:
-        epoch: number of the running epoch, from 0.
-        batch: batches of it that are done; all of them, and the epoch is still to be evaluated.
-        step: steps of the optimizer since the start of the run.
-        skipped: how many of them were left out, since a loss or gradient was not finite.
-        bad_in_row: how many of the last ones.
-        loss_sum: sum of the losses of the epoch's images, over all processes.
-        loss_images: their number, skipped steps left out.
-        images: images of the epoch so far.
-        seconds: time of the epoch so far.
-        lr: learning rate of the last step.
-        norms: Sum and count of each norm of the epoch's gradients.
-        run_images: images of the epochs before.
-        run_seconds: their time.
+        epoch: Number of the current epoch, counted from 0.
+        batch: Number of finished batches of the epoch. After the last batch the epoch is still to be evaluated.
+        step: Number of steps since the start of the run.
+        skipped: Number of steps that were skipped because a loss or gradient was not finite.
+        bad_in_row: Number of skipped steps since the last step that was not skipped.
+        loss_sum: Sum of the losses of the images of the epoch, over all processes.
+        loss_images: Number of images in `loss_sum`, without skipped steps.
+        images: Number of images of the epoch so far.
+        seconds: Duration of the epoch so far.
+        lr: Learning rate of the last step.
+        norms: Sum and count of each gradient norm of the epoch.
+        run_images: Number of images of all earlier epochs.
+        run_seconds: Duration of all earlier epochs.
     """
 
     epoch: int = 0
@@ -91,28 +91,28 @@ class State:
 
 
 class Loop:
-    """A task, its optimizer and all that one step of training needs.
+    """A training loop that can stop and resume at any step.
 
     Args:
-        task: turns a batch into a loss; owns the model and its moving average.
-        optimizer: of the task's parameters.
-        scheduler: sets the learning rate after every step, None for a constant one.
-        config: How many batches make a step, and when to stop.
+        task: The task, which owns the model and its moving average and computes the loss.
+        optimizer: The optimizer of the task's parameters.
+        scheduler: Sets the learning rate after every step; None for a constant one.
+        config: Gradient accumulation, limits and logging.
         seed: Seed of the random numbers in a step.
-        clip: Clips the gradients before a step, None for no clipping.
-        autocast: makes the context of a forward pass.
-        scaler: of the loss, for float16.
-        mixup: mixes the images of a batch.
-        processes: that train together.
+        clip: Clips the gradients before a step; None for no clipping.
+        autocast: Makes the context of a forward pass.
+        scaler: Loss scaler for float16; None for other types.
+        mixup: Mixup and cutmix of a batch; None for neither.
+        processes: Processes of the run; None for a single one.
 
     Attributes:
-        state: how far the run has come.
-        stop_wanted: asked in every step whether this process was told to stop.
-        stopping: whether any process was.
-        step_loss: mean loss of the images of the last step, over all processes; not finite where the step was skipped.
-        on_first_batch: called with the images of the first batch of the run, `[B, C, H, W]`, as the model gets them.
-        on_step: called after every step.
-        on_eval_batch: called after every batch of an evaluation.
+        state: Position of the run.
+        stop_wanted: Called in every step; returns whether this process shall stop.
+        stopping: Whether any process shall stop.
+        step_loss: Mean loss of the last step over all processes; not finite if the step was skipped.
+        on_first_batch: Called with the images of the first batch of the run, `[B, C, H, W]`, as the model gets them.
+        on_step: Called after every step.
+        on_eval_batch: Called after every batch of an evaluation.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Loop:
 
     @property
     def step(self) -> int:
-        """Steps of the optimizer since the start of the run."""
+        """Number of steps since the start of the run, skipped ones included."""
         return self.state.step
 
     @property
@@ -161,15 +161,19 @@ class Loop:
 
     @property
     def evaluated_model(self) -> nn.Module:
-        """The model that is evaluated, without wrappers: the moving average where the task keeps one."""
+        """The model that is evaluated, without wrappers: the moving average if there is one."""
         return unwrap_model(self.task.get_eval_model(ema=self.task.has_ema()))
 
     def train_one_epoch(self, loader: TrainLoader, progress: Progress) -> EpochStats:
-        """Train on the batches of `loader`, which begins with that of `state.batch`, or until `--max-steps`.
+        """Train to the end of the epoch, or until `--max-steps`.
+
+        Args:
+            loader: The training loader, which begins with batch `state.batch`.
+            progress: The progress bar.
 
         Raises:
-            Diverged: `--max-bad-steps` in a row were not finite; `state` is then that after the last good one.
-            DeadWorkers: loader processes died again and again; `state` is then that after the last step.
+            Diverged: `--max-bad-steps` steps in a row were skipped; `state` is reset to the last step before them.
+            DeadWorkers: loader processes died several times in a row; `state` is that of the last step.
         """
         self.task.train()
         state, last_good = self.state, replace(self.state)
@@ -177,7 +181,7 @@ class Loop:
         recent: deque[float] = deque(maxlen=self.config.log_interval)
         start, images, images_before = time.perf_counter() - state.seconds, state.images, state.images
         began = time.perf_counter()
-        losses: list[tuple[int, float]] = []  # of the batches of one step
+        losses: list[tuple[int, float]] = []  # images and loss of each batch of a step
         problem, statistics = None, []
         self.optimizer.zero_grad()
         for index, (image, target) in enumerate(() if self.done else loader, state.batch):
@@ -238,7 +242,7 @@ class Loop:
             rate = (images - images_before) / (time.perf_counter() - began)
             progress.update(index + 1, sum(recent) / max(len(recent), 1), state.lr or self._lr(), rate)
             if update:
-                if self.processes.count == 1:  # several agree once a step, before it is made
+                if self.processes.count == 1:  # several processes agree on it together with the loss
                     self.stopping = self.stop_wanted()
                 self.on_step()
             if self.done:
@@ -250,7 +254,7 @@ class Loop:
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
 
     def _clip_gradients(self) -> dict[str, float]:
-        """Unscale and clip the gradients, and return the norms that they had before."""
+        """Unscale and clip the gradients, and return their norms before clipping."""
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         norms = self.clip()
@@ -258,7 +262,7 @@ class Loop:
         return {name: norm.item() for name, norm in zip(names, norms, strict=True) if norm is not None}
 
     def _are_finite(self, norms: dict[str, float]) -> bool:
-        """Whether the gradients are no problem: finite, or an overflow that the scaler mends by a smaller scale."""
+        """Whether the gradients are finite, or overflow in a way that the scaler fixes by a smaller scale."""
         overflow = self.scaler is not None and self.scaler.get_scale() > 1
         return overflow or all(map(math.isfinite, norms.values()))
 
@@ -268,11 +272,11 @@ class Loop:
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
-        # timm's average starts from the weights after the first step, which a skipped one is not.
+        # Skipped steps do not count, because timm's moving average starts with the weights after the first step.
         self.task.update_ema(step=self.state.step - self.state.skipped + 1)
 
     def _skip(self, losses: list[tuple[int, float]], problem: str | None, statistics: list[torch.Tensor]) -> None:
-        """Leave out a step: neither the weights, nor the optimizer's state, nor the moving average change."""
+        """Skip a step, without changing the weights, the state of the optimizer or the moving average."""
         state = self.state
         state.skipped += 1
         state.bad_in_row += 1
@@ -291,7 +295,7 @@ class Loop:
             )
 
     def _find_nonfinite(self, seed: int, image: torch.Tensor, target: torch.Tensor) -> str:
-        if self.sharded:  # a step of one process alone would wait for the others
+        if self.sharded:  # repeating the step on one process would wait for the others
             return 'in a sharded model, where the module is not looked for'
         seed_generators(seed, self.task.device)
         scale = 1.0 if self.scaler is None else self.scaler.get_scale()
@@ -301,15 +305,18 @@ class Loop:
         return max(group['lr'] for group in self.optimizer.param_groups)
 
     def evaluate(self, loader) -> dict[str, float]:
-        """Return `loss`, `top1` and `top5` (percent) on `loader`, of the moving average where the task keeps one.
+        """Return `loss`, `top1` and `top5` (percent) of the model, or of its moving average if there is one.
 
-        Every process calls it, with its share of the images; the result is that of all of them.
+        All processes must call this method; the result covers the images of all of them.
+
+        Args:
+            loader: Loader of this process's share of the images.
 
         Raises:
-            DeadWorkers: loader processes died again and again.
+            DeadWorkers: loader processes died several times in a row.
             TrainingError: the loss is not finite.
         """
-        with torch.no_grad() if self.sharded else torch.inference_mode():  # shards are gathered by versioned tensors
+        with torch.no_grad() if self.sharded else torch.inference_mode():  # FSDP does not work with inference tensors
             evaluator = replace_dead_workers(loader, lambda: self._evaluate(loader), 'the evaluation')
         metrics = dict(evaluator.compute(distributed=self.processes.count > 1))
         if not math.isfinite(metrics['loss']):
@@ -336,14 +343,14 @@ class Loop:
 
 
 def _add_norms(sums: dict[str, tuple[float, int]], norms: dict[str, float]) -> dict[str, tuple[float, int]]:
-    """Return the sum and the count of every norm with those of another step.
+    """Add the gradient norms of a step to the sum and the count of each norm.
 
-    A norm that is not finite, such as that of a step which the loss scaler leaves out, does not count.
+    A norm that is not finite, as in a step that the loss scaler skips, is not counted.
     """
     total = {name: sums.get(name, (0.0, 0)) for name in norms}
     return {name: (s + norms[name], n + 1) if math.isfinite(norms[name]) else (s, n) for name, (s, n) in total.items()}
 
 
 def _mean_norms(sums: dict[str, tuple[float, int]]) -> dict[str, float]:
-    """Return the means, NaN for a norm that was never finite."""
+    """Return the mean of each norm; NaN for a norm that was never finite."""
     return {name: s / n if n else math.nan for name, (s, n) in sums.items()}

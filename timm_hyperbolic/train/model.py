@@ -1,4 +1,4 @@
-"""The model of a run: built by timm, loaded from a checkpoint, with errors that name the argument."""
+"""Creating the model of a run and loading its weights, with errors that name the command-line flag."""
 
 import inspect
 import re
@@ -43,12 +43,12 @@ def create_model(
 
     Args:
         config: The model.
-        num_classes: Classes of the data set, used where `config` gives no number.
-        training: How the model computes in training, None for a model that is only measured.
+        num_classes: Number of classes of the data set, used if `config` has none.
+        training: Options of training, such as dropout; None for a model that is only evaluated.
         hamp: Whether hyperbolic layers compute in mixed precision.
 
     Raises:
-        UserError: The model is unknown, or refuses a keyword or a value.
+        UserError: The model is unknown, or rejects a keyword or a value.
     """
     training = training or ModelTrainingConfig()
     _check_name(config.model)
@@ -57,7 +57,7 @@ def create_model(
         'drop_rate': training.drop,
         'drop_path_rate': training.drop_path,
         **({'hamp': True} if hamp else {}),
-        # timm drops a keyword that is None, and the model would take its default margin.
+        # timm drops keywords that are None, so the model would use its default margin.
         **{key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()},
     }
     size = {'img_size': config.img_size, 'in_chans': config.in_chans}
@@ -68,27 +68,27 @@ def create_model(
         )
         if training.grad_checkpointing:
             model.set_grad_checkpointing()
-    # What a model says about a keyword that it does not take, or weights that it does not have.
+    # Errors of models about unknown keywords, wrong values or missing weights.
     except (
         *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError),
     ) as error:
         given = ' '.join(f'{key}={value}' for key, value in config.model_kwargs.items())
         given = f' with --model-kwargs {given}' if given else ''
         given += ' with --hamp' if hamp else ''
-        # What timm meets in a config.json that is none: the name of a key, of a method.
+        # For an invalid config.json, timm raises errors whose message is only the name of a key or attribute.
         said = repr(error) if isinstance(error, (AttributeError, LookupError)) else str(error)
         wrong = _wrong_value(_model_class(config.model), config.model_kwargs, refused=True)
         if wrong:
             raise UserError(f'--model {config.model}: {wrong}') from error
         raise UserError(f'--model {config.model}{given}: {" ".join(said.split())}') from error
     wrong = _wrong_value(type(model), config.model_kwargs, refused=False)
-    if wrong:  # which a model may well take, and take 'false' for true
+    if wrong:  # a model may accept the text 'false' and treat it as true
         raise UserError(f'--model {config.model}: {wrong}')
     return model
 
 
 def _model_class(name: str) -> type:
-    """The class of a model that cannot be made with the keywords that were given."""
+    """Return the class of a model, created without keywords."""
     with suppress(Exception), torch.device('meta'):
         return type(timm.create_model(name))
     return nn.Module
@@ -98,13 +98,12 @@ _KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', str: 
 
 
 def _wrong_value(cls: type, kwargs: Mapping[str, Any], refused: bool) -> str:
-    """Say which keyword of a model has a value of another type than its class declares; nothing where none has.
+    """Return a message on the first keyword whose value does not have its declared type; empty if there is none.
 
     Args:
-        cls: of the model.
-        kwargs: that it was given.
-        refused: whether it could not be made with them; if it could, only text in the place of a number or of True or
-            False is wrong, which may have been taken for true.
+        cls: Class of the model.
+        kwargs: Keywords given by the user.
+        refused: Whether creating the model failed. If it did not, only text for a number or a truth value is an error.
     """
     for name, value in kwargs.items():
         kinds = _declared(cls, name)
@@ -118,7 +117,7 @@ def _wrong_value(cls: type, kwargs: Mapping[str, Any], refused: bool) -> str:
 
 
 def _declared(cls: type, name: str) -> set[type]:
-    """The types that a keyword of a class is declared to have, None aside; none where they are not all plain."""
+    """Return the declared types of a keyword without None; empty if one of them is not in `_KINDS`."""
     for base in cls.__mro__:
         if '__init__' not in vars(base) or name not in inspect.signature(base.__init__).parameters:
             continue
@@ -144,7 +143,7 @@ def _check_name(name: str) -> None:
 
 
 def resolve_data_config(model: nn.Module, config: ModelConfig) -> dict[str, Any]:
-    """Return how the model's input is prepared, as timm resolves it.
+    """Return input size, mean, std, interpolation and crop of a model, as resolved by timm.
 
     Raises:
         UserError: A value of `config` does not fit the model.
@@ -156,14 +155,14 @@ def resolve_data_config(model: nn.Module, config: ModelConfig) -> dict[str, Any]
 
 
 def check_classifier(model: nn.Module, what: str) -> None:
-    """Refuse a pretrained model whose classifier timm has made anew, since another number of classes was asked for.
+    """Check that timm has loaded the pretrained classifier and not replaced it by one with other classes.
 
     Args:
-        model: that timm made with its weights.
-        what: what was asked for and of which weights, for the message.
+        model: A model created with pretrained weights.
+        what: The beginning of the message: the flag and the weights.
 
     Raises:
-        UserError: the weights have another number of classes.
+        UserError: the weights have another number of classes than the model.
     """
     trained = model.pretrained_cfg.get('num_classes', model.num_classes)
     trained -= model.pretrained_cfg.get('label_offset') or 0
@@ -172,15 +171,15 @@ def check_classifier(model: nn.Module, what: str) -> None:
 
 
 def start_from_checkpoint(model: nn.Module, config: StartConfig, name: str) -> None:
-    """Load the weights of `--initial-checkpoint`, if one is given, into a model, and print which tensors it lacks.
+    """Load `--initial-checkpoint`, if it is given, into a model, and print the tensors that are missing in it.
 
     Args:
-        model: Receives the weights.
-        config: Where the weights are.
+        model: The model.
+        config: Path of the checkpoint, and the tensors that may be missing.
         name: Name of the model, for messages.
 
     Raises:
-        UserError: it does not fit, see `load_initial_checkpoint`.
+        UserError: the checkpoint does not fit the model, see `load_initial_checkpoint`.
     """
     if not config.initial_checkpoint:
         return
@@ -200,24 +199,24 @@ def load_initial_checkpoint(
     use_ema: bool = True,
     allow_missing: Collection[str] = (),
 ) -> list[str]:
-    """Load the weights at `path`, a file or a folder made by a run, into `model`.
+    """Load the weights of a checkpoint, or of the folder of a run, into a model.
 
-    A checkpoint of the reference study's code is translated.
+    A checkpoint of the reference study's code is converted.
 
     Args:
-        model: receives the weights.
-        path: of the checkpoint.
-        name: of the model, for the message.
-        flag: that gave the path, for the message.
-        use_ema: take the moving average from a checkpoint that holds both.
-        allow_missing: shell patterns of tensors that the checkpoint need not have; they keep their starting values.
+        model: The model.
+        path: Path of the checkpoint or of the folder.
+        name: Name of the model, for messages.
+        flag: The flag that gave the path, for messages.
+        use_ema: Whether to load the moving average if the checkpoint has one.
+        allow_missing: Shell patterns of tensors that may be missing; they keep their initial values.
 
     Returns:
-        The names of the tensors that it does not have.
+        The names of the tensors that are missing in the checkpoint.
 
     Raises:
-        UserError: there is no such file, it is no checkpoint, or it belongs to another model; the
-            message lists the keys that do not fit. Or a pattern matches no tensor of the model.
+        UserError: there is no such file, it is not a checkpoint, it belongs to another model (the message lists the
+            keys that do not fit), or a pattern matches no tensor of the model.
     """
     file = Path(path) / MODEL if Path(path).is_dir() else Path(path)
     if not file.is_file():
@@ -226,7 +225,7 @@ def load_initial_checkpoint(
         state = load_state_dict(str(file), use_ema=use_ema)
     except Exception as error:  # safetensors, pickle and zip each have errors of their own
         said = ' '.join(str(error).split())
-        if 'weights_only' in said:  # timm's advice, to load it all the same, is for files that are known to be one
+        if 'weights_only' in said:  # timm's advice to turn this check off is only for trusted files
             said = 'it holds more than tensors, which could run code (weights_only)'
         raise UserError(f'{flag} {path}: not a checkpoint: {said}') from error
     if isinstance(model, HyperbolicVisionTransformer):
@@ -254,12 +253,12 @@ def matching(patterns: Iterable[str], names: Iterable[str], flag: str) -> set[st
     """Return the names that match one of `patterns` (`*` is any text, dots included).
 
     Args:
-        patterns: of the shell's kind.
-        names: to choose from.
-        flag: where the patterns were given, for the message.
+        patterns: Shell patterns.
+        names: Names to choose from.
+        flag: The flag that gave the patterns, for messages.
 
     Raises:
-        UserError: a pattern matches nothing; the message lists patterns that come near and match.
+        UserError: a pattern matches nothing. The message suggests a similar pattern that matches.
     """
     names = list(names)
     found = set()
@@ -273,7 +272,7 @@ def matching(patterns: Iterable[str], names: Iterable[str], flag: str) -> set[st
 
 
 def _stems(names: Iterable[str]) -> list[str]:
-    """Return a pattern for each name and each module that the names speak of, the number of a block left open."""
+    """Return a pattern for each name and for each module, with `*` in place of block numbers."""
     stems = {}
     for name in names:
         parts = re.sub(r'\.\d+(?=\.)', '.*', name).split('.')

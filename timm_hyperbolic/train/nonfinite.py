@@ -1,4 +1,4 @@
-"""Where a number that is not finite appeared first."""
+"""Finding the module in which a value that is not finite appears first."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,7 +15,7 @@ __all__ = ['find_nonfinite', 'running_statistics']
 
 
 def running_statistics(model: nn.Module) -> list[torch.Tensor]:
-    """Return the buffers that a forward pass in training changes: what batch normalisation has seen so far."""
+    """Return the running statistics of batch normalisation, the buffers that a forward pass in training changes."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
 
@@ -27,16 +27,16 @@ def find_nonfinite(
     autocast: Callable[[], AbstractContextManager],
     scale: float = 1.0,
 ) -> str:
-    """Repeat a step with an eye on every module, and say where the first value was that is not finite.
+    """Repeat a training step and return a message on where the first value that is not finite appeared.
 
-    The gradients of the parameters are left as they are. The caller seeds the generators as the step did.
+    The gradients of the parameters are not changed. The caller must seed the generators as for the original step.
 
     Args:
-        task: whose trainable module is examined.
-        image: `[B, C, H, W]`.
-        target: of the loss.
-        autocast: makes the context of the forward pass.
-        scale: factor on the loss, that of the gradient scaler.
+        task: The task, whose trainable module is examined.
+        image: Images `[B, C, H, W]`.
+        target: Targets of the loss.
+        autocast: Makes the context of the forward pass.
+        scale: Scale of the loss, as set by the gradient scaler.
     """
     if not torch.isfinite(image).all():
         return 'the images of the batch are not finite'

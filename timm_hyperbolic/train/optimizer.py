@@ -1,4 +1,4 @@
-"""The optimizer of a run and what clips its gradients, with errors that name the flag."""
+"""The optimizer and the gradient clipping of a run, with errors that name the command-line flag."""
 
 import torch
 from timm.optim import create_optimizer_v2, optimizer_kwargs
@@ -17,12 +17,12 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, name: str = '') 
     """Create an optimizer.
 
     Args:
-        model: The model, whose parameters the optimizer updates.
-        config: The optimizer.
+        model: The model whose parameters the optimizer updates.
+        config: Options of the optimizer.
         name: Name of the model, for messages.
 
     Raises:
-        UserError: The optimizer refuses an argument, needs a package, or would move points off their manifold.
+        UserError: The optimizer rejects an argument, needs a package, or would move points off their manifold.
     """
     kwargs = optimizer_kwargs(config)
     if config.is_riemannian:
@@ -34,18 +34,20 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, name: str = '') 
         )
     try:
         optimizer = create_optimizer_v2(model, **kwargs)
-    # An optimizer of a package that is not installed, or an argument that this one refuses.
+    # The package of the optimizer is not installed, or the optimizer rejects an argument.
     except (AssertionError, ImportError, IndexError, RuntimeError, TypeError, ValueError) as error:
         given = f' with --opt-betas {" ".join(map(str, config.opt_betas))}' if config.opt_betas else ''
         raise UserError(f'--opt {config.opt}{given}: {error or type(error).__name__}') from error
     for group in optimizer.param_groups:
-        if 'lr_scale' in group:  # of timm's own optimizers: without a schedule they would leave it out
+        if (
+            'lr_scale' in group
+        ):  # timm applies it in its schedulers only, so that without a schedule it would have no effect
             apply_lr_scale(group)
     return optimizer
 
 
 def create_clip(model: nn.Module, config: OptimizerConfig) -> GradientClip:
-    """Create what clips the gradients of a model."""
+    """Create the gradient clipping of a model."""
     return GradientClip(
         model,
         clip_grad=config.clip_grad or None,
@@ -56,7 +58,7 @@ def create_clip(model: nn.Module, config: OptimizerConfig) -> GradientClip:
 
 
 def _curved(model: nn.Module) -> str:
-    """Name some of the trainable points of `model` that lie on a curved manifold."""
+    """Return the names of the first two trainable parameters on a curved manifold; empty if there are none."""
     points = {id(p) for p in manifold_parameters(model) if not isinstance(p.manifold, geoopt.Euclidean)}
     names = [name for name, p in model.named_parameters() if id(p) in points]
     return ', '.join(names[:2]) + (', ...' if len(names) > 2 else '')

@@ -1,4 +1,4 @@
-"""What an epoch trains and how it computes: a function of its number alone, so that a resumed run does the same."""
+"""Parameters and precision that change between epochs, set by the epoch number alone so that runs can be resumed."""
 
 from timm.task import TrainingTask
 from torch import nn
@@ -12,15 +12,15 @@ __all__ = ['Phases']
 
 
 class Phases:
-    """Sets a task up for an epoch: freezes parameters, switches hAMP.
+    """Prepares a task for an epoch: freezes parameters and turns hAMP on or off.
 
-    A frozen parameter has no gradient, so that optimizers leave it and its state alone, weight decay included.
+    A frozen parameter has no gradient, so that optimizers change neither it nor its state, and apply no weight decay.
 
     Args:
-        task: holds `model`, and its moving average if there is one.
-        model: whose parameters are trained, under the names that the patterns speak of.
-        config: What is trained in which epochs.
-        processes: that train together.
+        task: The task of `model`, with its moving average if there is one.
+        model: The trained model; patterns match the names of its parameters.
+        config: Which parameters are trained in which epochs, and when hAMP starts.
+        processes: Processes of the run.
 
     Raises:
         UserError: a pattern matches no parameter.
@@ -35,7 +35,7 @@ class Phases:
         self._chosen = matching(config.train_only or (), self._parameters, '--train-only')
 
     def begin(self, epoch: int) -> None:
-        """Set everything up for `epoch`, counted from 0; the epochs before it need not have been begun."""
+        """Prepare the task for `epoch`, counted from 0, whatever epoch came before it."""
         self._freeze(bool(self.config.train_only) and epoch < (self.config.train_only_epochs or epoch + 1))
         if self.config.hamp:
             for ema in (False, True):
@@ -53,11 +53,11 @@ class Phases:
             if not train:
                 p.grad = None
         if changed:
-            # DistributedDataParallel takes the parameters that are trained at the moment that it is made.
+            # DistributedDataParallel only handles parameters that are trainable when it is created.
             wrap_task(self.task, self.processes)
 
     def __str__(self) -> str:
-        """What is trained when, in one line; empty where everything is, always."""
+        """Return a line on what is trained in which epochs; empty if all parameters are trained in all epochs."""
         if not self.config.train_only:
             return ''
         which = f'{len(self._chosen)} of {len(self._parameters)} parameters ({", ".join(self.config.train_only)})'

@@ -1,9 +1,9 @@
-"""Several processes that train one model: who they are, what they exchange, how the model is wrapped or sharded.
+"""Training with several processes: their ranks, collective operations, DistributedDataParallel and FSDP2.
 
-With `--fsdp`, torch's `fully_shard` (FSDP2) keeps large parameters, their gradients and their optimizer state in parts
-on all processes. Points on a manifold and small parameters stay whole on every process, for two reasons: an operation
-on a manifold needs the whole point, and to gather a few numbers costs as much as to gather thousands. Their gradients
-are averaged here.
+With `--fsdp`, torch's `fully_shard` (FSDP2) shards large parameters, their gradients and their optimizer state. Points
+on a manifold and small parameters are replicated on every process, for two reasons: an operation on a manifold needs
+the whole point, and gathering a few numbers takes as long as gathering thousands. `fully_shard` does not average the
+gradients of replicated parameters, so this module does.
 """
 
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ __all__ += ['shard_task', 'to_whole', 'wrap_task']
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a run, as torchrun or Slurm started them; one alone needs neither.
+    """The processes of a run, as started by torchrun or Slurm, or a single process.
 
     Attributes:
-        device: of this one.
-        rank: number of this process; the one of rank 0 writes and prints.
-        count: how many there are.
+        device: Device of this process.
+        rank: Number of this process; the process of rank 0 writes and prints.
+        count: Number of processes.
     """
 
     device: torch.device
@@ -44,7 +44,7 @@ class Processes:
 
     @classmethod
     def start(cls, device: torch.device) -> 'Processes':
-        """Join the group that the environment describes; each process of a node takes the device of its number."""
+        """Join the process group described by the environment; each process uses the device of its local rank."""
         if not is_distributed_env():
             return cls(device)
         if dist.is_initialized():
@@ -54,7 +54,7 @@ class Processes:
 
     @staticmethod
     def end() -> None:
-        """Leave the group, if there is one."""
+        """Leave the process group, if there is one."""
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -64,10 +64,10 @@ class Processes:
         return self.rank == 0
 
     def check(self, config: TrainConfig) -> None:
-        """Refuse a run that these processes cannot share.
+        """Check that the run can be divided among the processes.
 
         Raises:
-            UserError: A batch cannot be divided evenly, or an option does not go with `--fsdp`.
+            UserError: The batch size is not a multiple of the number of processes, or an option excludes `--fsdp`.
         """
         batch_size, clip_mode = config.loader.batch_size, config.optimizer.clip_mode
         if batch_size % self.count:
@@ -81,7 +81,7 @@ class Processes:
             raise UserError('--fsdp: one process has nobody to share a model with; start several by torchrun')
         if config.optimizer.clip_grad and clip_mode != 'norm':
             raise UserError(f'--clip-mode {clip_mode}: a sharded model is clipped by norm only; leave out --fsdp')
-        # The shares of an evaluation in memory are not padded: a process with a batch less would be waited for.
+        # `MemoryLoader` does not pad evaluation shares; FSDP would wait for a process that has one batch less.
         for flag, is_given in (
             ('--data-in-memory', config.loader.data_in_memory),
             ('--torchcompile', config.compile.torchcompile),
@@ -92,7 +92,7 @@ class Processes:
                 raise UserError(f'{flag}: not with --fsdp; leave out one of the two')
 
     def sum(self, values: list[float]) -> list[float]:
-        """Return the sums over all processes, the same on each."""
+        """Return the sum of each value over all processes."""
         if self.count == 1:
             return values
         dtype = torch.float32 if self.device.type == 'mps' else torch.float64
@@ -101,7 +101,7 @@ class Processes:
         return total.tolist()
 
     def from_first(self, value: Any) -> Any:
-        """Return what the first process holds."""
+        """Return the value of the first process on all processes."""
         if self.count == 1:
             return value
         values = [value]
@@ -110,11 +110,11 @@ class Processes:
 
 
 def wrap_task(task: TrainingTask, processes: Processes) -> None:
-    """Let the processes share gradients; call it again when other parameters are to be trained.
+    """Wrap the model of a task in torch's DistributedDataParallel, anew whenever other parameters become trainable.
 
     Args:
-        task: its trainable module is wrapped in torch's DistributedDataParallel.
-        processes: one alone needs no wrapper.
+        task: The task, whose trainable module is wrapped.
+        processes: Processes of the run; for a single process nothing is wrapped.
     """
     if processes.count == 1:
         return
@@ -123,27 +123,27 @@ def wrap_task(task: TrainingTask, processes: Processes) -> None:
 
 
 def plain_module(module: nn.Module) -> nn.Module:
-    """Return the module without DistributedDataParallel around it, compiled or not."""
+    """Return the module without its DistributedDataParallel wrapper; a compiled module stays compiled."""
     return module.module if isinstance(module, DistributedDataParallel) else module
 
 
-#: Parameters with fewer elements stay whole.
+#: Parameters with fewer elements are replicated, not sharded.
 MIN_SHARDED = 2**14
 
 
 def shard_task(task: TrainingTask, processes: Processes, min_sharded: int = MIN_SHARDED) -> None:
-    """Shard the model of a task, and its moving average; before the optimizer is made.
+    """Shard the model of a task and its moving average. Call this before creating the optimizer.
 
     Args:
-        task: not compiled, nor wrapped otherwise.
-        processes: that share the parameters.
-        min_sharded: parameters with fewer elements stay whole.
+        task: The task, whose model is neither compiled nor wrapped.
+        processes: Processes of the run.
+        min_sharded: Parameters with fewer elements are replicated.
     """
     mesh = init_device_mesh(processes.device.type, (processes.count,))
     models = [task.trainable_module]
     if task.has_ema():
         average = task.get_trainable_module(ema=True)
-        average.foreach = False  # no such operation takes whole and sharded tensors together
+        average.foreach = False  # foreach operations cannot mix replicated and sharded tensors
         models.append(average.module)
     for model in models:
         whole = {p for p in model.parameters() if isinstance(p, geoopt.ManifoldParameter) or p.numel() < min_sharded}
@@ -158,7 +158,7 @@ def is_sharded(module: nn.Module) -> bool:
 
 
 def average_whole_gradients(model: nn.Module, processes: Processes) -> None:
-    """Average the gradients of the parameters that are whole, as torch does with those of the others."""
+    """Average the gradients of replicated parameters over all processes; torch averages those of sharded ones."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None and not isinstance(p.grad, DTensor)]
     if not gradients:
         return
@@ -170,7 +170,7 @@ def average_whole_gradients(model: nn.Module, processes: Processes) -> None:
 
 
 def to_whole(content: Any) -> Any:
-    """Return nested containers with every sharded tensor put together. All processes call it."""
+    """Return nested containers with sharded tensors gathered into whole ones. All processes must call this."""
     if isinstance(content, DTensor):
         return content.full_tensor()
     if isinstance(content, dict):
@@ -181,7 +181,7 @@ def to_whole(content: Any) -> Any:
 
 
 def load(model: nn.Module, state_dict: dict[str, Tensor]) -> None:
-    """Load whole weights into a model, sharded or not."""
+    """Load an unsharded state dict into a model, sharded or not."""
     if is_sharded(model):
         set_model_state_dict(model, state_dict, options=StateDictOptions(full_state_dict=True))
     else:
@@ -189,7 +189,7 @@ def load(model: nn.Module, state_dict: dict[str, Tensor]) -> None:
 
 
 def shard_optimizer_state(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """Return the whole state of an optimizer, sharded as its parameters are."""
+    """Shard the state dict of an optimizer in the way its parameters are sharded."""
     parameters = [p for group in optimizer.param_groups for p in group['params']]
     numbers = [number for group in state_dict['param_groups'] for number in group['params']]
     by_number = dict(zip(numbers, parameters, strict=True))

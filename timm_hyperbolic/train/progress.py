@@ -1,4 +1,4 @@
-"""What a run shows: a progress bar, a line an epoch, and the table at the end."""
+"""Output of a run in the terminal: progress bar, lines in log files, and the summary at the end."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,16 @@ __all__ = ['Progress', 'curvature_summary', 'duration', 'final_summary', 'format
 
 
 class Progress:
-    """Progress of one epoch: a bar on a terminal, a line each `log_interval` batches in a file.
+    """Progress of one epoch: a bar in a terminal, a line every `log_interval` batches in a file.
 
-    The bar also shows the time that is left of the whole run and, on a GPU, the largest memory so far.
+    The bar also shows the remaining time of the whole run and, on a GPU, the peak memory.
 
     Args:
         epoch: Number of the epoch, from 0.
         epochs: Number of epochs.
-        batches: Batches that the epoch will run.
-        log_interval: Batches between two lines.
-        left: Batches that the run will go through after this epoch.
+        batches: Number of batches of the epoch.
+        log_interval: Number of batches between two lines.
+        left: Number of batches of the run after this epoch.
         device: Device of the training.
     """
 
@@ -53,9 +53,9 @@ class Progress:
             print(f'{self.title}  batch {batch}/{self.batches}  {status}', flush=True)
 
     def _estimate(self, batch: int) -> str:
-        """Return the time that is left of the run, by the batches since the first one, and the memory of a GPU."""
+        """Return the remaining time of the run, estimated from all batches but the first, and the memory of a GPU."""
         text = ''
-        if self.first is None:  # which takes longer than the others
+        if self.first is None:  # the first batch takes longer
             self.first = (batch, time.perf_counter())
         elif batch > self.first[0]:
             each = (time.perf_counter() - self.first[1]) / (batch - self.first[0])
@@ -72,7 +72,7 @@ class Progress:
 
 
 def curvature_summary(model: nn.Module) -> dict[str, float]:
-    """Return minimum, mean and maximum of the curvatures of `model`; nothing if it has none."""
+    """Return minimum, mean and maximum of the curvatures of `model`; empty if it has none."""
     values = list(named_curvatures(model).values())
     if not values:
         return {}
@@ -84,7 +84,7 @@ def curvature_summary(model: nn.Module) -> dict[str, float]:
 
 
 def format_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Return lines of two aligned columns, the second one flush right."""
+    """Return lines with two aligned columns, the second one right-aligned."""
     rows = list(rows)
     left = max(len(name) for name, _ in rows)
     right = max(len(value) for _, value in rows)
@@ -102,7 +102,7 @@ def final_summary(row: Mapping[str, float], metrics: Mapping[str, Any], num_clas
     """
     chosen = f' (the best by {metrics["chosen_by"]})' if metrics.get('chosen_by') else ' (the last)'
     lines = [('Top-1', f'{metrics["top1"]:.2f} %')]
-    if num_classes > 5:  # else every answer is among the five
+    if num_classes > 5:  # with 5 classes or fewer it would be 100 %
         lines.append(('Top-5', f'{metrics["top5"]:.2f} %'))
     lines += [('loss', f'{metrics["loss"]:.4f}'), ('epoch', f'{metrics["epoch"] + 1}{chosen}'), ('time', speed)]
     kinds = {'curvature': ('curvature', '.4f'), 'gamma': ('gate', '.4f'), 'margin': ('share at the margin', '.2%')}
@@ -116,7 +116,7 @@ def final_summary(row: Mapping[str, float], metrics: Mapping[str, Any], num_clas
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words: `42 s`, `12 min`, `3 h 5 min`."""
+    """Return a duration as text: `42 s`, `12 min`, `3 h 5 min`."""
     if seconds < 120:
         return f'{seconds:.0f} s'
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""How a run came about and what has come out of it: `run.json` in its folder, from which its card is made."""
+"""`run.json`: command, hardware, versions and result of a run, from which its model card is made."""
 
 import json
 import platform
@@ -27,11 +27,11 @@ class Provenance:
     """Writes `run.json`, after every epoch and at the end.
 
     Args:
-        folder: of the run.
-        splits: its data.
-        parameters: how many the model has.
-        processes: that train it.
-        command: the words of the command line, None for a run that was started from Python.
+        folder: Folder of the run.
+        splits: Splits of the data set.
+        parameters: Number of parameters of the model.
+        processes: Processes of the run.
+        command: Words of the command line; None for a run started from Python.
     """
 
     def __init__(
@@ -53,28 +53,27 @@ class Provenance:
             'versions': _versions(),
             'advice': [],
         }
-        if folder.rows:  # a run that goes on: it is still the one that was begun
+        if folder.rows:  # a resumed run keeps the command and the start time of the original one
             with suppress(OSError, ValueError):
                 before = json.loads((folder.path / ABOUT).read_text(encoding='utf-8'))
                 self.about |= {key: before[key] for key in ('command', 'recipe', 'started', 'advice') if key in before}
 
     @property
     def advice(self) -> list[str]:
-        """What there is to say of the model that is the result so far."""
+        """The health warnings about the model that is the result so far."""
         return self.about['advice']
 
     def write(self, state: State, result: Mapping[str, Any], advice: Sequence[str] | None = None, last: bool = False):
-        """Write how far the run has come, and its result so far. The next call tries again where that fails.
+        """Write the progress and the result of the run. If writing fails, the next call tries again.
 
         Args:
-            state: of the run.
-            result: so far.
-            advice: on the model of the last epoch; it is kept where that model is the result. None where there is no
-                new one.
-            last: whether this is the last call.
+            state: State of the run.
+            result: Result so far.
+            advice: Health warnings of the last epoch, which are kept if its model is the result; None for no change.
+            last: Whether this is the last call.
 
         Raises:
-            TrainingError: it cannot be written, and this is the `last` call.
+            TrainingError: the file cannot be written, and this is the `last` call.
         """
         if advice is not None and result['epoch'] == self.folder.rows[-1]['epoch']:
             self.about['advice'] = list(advice)
@@ -94,7 +93,7 @@ class Provenance:
 
 
 def _recipe(command: Sequence[str]) -> str | None:
-    """The name of the `--config` file on a command line."""
+    """Return the name of the `--config` file of a command line, or None if there is none."""
     for word, following in zip(command, [*command[1:], ''], strict=True):
         if word in ('-c', '--config'):
             return Path(following).name

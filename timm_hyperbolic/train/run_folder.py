@@ -1,4 +1,4 @@
-"""The folder of a run. Every file is written under another name and then renamed: none is ever half written."""
+"""The folder of a run, its lock, and atomic writes: a file is written to a temporary folder and then renamed."""
 
 import csv
 import io
@@ -34,16 +34,16 @@ _SCRATCH = '.unfinished-'
 
 
 class OutputFolder:
-    """Where a run puts its model, options and metrics.
+    """The folder in which a run stores its model, options and metrics.
 
     Args:
         path: The folder, which need not exist.
-        resumed: Whether it may hold a run, to go on with.
-        writes: Whether this process writes; of several that train together one does.
-        is_named: Whether the user chose the name; otherwise a suffix is added if such a folder exists.
+        resumed: Whether the folder may contain a run, which is resumed.
+        writes: Whether this process writes; of several processes only the first does.
+        is_named: Whether the user chose the name; otherwise a suffix is added if the folder exists.
 
     Raises:
-        UserError: The folder cannot be written, or holds another run.
+        UserError: The folder cannot be written, or contains another run.
     """
 
     def __init__(self, path: Path, resumed: bool = False, writes: bool = True, is_named: bool = True) -> None:
@@ -60,7 +60,7 @@ class OutputFolder:
 
     @property
     def taken(self) -> Path | None:
-        """The folder that would have been used if it did not exist already; None if no suffix was added."""
+        """The folder without the suffix, if a suffix was added because that folder exists; else None."""
         return self._wanted if self._wanted != self.path and not self.is_named else None
 
     def _check_empty(self) -> None:
@@ -80,20 +80,20 @@ class OutputFolder:
 
     @classmethod
     def shared(cls, config: RunConfig, name: str, processes: Processes) -> 'OutputFolder':
-        """Return the folder of a run of several processes: the first one names it, and alone writes into it."""
+        """Return the folder of a run of several processes, which the first process chooses and alone writes to."""
         own = cls.of(config, name) if processes.first else None
         path = processes.from_first(None if own is None else str(own.path))
         return cls(Path(path), writes=False) if own is None else own
 
     def create(self, options: Mapping[str, Any], processes: Processes) -> None:
-        """Make the folder, lock it until `close` or the end of the process, and write the resolved options into it.
+        """Create the folder, lock it until `close` or the end of the process, and write the resolved options into it.
 
         Args:
             options: Value of every option by its name.
-            processes: Processes of the run. All of them call this.
+            processes: Processes of the run, all of which must call this method.
 
         Raises:
-            UserError: The folder cannot be made, or another run is writing into it.
+            UserError: The folder cannot be created, or another run is writing into it.
         """
         if self.writes:
             self._create(options)
@@ -105,15 +105,15 @@ class OutputFolder:
                 self._claim()
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock()
-            self._check_empty()  # another run may have come first
-            for left in self.path.glob(f'{_SCRATCH}*'):  # by a process that was killed
+            self._check_empty()  # another run may have created it in the meantime
+            for left in self.path.glob(f'{_SCRATCH}*'):  # left over by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             self._write(ARGS, f'{VERSION_LINE}{__version__}\n{yaml.safe_dump(dict(options), sort_keys=True)}')
         except (OSError, TrainingError) as error:
             raise UserError(f'--output: cannot make the folder {self.path}: {error}') from error
 
     def _claim(self) -> None:
-        """Make the folder, under the next free name if another run has taken the name since it was chosen."""
+        """Create the folder; if another run has created it in the meantime, use the next free name."""
         while True:
             try:
                 self.path.mkdir(parents=True)
@@ -123,11 +123,11 @@ class OutputFolder:
                 return
 
     def lock(self) -> None:
-        """Lock the folder, which exists, so that no other run writes into it; the system unlocks it at the end.
+        """Lock the existing folder against other runs; the system releases the lock when the process ends.
 
         Raises:
             UserError: Another run has locked the folder.
-            OSError: The lock cannot be written.
+            OSError: The lock file cannot be written.
         """
         if self._lock is not None:
             return
@@ -146,14 +146,14 @@ class OutputFolder:
         holder.write_text(f'process {os.getpid()} on {socket.gethostname()}\n', encoding='utf-8')
 
     def close(self) -> None:
-        """Let other runs write into the folder."""
+        """Release the lock of the folder."""
         if self._lock is not None:
             (self.path / _HOLDER).unlink(missing_ok=True)
             self._lock.release()
             self._lock = None
 
     def append_summary(self, row: dict[str, Any]) -> None:
-        """Add the metrics of an epoch to the table of all of them."""
+        """Add the metrics of an epoch to `summary.csv`."""
         self.rows.append(row)
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), lineterminator='\n')
@@ -162,30 +162,30 @@ class OutputFolder:
         self._write(SUMMARY, text.getvalue())
 
     def save_test(self, metrics: dict[str, Any]) -> None:
-        """Write the metrics of the test split."""
+        """Write the metrics of the test split to `test.json`."""
         self._write(TEST, json.dumps(metrics, indent=1) + '\n')
 
     def save_about(self, about: dict[str, Any]) -> None:
-        """Write how the run came about, and its result so far."""
+        """Write the provenance of the run and its result so far to `run.json`."""
         self._write(ABOUT, json.dumps(about, indent=1) + '\n')
 
     def save_model(self, model: nn.Module, data_config: dict[str, Any], classes: list[str] | None) -> None:
         """Write weights and configuration so that `timm.create_model('local-dir:…', pretrained=True)` returns `model`.
 
         Args:
-            model: a model made by `timm.create_model`, which keeps the keywords that it was given.
-            data_config: how its input is prepared.
-            classes: names of the classes by label.
+            model: A model created by `timm.create_model`, which stores its keyword arguments.
+            data_config: Input size, mean, std and interpolation, as resolved by timm.
+            classes: Class names by label; None if there are none.
         """
         if not self.writes:
             return
-        # A classifier may have room for more classes than there are.
+        # The classifier may have more outputs than the data set has classes.
         config = {'label_names': classes} if classes and len(classes) <= model.num_classes else {}
         with scratch_folder(self.path) as scratch:
-            # Unlike timm's `save_for_hf`, this takes tied tensors, and the strides that --channels-last leaves.
+            # timm's `save_for_hf` rejects tied tensors and the strides of --channels-last.
             safetensors.torch.save_model(model, str(scratch / MODEL))
             save_config_for_hf(model, str(scratch / CONFIG), model_config=config, data_config=data_config)
-            # safetensors makes its file readable by the owner alone, whatever the umask.
+            # safetensors ignores the umask and makes its file readable by the owner only.
             (scratch / MODEL).chmod((scratch / CONFIG).stat().st_mode)
 
     def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
@@ -203,14 +203,14 @@ class OutputFolder:
 
 
 def check_output(path: Path) -> None:
-    """Check that the folder of `--output`, which need not exist, can be written.
+    """Check that a folder, which need not exist, can be written to.
 
     Raises:
-        UserError: it cannot.
+        UserError: the folder cannot be created or written to.
     """
     try:
         existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-    except OSError as error:  # a name too long, a folder that may not be looked into
+    except OSError as error:  # the name is too long, or a folder is not readable
         raise UserError(f'--output: cannot make the folder {path}: {error.strerror}') from error
     if not existing.is_dir():
         raise UserError(f'--output: cannot make the folder {path}: {existing} is a file')
@@ -220,10 +220,10 @@ def check_output(path: Path) -> None:
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """Give a folder whose files replace those in the folder `path`, once all are complete and on the disk.
+    """Yield a temporary folder; at the end its files, synced to the disk, replace those of the same name in `path`.
 
     Raises:
-        TrainingError: they could not be written.
+        TrainingError: the files could not be written.
     """
     try:
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
@@ -236,13 +236,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
             _sync(path)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    except (OSError, RuntimeError) as error:  # torch's writer has no error of its own for a full disk
+    except (OSError, RuntimeError) as error:  # torch raises RuntimeError on a full disk
         raise TrainingError(f'cannot write into {path}: {error}') from error
 
 
 def _sync(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
-    if path.is_dir() and os.name == 'nt':  # Windows opens no folders
+    """Sync a file, or the entries of a folder, to the disk."""
+    if path.is_dir() and os.name == 'nt':  # Windows cannot open folders
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -252,7 +252,7 @@ def _sync(path: Path) -> None:
 
 
 def _goes_on_in(resume: str | None, path: Path) -> bool:
-    """Whether `--resume` names the run in the folder `path`: else its checkpoint begins a new one."""
+    """Whether `--resume` names the run in `path`; otherwise its checkpoint starts a new run."""
     if resume in (None, 'auto'):
         return resume == 'auto'
     source = Path(resume)

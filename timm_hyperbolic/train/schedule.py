@@ -1,4 +1,4 @@
-"""The learning-rate schedule of a run, with errors that name the flag."""
+"""The learning rate schedule of a run, with errors that name the command-line flag."""
 
 import torch
 from timm.scheduler import create_scheduler_v2
@@ -13,15 +13,15 @@ __all__ = ['create_schedule']
 def create_schedule(
     optimizer: torch.optim.Optimizer, config: ScheduleConfig, steps_per_epoch: int
 ) -> tuple[Scheduler | None, int]:
-    """Return timm's scheduler, to be updated after every step, and the number of epochs with its cooldown.
+    """Return a scheduler of timm, updated after every step, and the number of epochs including the cooldown.
 
     Args:
-        optimizer: Its learning rates are scheduled.
-        config: The schedule.
+        optimizer: The optimizer whose learning rates are scheduled.
+        config: Options of the schedule.
         steps_per_epoch: Steps of the optimizer in an epoch.
 
     Raises:
-        UserError: The warm-up is too long, or timm refuses a value.
+        UserError: The warm-up is too long, or timm rejects a value.
     """
     config = config.with_warmup()
     if config.warmup_epochs >= config.epochs:

@@ -1,4 +1,4 @@
-"""Which epoch of a run is its result, and the one look at the test split."""
+"""Choosing the epoch whose model is the result of a run, and its evaluation on the test split."""
 
 import sys
 from collections.abc import Iterable
@@ -22,29 +22,29 @@ __all__ = ['Result', 'best_epoch']
 
 
 def best_epoch(rows: Iterable[dict[str, Any]], metric: str) -> dict[str, Any]:
-    """Return the row of `summary.csv` with the best `metric` on the evaluation split, the first one of several.
+    """Return the row of `summary.csv` with the best `metric` on the evaluation split, the first of equal ones.
 
     Args:
-        rows: one of each epoch, with `eval_loss`, `eval_top1` and `eval_top5`.
-        metric: `loss`, of which less is better, or `top1` or `top5`.
+        rows: Rows of `summary.csv`, with `eval_loss`, `eval_top1` and `eval_top5`.
+        metric: `loss`, which is minimised, or `top1` or `top5`, which are maximised.
     """
     sign = -1 if metric == 'loss' else 1
     return max(rows, key=lambda row: sign * float(row[f'eval_{metric}']))
 
 
 class Result:
-    """What a run leaves in its folder: the model of its last epoch, or of its best one.
+    """Saves the result of a run in its folder: the model of the last epoch, or of the best one.
 
-    It is the best one where that was not chosen on the images that the result is reported on: where the evaluation
-    split was held out of the training split, or a test split stands beside it. Otherwise the last one, since the
-    best of many looks at one split is no honest measure of it.
+    The model of the best epoch is saved if the evaluation split is held out of the training split, or if there is a
+    test split. Otherwise the model of the last epoch is saved, because the reported result would look better than it is
+    if the epoch were chosen on the same images.
 
     Args:
-        folder: of the run.
-        splits: its data.
-        saved: the model that is evaluated and saved.
+        folder: Folder of the run.
+        splits: Splits of the data set.
+        saved: The model that is evaluated and saved.
         config: Options of the run.
-        data_config: How the input is prepared.
+        data_config: Input size, mean, std and interpolation, as resolved by timm.
         processes: Processes of the run.
     """
 
@@ -65,13 +65,16 @@ class Result:
         self.processes = processes
 
     def add(self, row: dict[str, Any], last: bool = False) -> None:
-        """Save the row of metrics of an epoch, and its model if it is the result so far.
+        """Save the metrics of an epoch, and its model if it is the result so far.
 
-        Where they cannot be written, the next epoch tries again, if what it writes is not the best model: that would
-        be gone by then.
+        If writing fails, the next epoch tries again, unless the model of the best epoch would be lost.
+
+        Args:
+            row: The row of `summary.csv`.
+            last: Whether this is the last epoch.
 
         Raises:
-            TrainingError: they cannot be written, and this is the best epoch so far, or the `last` one.
+            TrainingError: writing failed, and the epoch is the best one so far or the `last` one.
         """
         keeps_best = self.splits.keeps_best
         kept = not keeps_best or best_epoch([*self.folder.rows, row], self.config.run.eval_metric) is row
@@ -88,7 +91,8 @@ class Result:
     def so_far(self) -> dict[str, Any]:
         """The result of the epochs so far: `split`, `images`, `epoch`, `loss`, `top1`, `top5`.
 
-        `chosen_by` says how the epoch was chosen, None for the last one; `chosen_here`, whether on these very images.
+        `chosen_by` is the metric and the images by which the epoch was chosen, None for the last epoch. `chosen_here`
+        is whether it was chosen on the images of `split`.
         """
         row, splits = self.row, self.splits
         return {
@@ -101,7 +105,7 @@ class Result:
         }
 
     def _evaluated(self, dataset: Dataset) -> int:
-        """Return the number of images of a split that are evaluated, with `--limit-eval-batches` fewer than all."""
+        """Return the number of evaluated images of a split, which `--limit-eval-batches` may limit."""
         limit, loader = self.config.loop.limit_eval_batches, self.config.loader
         if limit is None:
             return len(dataset)
@@ -114,16 +118,16 @@ class Result:
         return best_epoch(rows, self.config.run.eval_metric) if self.splits.keeps_best else rows[-1]
 
     def finish(self, loop: Loop) -> dict[str, Any]:
-        """Put the result into the saved model, evaluate it on the test split if there is one and write `test.json`.
+        """Load the result into the saved model, evaluate it on the test split if there is one, and write `test.json`.
 
         Returns:
-            What it is, as `so_far`, on the test split where there is one.
+            The result with the keys of `so_far`, on the test split if there is one.
         """
         row, splits = self.row, self.splits
         if row is not self.folder.rows[-1]:
             state_dict = with_tied_names(load_state_dict(str(self.folder.path / MODEL)), self.saved)
             self.saved.load_state_dict(state_dict)
-            load(loop.evaluated_model, state_dict)  # the same model, but where it is sharded
+            load(loop.evaluated_model, state_dict)  # the same object as `saved`, unless it is sharded
         if splits.test is None:
             return self.so_far
         processes = loop.processes
@@ -152,13 +156,13 @@ class Result:
 
     @property
     def kept(self) -> str:
-        """What the folder holds after the epochs so far, in words."""
+        """A phrase for messages on the model that the folder contains."""
         epochs = len(self.folder.rows)
         return f'the best model of {epochs} epochs' if self.splits.keeps_best else f'the model after epoch {epochs}'
 
     @property
     def chosen_on(self) -> str:
-        """What the best epoch was chosen on, in words."""
+        """A phrase for messages on the images by which the best epoch is chosen."""
         if not self.splits.held_out:
             return f'split {self.splits.val_name}'
         return f'{len(self.splits.val)} images held out of split {self.splits.train_name}'

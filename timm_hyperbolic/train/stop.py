@@ -1,4 +1,4 @@
-"""Leaving a run in good order when somebody asks for it: SIGTERM of a scheduler, Ctrl-C of a user."""
+"""Stopping a run cleanly on SIGTERM from a job scheduler or Ctrl-C from a user."""
 
 import os
 import signal
@@ -11,12 +11,12 @@ __all__ = ['StopRequest']
 
 
 class StopRequest:
-    """Notes SIGTERM and SIGINT while it is entered, so that the step at hand is finished and saved.
+    """A context manager that catches SIGTERM and SIGINT, so that the current step is finished and saved.
 
     A second SIGINT raises KeyboardInterrupt at once.
 
     Attributes:
-        signal: number of the signal that came first, 0 if none did.
+        signal: number of the first signal received, 0 if there was none.
     """
 
     def __init__(self) -> None:
@@ -39,9 +39,9 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal = self.signal or number
         more = '; once more to leave at once' if number == signal.SIGINT else ''
-        # Not print: it may be what the signal has interrupted.
+        # print is not reentrant, and the signal may have interrupted it.
         os.write(2, f'{signal.Signals(number).name}: finishing the step and saving{more}\n'.encode())
 
     def interrupted(self, message: str) -> Interrupted:
-        """Return what to raise once all is saved."""
-        return Interrupted(message, self.signal or signal.SIGTERM)  # the signal may have reached another process only
+        """Return the exception to raise after everything is saved."""
+        return Interrupted(message, self.signal or signal.SIGTERM)  # only another process may have received the signal

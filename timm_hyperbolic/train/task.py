@@ -1,4 +1,4 @@
-"""The training task: timm's, with the loss, or the teacher, that the options ask for."""
+"""The training task of timm, with the loss or the distillation that the options ask for."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,16 +35,16 @@ def create_task(
 
     Args:
         model: The model.
-        config: The loss, and the teacher of a distillation.
-        data_config: `input_size` of the images; their `mean` and `std`, for a teacher that has others.
-        soft_targets: Whether targets are distributions over the classes, as mixup makes them.
+        config: Options of the loss and of the distillation.
+        data_config: `input_size`, `mean` and `std` of the images; a teacher may need another normalisation.
+        soft_targets: Whether targets are class probabilities, as with mixup.
         device: Device of the run.
-        classes: Names of the classes by label, with which those of a teacher are compared.
-        aug_splits: How often a batch holds the same images, each time augmented anew.
+        classes: Class names by label, which must agree with those of a teacher.
+        aug_splits: Number of differently augmented copies of each image in a batch.
         name: Name of the model, for messages.
 
     Raises:
-        UserError: the teacher cannot be made, or the model cannot be taught in the way asked for.
+        UserError: the teacher cannot be created, or the model does not support the kind of distillation.
     """
     criterion = {'smoothing': config.smoothing, 'soft_targets': soft_targets}
     if config.bce_loss:
@@ -71,7 +71,7 @@ def create_task(
         )
     except ValueError as error:
         raise UserError(f'--kd-distill-type {config.kd_distill_type} with --model {name}: {error}') from error
-    # timm takes what the model was made for; a run may normalise otherwise.
+    # timm uses the mean and std of the model's pretrained_cfg, but the run may use others.
     task.student_mean, task.student_std = (
         torch.tensor(data_config[key], device=device).view(1, -1, 1, 1) for key in ('mean', 'std')
     )
@@ -88,8 +88,8 @@ def _create_teacher(
     try:
         teacher = timm.create_model(name, pretrained=True, num_classes=student.num_classes, in_chans=student.in_chans)
         teacher.to(device).eval().requires_grad_(False)
-        teacher(torch.zeros(1, *input_size, device=device))  # it may want images of another size
-    # What a model, a download or a file has to say.
+        teacher(torch.zeros(1, *input_size, device=device))  # fails if it needs images of another size
+    # Errors of the model, of a download or of a file.
     except (AssertionError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise UserError(f'--kd-model-name {name}: {" ".join(str(error).split())}') from error
     check_classifier(teacher, f'--kd-model-name {name}: its weights')
@@ -108,6 +108,6 @@ def _to_channels_last(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tu
 
 
 def use_channels_last(model: nn.Module) -> None:
-    """Keep the filters of `model` and each batch that it is given with the channels last in memory."""
+    """Convert the model, and each batch that it gets, to torch's channels-last memory format."""
     model.to(memory_format=torch.channels_last)
     model.register_forward_pre_hook(_to_channels_last)

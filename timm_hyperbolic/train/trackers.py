@@ -19,10 +19,10 @@ _MOST_IMAGES, _IMAGES_ACROSS = 64, 8
 
 
 def check_trackers(config: TrackerConfig) -> None:
-    """Refuse a tracker whose package is not installed.
+    """Check that the packages of the trackers are installed.
 
     Raises:
-        UserError: The message names the extra to install.
+        UserError: a package is missing. The message names the extra to install.
     """
     if config.log_tensorboard:
         _imported('torch.utils.tensorboard', '--log-tensorboard', 'tensorboard')
@@ -38,46 +38,47 @@ def _imported(module: str, flag: str, package: str) -> ModuleType:
 
 
 class Tracker(Protocol):
-    """Takes the numbers and images of a run."""
+    """The interface of experiment trackers."""
 
     def log_images(self, images: Tensor) -> None:
-        """Take the first batch of images, `[B, 3, H, W]` or `[B, 1, H, W]` in [0, 1]."""
+        """Log the first batch of images, `[B, 3, H, W]` or `[B, 1, H, W]` in [0, 1]."""
 
     def log_step(self, row: Mapping[str, float], step: int) -> None:
-        """Take `loss` and `lr` of a step of the optimizer, counted from 1."""
+        """Log `loss` and `lr` of a step of the optimizer, counted from 1."""
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
-        """Take the numbers of an epoch, counted from 0, under the names of `summary.csv`."""
+        """Log the metrics of an epoch, counted from 0, under the names of `summary.csv`."""
 
     def log_test(self, row: Mapping[str, float], epoch: int) -> None:
-        """Take `loss`, `top1` and `top5` on the test split, with the model of this epoch."""
+        """Log `loss`, `top1` and `top5` on the test split, measured with the model of this epoch."""
 
     def close(self) -> None:
-        """Write what is not yet written."""
+        """Write all remaining data and close the tracker."""
 
 
 def _grid(images: Tensor) -> Tensor:
-    """The images, at most 64 of them, as one image `[3, H, W]`."""
+    """Return the first 64 images as one image `[3, H, W]`."""
     return make_grid(images[:_MOST_IMAGES], nrow=_IMAGES_ACROSS)
 
 
 class TensorBoard:
-    """Scalars and images in TensorBoard's event files: those of epochs in one run, those of steps in another.
+    """Logs to TensorBoard: the values of epochs to one TensorBoard run, the values of steps to another.
 
     Args:
-        folder: of the event files; a resumed run adds new files there. The numbers of steps go into `steps/`.
-        first_epoch: values that were logged for this epoch and later ones, before an interruption, no longer count.
-        first_step: number of steps that were made; values of later steps no longer count.
+        folder: Folder of the event files, to which a resumed run adds files. Values of steps go into its subfolder
+            `steps`.
+        first_epoch: First epoch of a resumed run; values logged earlier for it and for later epochs are discarded.
+        first_step: Number of steps already made by a resumed run; values logged earlier for later steps are discarded.
     """
 
     def __init__(self, folder: Path, first_epoch: int = 0, first_step: int = 0) -> None:
         module = _imported('torch.utils.tensorboard', '--log-tensorboard', 'tensorboard')
         self._writer = module.SummaryWriter(str(folder), purge_step=first_epoch or None)
-        # A file of its own: TensorBoard discards all values from `purge_step` on, and steps are not counted in epochs.
+        # A separate writer, because `purge_step` discards all values from a step on, and epochs are counted otherwise.
         self._steps = module.SummaryWriter(str(folder / 'steps'), purge_step=first_step + 1 if first_step else None)
 
     def log_images(self, images: Tensor) -> None:
-        """Write one image with the first images of the batch."""
+        """Log one image that shows the first images of the batch."""
         self._steps.add_image('first batch', _grid(images), 0)
 
     def log_step(self, row: Mapping[str, float], step: int) -> None:
@@ -86,7 +87,7 @@ class TensorBoard:
             self._steps.add_scalar(f'step/{name}', value, step)
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
-        """Write a scalar for each number: `train_loss` as `train/loss`, so that TensorBoard groups them."""
+        """Write a scalar for each metric. `train_loss` becomes `train/loss`, so that TensorBoard groups the metrics."""
         for name, value in row.items():
             head, _, rest = name.partition('_')
             tag = f'{head}/{rest}' if head in ('train', 'eval') else name
@@ -105,23 +106,24 @@ class TensorBoard:
 
 
 class Wandb:
-    """A run of Weights & Biases, online or, with WANDB_MODE=offline, on the disk.
+    """Logs to Weights & Biases, online or, with WANDB_MODE=offline, to the disk.
 
-    Steps of the optimizer are its steps. What a resumed run logs again for earlier steps, Weights & Biases ignores.
+    Steps in Weights & Biases are steps of the optimizer. If a resumed run logs values for earlier steps again,
+    Weights & Biases ignores them.
 
     Args:
-        folder: Folder of the run, whose name is the name of the run at Weights & Biases.
-        config: The project and the tags.
-        options: Value of every option of the run, kept as its configuration.
-        first_step: Number of steps that the run has made before.
+        folder: Folder of the run, whose name is also used at Weights & Biases.
+        config: Project and tags.
+        options: All options of the run, stored as its configuration.
+        first_step: Number of steps already made by a resumed run.
 
     Raises:
-        UserError: the run cannot be started: not logged in, no such project.
+        UserError: the run cannot be started, for example because the user is not logged in.
     """
 
     def __init__(self, folder: Path, config: TrackerConfig, options: Mapping[str, object], first_step: int = 0) -> None:
         wandb = _imported('wandb', '--log-wandb', 'wandb')
-        # One run there for one folder here, however often it is interrupted.
+        # The id is kept in the folder, so that a resumed run continues its run at Weights & Biases.
         file = folder / 'wandb-id.txt'
         run_id = file.read_text(encoding='utf-8').strip() if file.exists() else secrets.token_hex(4)
         try:
@@ -144,7 +146,7 @@ class Wandb:
         self._step = first_step
 
     def log_images(self, images: Tensor) -> None:
-        """Send one image with the first images of the batch."""
+        """Log one image that shows the first images of the batch."""
         self._run.log({'first batch': self._image(_grid(images).permute(1, 2, 0).numpy())}, step=self._step)
 
     def log_step(self, row: Mapping[str, float], step: int) -> None:
@@ -153,7 +155,7 @@ class Wandb:
         self._run.log({f'step/{name}': value for name, value in row.items()}, step=step)
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
-        """Send the numbers under the names of `summary.csv`, for the last step of the epoch."""
+        """Send the metrics under the names of `summary.csv`, for the last step of the epoch."""
         self._run.log(dict(row), step=self._step)
 
     def log_test(self, row: Mapping[str, float], epoch: int) -> None:
@@ -175,14 +177,14 @@ def create_trackers(
     """Return the trackers that the options ask for.
 
     Args:
-        folder: of the run.
-        config: The trackers.
-        options: Value of every option of the run, for trackers that keep them.
-        first_epoch: Epoch with which the run begins or goes on, counted from 0.
-        first_step: Number of steps that the run has made before.
+        folder: Folder of the run.
+        config: Which trackers to use.
+        options: All options of the run, for trackers that store them.
+        first_epoch: First epoch of this process, counted from 0; more than 0 for a resumed run.
+        first_step: Number of steps already made by a resumed run.
 
     Raises:
-        UserError: a package is missing, or Weights & Biases refuses.
+        UserError: a package is missing, or Weights & Biases cannot start the run.
     """
     trackers: list[Tracker] = []
     if config.log_tensorboard:

@@ -14,6 +14,18 @@ A program of the grid computes some queries of one sample and head, a few of the
 import triton
 import triton.language as tl
 
+from timm_hyperbolic.geometry.kernels.attention_memory_gpu import (
+    FACTOR,
+    INVERSE,
+    KNOWN_GREATEST,
+    KNOWN_INVERSE,
+    KNOWN_MASS,
+    R2,
+    numbers_of_keys,
+    pairs_at,
+    total,
+    write_line,
+)
 from timm_hyperbolic.geometry.kernels.placeholder import T, backward_pair, forward_pair
 from timm_hyperbolic.geometry.kernels.primitives_gpu import typed
 
@@ -22,47 +34,6 @@ QUERIES = tl.constexpr(32)
 # As on a CPU: weights below e^-64 of the greatest are no more than rounding, and count as zero.
 LEAST = tl.constexpr(-64.0)
 NEVER = tl.constexpr(-1e30)
-# The numbers of a point
-FACTOR = tl.constexpr(0)
-R2 = tl.constexpr(1)
-INVERSE = tl.constexpr(2)
-STRETCH = tl.constexpr(3)
-MASS = tl.constexpr(4)
-# What is known of a row: its greatest score, the inverse sum of its weights, and the mass of the sum of values.
-KNOWN_GREATEST = tl.constexpr(0)
-KNOWN_INVERSE = tl.constexpr(1)
-KNOWN_MASS = tl.constexpr(2)
-
-
-@triton.jit
-def numbers_of_keys(POINTS, first, one, roles, role, KEYS: tl.constexpr, WIDTH: tl.constexpr):
-    """Numbers of keys and of their values, each a line of numbers.
-
-    Args:
-        POINTS: `[5, roles, one]`.
-        first: The first key in a line of `one`.
-        one: How many points there are of a role.
-        roles: How many roles there are.
-        role: That of keys; the next one is that of values.
-        KEYS: How many keys.
-        WIDTH: A power of two that is not below `KEYS`.
-    """
-    j = tl.arange(0, WIDTH)
-    at = POINTS + role * one + first + j
-    line = roles * one
-    factor = tl.load(at + FACTOR * line, mask=j < KEYS, other=0.0)[None, :]
-    r2 = tl.load(at + R2 * line, mask=j < KEYS, other=0.0)[None, :]
-    inverse = tl.load(at + INVERSE * line, mask=j < KEYS, other=0.0)[None, :]
-    value_factor = tl.load(at + one + STRETCH * line, mask=j < KEYS, other=0.0)[None, :]
-    value_mass = tl.load(at + one + MASS * line, mask=j < KEYS, other=0.0)[None, :]
-    return factor, r2, inverse, value_factor, value_mass
-
-
-@triton.jit
-def pairs_at(row, here, KEYS: tl.constexpr, WIDTH: tl.constexpr):
-    """Where the pairs of some queries with their keys are, and which of them exist."""
-    j = tl.arange(0, WIDTH)
-    return row[:, None] * KEYS + j[None, :], here[:, None] & (j < KEYS)[None, :]
 
 
 @triton.jit
@@ -228,19 +199,6 @@ def gradients_of_pairs(
     w = w * keep
     x = w * value_factor
     return x, d_inner * factors, d_r2, d_inverse, d_key_r2, d_key_inverse, w * of_mass, d_c, of_score * d2
-
-
-@triton.jit
-def total(x):
-    """The sum of numbers of pairs, in float64."""
-    return tl.sum(tl.sum(x, 1).to(tl.float64), 0)
-
-
-@triton.jit
-def write_line(pointer, numbers, KEYS: tl.constexpr, WIDTH: tl.constexpr):
-    """A line of numbers of keys."""
-    j = tl.arange(0, WIDTH)
-    tl.store(pointer + j, numbers, mask=j < KEYS)
 
 
 @triton.jit(do_not_specialize=['rows', 'first'])

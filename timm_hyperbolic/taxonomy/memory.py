@@ -1,0 +1,25 @@
+"""The limit on the memory that a computation on a taxonomy may take."""
+
+from __future__ import annotations
+
+from ..errors import UserError
+
+__all__ = ['MEMORY', 'check_memory']
+
+MEMORY = 4 << 30
+
+
+def check_memory(what: str, size: float, limit: int, remedy: str) -> None:
+    """Refuse a computation that would take more memory than it may.
+
+    Args:
+        what: is computed, for the message.
+        size: upper bound of its memory, in bytes.
+        limit: memory that it may take, in bytes.
+        remedy: for the message.
+
+    Raises:
+        UserError: naming the bound and the limit.
+    """
+    if size > limit:
+        raise UserError(f'{what} takes up to {size / 2**30:,.1f} GiB, more than {limit / 2**30:,.1f} GiB; {remedy}')
