@@ -137,7 +137,8 @@ def test_header_names_the_machine_and_the_setting() -> None:
 
 def test_pages_and_figures_show_the_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert [str(path) for path in page.stale()] == []  # else run `python benchmarks/page.py`
-    pages = ''.join(path.read_text(encoding='utf-8') for path in (ROOT / 'docs').glob('*.md'))
+    files = [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')]
+    pages = ''.join(path.read_text(encoding='utf-8') for path in files)
     assert {match['name'] for match in page.MARKER.finditer(pages)} == set(page.BLOCKS)
     # a number that differs from its file is seen
     path = tmp_path / 'docs' / 'speed.md'

@@ -96,7 +96,7 @@ def test_examples_are_one_image_of_each_class_of_the_run(tmp_path, capsys):
         shown = [image for image, target in held_out if target == label]
         with Image.open(path) as image:
             assert image.tobytes() == shown[0].tobytes()
-    (args / 'args.yaml').write_text('dataset: hfds/nowhere/at-all\ndata_dir: null\n')
+    (args / 'args.yaml').write_text(f'dataset: hfds/{tmp_path}/nowhere\ndata_dir: null\n')
     assert find_examples(parse_options([str(args)]), out) == []
     assert capsys.readouterr().err.startswith('no examples: ')
     assert find_examples(parse_options(['hf_hub:me/one']), out) == []

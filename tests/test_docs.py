@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from doc_blocks import ROOT, Block, blocks_of, broken_links, commands_of, prepare_files, run_command
+from local_hub import LocalHub, connect
 
 import timm_hyperbolic
 
@@ -47,8 +48,10 @@ def test_a_wrong_flag_fails_where_arguments_alone_are_parsed(
 
 def run_python(block: Block, names: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block, at its line of the page, so that an error says which."""
-    prepare_files(block.text, tmp_path, monkeypatch)
-    exec(compile('\n' * block.line + block.text, str(ROOT / block.file), 'exec'), names)
+    with LocalHub() as hub:
+        connect(monkeypatch, hub, tmp_path / 'cache')
+        prepare_files(block.text, tmp_path, monkeypatch)
+        exec(compile('\n' * block.line + block.text, str(ROOT / block.file), 'exec'), names)
 
 
 @pytest.mark.parametrize('page', PAGES)

@@ -28,7 +28,7 @@ from timm_hyperbolic.layers import (
     ProjectedHead,
     TreeHead,
 )
-from timm_hyperbolic.models.hyp_classifier import HEADS, hierarchy_of, plain_hierarchy
+from timm_hyperbolic.models.head_options import HEADS, hierarchy_of, plain_hierarchy
 from timm_hyperbolic.taxonomy import Taxonomy, embed_tree
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')

@@ -3,7 +3,8 @@
 from .blocks import HyperbolicBlock
 from .checkpoint import checkpoint_filter_fn
 from .convert import Plan, hyperbolize
-from .hyp_classifier import HEADS, attach_head
+from .head_options import HEADS
+from .hyp_classifier import attach_head
 from .options import MODULES
 from .vit_hyp import HyperbolicVisionTransformer
 
