@@ -183,8 +183,9 @@ def test_models_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_layers_program(tmp_path: Path) -> None:
     flags = ['--batch', '2', '--tokens', '5', '--dim', '24', '--classes', '7', '--centroids', '4', '--no-compiled']
-    rows = rows_of(layers, *flags, '--rounds', '1', '--least', '0', out=tmp_path / 'l.csv')
-    groups = (*contenders.GROUPS, 'attn-peers')
+    groups = ('linear', 'res', 'attn')  # of one, two and many tensors
+    rows = rows_of(layers, *flags, '--layers', *groups, '--rounds', '1', '--least', '0', out=tmp_path / 'l.csv')
+    groups = (*groups, 'attn-peers')
     names = {layer: [row['contender'] for row in rows if row['layer'] == layer] for layer in groups}
     peers = ['Euclidean', 'ours', 'reference', 'geoopt']
     assert names.pop('attn') == peers[:2]
