@@ -1,7 +1,8 @@
 import torch
 from torch import nn
 
-from timm_hyperbolic.models.state_dict_checks import listed, mismatches, with_tied_names
+from timm_hyperbolic.errors import listed
+from timm_hyperbolic.models.state_dict_checks import mismatches, with_tied_names
 
 
 def test_what_fits_has_no_differences():

@@ -1,7 +1,7 @@
-"""Expected failures, which end a program with a message instead of a traceback."""
+"""Expected failures, which end a program with a message instead of a traceback, and how messages list names."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 __all__ = [
     'DeadWorkers',
@@ -12,6 +12,7 @@ __all__ = [
     'TrainingError',
     'UserError',
     'exit_status',
+    'listed',
 ]
 
 
@@ -72,3 +73,15 @@ def exit_status(command: Callable[[], object], prog: str) -> int:
         print(f'{prog}: interrupted{f": {interrupt}" if str(interrupt) else ""}', file=sys.stderr)
         return 130
     return 0
+
+
+def listed(names: Iterable[str], limit: int = 4) -> str:
+    """Return the first names as a list in words, and the number of the others.
+
+    Args:
+        names: Any names.
+        limit: Number of names to list.
+    """
+    names = list(names)
+    more = f', and {len(names) - limit} more' if len(names) > limit else ''
+    return f'{", ".join(names[:limit])}{more}'

@@ -10,8 +10,7 @@ from timm.data import create_dataset, get_img_extensions
 from timm.utils.misc import natural_key
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from ..errors import UserError
-from ..models.state_dict_checks import listed
+from ..errors import UserError, listed
 from .images import Images
 from .labels import ClassMap
 

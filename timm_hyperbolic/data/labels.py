@@ -9,8 +9,7 @@ from typing import Any
 from timm.data.readers.class_map import load_class_map
 from timm.utils.misc import natural_key
 
-from ..errors import UserError
-from ..models.state_dict_checks import listed
+from ..errors import UserError, listed
 
 __all__ = ['ClassMap', 'check_labels', 'label_names', 'label_problem']
 

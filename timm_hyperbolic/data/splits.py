@@ -8,8 +8,7 @@ from torch.utils.data import Dataset, IterableDataset
 from ..config.argtypes import split_size
 from ..config.data import DataConfig, SplitConfig
 from ..config.model import ModelConfig
-from ..errors import UserError
-from ..models.state_dict_checks import listed
+from ..errors import UserError, listed
 from .images import MODES, ImageError, Images
 from .labels import ClassMap
 from .sources import default_split, is_same_split, open_split

@@ -22,9 +22,10 @@ from timm.models._hub import HF_SAFE_WEIGHTS_NAME as WEIGHTS
 from timm.models._hub import download_from_hf
 from torch import Tensor, nn
 
+from ..errors import listed
 from .checkpoint import checkpoint_filter_fn
 from .config_checks import MODEL_ARGS, PRETRAINED_CFG, Check, one_of, text
-from .state_dict_checks import listed, mismatches, with_tied_names
+from .state_dict_checks import mismatches, with_tied_names
 
 __all__ = ['FetchedCheckpoint', 'build_model']
 

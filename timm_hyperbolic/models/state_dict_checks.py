@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-__all__ = ['listed', 'mismatches', 'with_tied_names']
+from ..errors import listed
+
+__all__ = ['mismatches', 'with_tied_names']
 
 T = TypeVar('T')
 
@@ -37,17 +39,6 @@ def mismatches(
         'of another shape': other,
     }
     return '; '.join(f'{what}: {listed(names, limit)}' for what, names in differences.items() if names)
-
-
-def listed(names: Sequence[str], limit: int = 4) -> str:
-    """Return the first names as a list in words, and the number of the others.
-
-    Args:
-        names: Any names.
-        limit: Number of names to list.
-    """
-    more = f', and {len(names) - limit} more' if len(names) > limit else ''
-    return f'{", ".join(names[:limit])}{more}'
 
 
 def with_tied_names(state_dict: Mapping[str, T], model: nn.Module) -> dict[str, T]:

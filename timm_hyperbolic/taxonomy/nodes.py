@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, listed
 from . import graphs
 from .graphs import Indices
 
-__all__ = ['Nodes', 'spelled']
-
-
-def spelled(names: Iterable[str], shown: int = 5) -> str:
-    """Return the first names of a list and the number of the others, for messages."""
-    names = list(names)
-    return ', '.join(names[:shown]) + (f' and {len(names) - shown} more' if len(names) > shown else '')
+__all__ = ['Nodes']
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,7 +59,7 @@ class Nodes:
         if isinstance(node, str):
             if node not in self._numbers:
                 near = [name for name in self.names if name.split('.')[0] == node.split('.')[0]]
-                raise UserError(f'{self!r} has no node {node!r}{f"; there is {spelled(near)}" if near else ""}')
+                raise UserError(f'{self!r} has no node {node!r}{f"; there is {listed(near, 5)}" if near else ""}')
             return self._numbers[node]
         if not 0 <= node < len(self):
             raise UserError(f'{self!r} has no node {node}: its nodes are numbered from 0')

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
+from ..errors import UserError, listed
 from . import cifar100, graphs, reading, wordnet
 from .graphs import Indices
 from .memory import MEMORY, check_memory
-from .nodes import Nodes, spelled
+from .nodes import Nodes
 
 __all__ = ['Taxonomy']
 
@@ -102,7 +102,9 @@ class Taxonomy(Nodes):
         count = np.bincount(links[:, 0], minlength=len(names))
         roots = np.flatnonzero(count == 0)
         if len(roots) > 1:
-            raise UserError(f'{where}: {len(roots)} roots, {spelled(names[i] for i in roots)}; put them under one node')
+            raise UserError(
+                f'{where}: {len(roots)} roots, {listed((names[i] for i in roots), 5)}; put them under one node'
+            )
         cycle = graphs.cycle(len(names), links)
         if cycle:
             shown = ' -> '.join([*(names[i] for i in cycle[:8]), *(['...'] if len(cycle) > 8 else []), names[cycle[0]]])
@@ -199,11 +201,11 @@ class Taxonomy(Nodes):
         known = {**({} if self.ids is None else {i: n for n, i in enumerate(self.ids)}), **self._numbers}
         missing = [str(name) for name in classes if name not in known]
         if missing:
-            raise UserError(f'{len(missing)} of {len(classes)} classes have no node in {self!r}: {spelled(missing)}')
+            raise UserError(f'{len(missing)} of {len(classes)} classes have no node in {self!r}: {listed(missing, 5)}')
         nodes = np.array([known[name] for name in classes], np.int64)
         if len(np.unique(nodes)) < len(nodes):
             twice = np.flatnonzero(np.bincount(nodes) > 1)
-            raise UserError(f'several classes have one node in {self!r}: {spelled(self.names[i] for i in twice)}')
+            raise UserError(f'several classes have one node in {self!r}: {listed((self.names[i] for i in twice), 5)}')
         kept = np.zeros(len(self), bool)
         kept[nodes] = True
         below = kept.copy()
@@ -213,7 +215,7 @@ class Taxonomy(Nodes):
         inner = np.zeros(len(self), bool)
         inner[self.links[kept[self.links[:, 0]], 1]] = True
         if (inner & below).any():
-            wrong = spelled(self.names[i] for i in np.flatnonzero(inner & below))
+            wrong = listed((self.names[i] for i in np.flatnonzero(inner & below)), 5)
             raise UserError(f'the leaves of the tree are not the classes: {wrong} stands above another class')
         return self._part(kept, nodes)
 

@@ -19,9 +19,9 @@ from ..config.argtypes import nearest
 from ..config.model import ModelConfig, ModelTrainingConfig, StartConfig
 from ..config.options import to_values
 from ..config.run_files import MODEL
-from ..errors import UserError
+from ..errors import UserError, listed
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
-from ..models.state_dict_checks import listed, mismatches, with_tied_names
+from ..models.state_dict_checks import mismatches, with_tied_names
 
 __all__ = [
     'check_classifier',

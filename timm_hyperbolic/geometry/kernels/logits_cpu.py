@@ -55,7 +55,6 @@ class _Logits:
         self.curvature = torch.tensor([curvature, *clip], dtype=torch.float64)
         self.features = self._points(_features_module(), self.vectors)
         self.prototypes = self._points(_prototypes_module(), self.weight)
-        self.relative = relative
         if not relative:
             self.features[_REACH] = 0
         self.known = self.features, self.prototypes, bias.detach().double(), numbers.new_tensor([curvature, slope])
