@@ -28,6 +28,9 @@ class HyperbolicHead(HyperbolicModule):
     the same for all classes, so the softmax is unchanged, and the flat limit is linear in `x`:
     `(4a·⟨x, p_k⟩ - 2‖p_k‖²)/σ² + b_k`.
 
+    The kernel computes its matrix product in float32 or better, also with `hamp`; only the definition uses the autocast
+    type there.
+
     Args:
         in_features: Number of features D.
         num_classes: Number of classes C.

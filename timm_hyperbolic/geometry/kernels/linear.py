@@ -44,7 +44,7 @@ def row_program() -> RowProgram:
 
 
 def kept_shape(x: Tensor, p_in: Tensor) -> tuple[int, int, int]:
-    """The shape of the numbers that the way back needs: for every row and part, the inputs of the row program."""
+    """The shape of the numbers that the backward pass needs: for every row and part, the inputs of the row program."""
     return math.prod(x.shape[:-1]), len(p_in), len(row_program().inputs)
 
 
@@ -81,7 +81,7 @@ _LEAST_COMPLEMENT = 1 / 4
 
 
 def result_gives_product(numbers: Tensor) -> bool:
-    """Whether the way back may compute `y = Wx` from the result, instead of a further matrix product.
+    """Whether the backward pass may compute `y = Wx` from the result, instead of a further matrix product.
 
     Möbius addition to a centre multiplies a vector by about the centre's complement `1 - c‖p‖²`, and by so much more
     the rounding of the result counts in a `y` that is computed from it. The answer depends on parameters alone, so that

@@ -1,6 +1,6 @@
 """Logits by distance on a CPU, called on tensors: kernels around matrix products.
 
-The way back makes the inner products again, those of a few features at a time.
+The backward pass computes the inner products again, those of a few features at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .logits import feature_program, logit_program, prototype_program
 
 __all__ = ['logits', 'logits_backward']
 
-# Pairs of a feature and a prototype that are computed at a time on the way back.
+# Number of pairs of a feature and a prototype that the backward pass computes at a time.
 _CHUNK = 2**20
 # The place of the squared distance from the origin among the numbers of a feature
 _REACH = 3

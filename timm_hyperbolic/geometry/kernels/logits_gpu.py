@@ -1,6 +1,6 @@
 """Logits by distance on a GPU, called on tensors: kernels around matrix products.
 
-The way back makes the inner products again.
+The backward pass computes the inner products again.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def with_double_backward(operation: Any, definition: Callable[..., Tensor], back
 
     Args:
         operation: Made by `torch.library.custom_op`. It takes tensors first, then other arguments. Where it returns a
-            tuple, that is the output and what is kept besides for the way back, which has no gradient. On a GPU the
+            tuple, that is the output and what is kept for the backward pass, which has no gradient. On a GPU the
             output is not kept.
         definition: Takes the same arguments, and returns the output.
         backward: An operation that takes the gradient of the output, the same tensors, the tuple if there is one, with

@@ -2,9 +2,10 @@
 
 They stand around matrix products that torch computes. Behind the one of the way there, `y = Wx`, a pass takes a block
 of rows of `y`, computes their inner products and then the scalars of all rows of the block, and writes the combination
-of `y` and the fixed vectors `q = W·p_in`, `o = p_out` and `b`, the bias, in the place of `y`. On the way back a pass
-before the products takes the gradient `g` of the result and a vector `v`. That is the result, from which the pass gets
-`y` again; or it is `y`, computed once more, where the result has too few digits of it (`linear.result_gives_product`).
+of `y` and the fixed vectors `q = W·p_in`, `o = p_out` and `b`, the bias, in the place of `y`. In the backward pass a
+pass before the products takes the gradient `g` of the result and a vector `v`. That is the result, from which the pass
+gets `y` again; or it is `y`, computed once more, where the result has too few digits of it
+(`linear.result_gives_product`).
 
 The map has parts: each takes all of `x`, with centres and numbers of its own, and makes its own columns of `y`.
 

@@ -4,9 +4,9 @@ The passes over memory of a linear map between centres, on a GPU.
 
 They stand around matrix products that torch computes. Behind the one of the way there, `y = Wx`, a pass takes a block
 of rows of `y`, computes their inner products and then the scalars of all rows of the block, and writes the combination
-of `y` and the fixed vectors `q = W·p_in`, `o = p_out` and `b`, the bias, in the place of `y`. On the way back a pass
-before the products takes the gradient `g` of the result and `y`, which is computed once more: nothing of it is kept
-but the inner products.
+of `y` and the fixed vectors `q = W·p_in`, `o = p_out` and `b`, the bias, in the place of `y`. In the backward pass a
+pass before the products takes the gradient `g` of the result and `y`, which is computed once more: nothing of it is
+kept but the inner products.
 
 The map has parts: each takes all of `x`, with centres and numbers of its own, and makes its own columns of `y`.
 
@@ -831,7 +831,7 @@ def backward_scalars(S, numbers, clip):
 DY_Y = tl.constexpr(SLOTS)
 DX_X = tl.constexpr(SLOTS + 1)
 SCRATCH = tl.constexpr(SLOTS + 2)
-# Inputs of the program, which are kept for the way back, and numbers that all rows share, without those of the clip.
+# Inputs of the program, kept for the backward pass, and numbers that all rows share, without those of the clip.
 INPUTS = tl.constexpr(OF_Y)
 COUNT = tl.constexpr(SLOTS - D_C)
 
