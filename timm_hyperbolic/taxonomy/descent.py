@@ -145,7 +145,7 @@ def descend(points, pairs, begins, above, kind, step, negatives, key, least):
         mass = 0.0
         for j in range(taken):
             mass += weight[j]
-        loss -= math.log(weight[0] / mass) if weight[0] > 0 else -700.0
+        loss -= -700.0 if weight[0] == 0.0 else math.log(weight[0] / mass)
         for k in range(dim):
             total[k] = 0.0
         for j in range(taken):
