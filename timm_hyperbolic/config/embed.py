@@ -64,7 +64,12 @@ class DescentConfig:
 
     title: ClassVar[str] = 'training'
 
-    epochs: int = option(300, type=whole(1), metavar='N', help='how many times each relation is visited')
+    epochs: int | None = option(
+        None,
+        type=whole(1),
+        metavar='N',
+        help='how many times each relation is visited (default: 300, and up to 3000 for trees of few relations)',
+    )
     lr: float | None = option(
         None, type=real(positive=True), metavar='X', help='learning rate (default: 0.1 for distances, 0.01 for cones)'
     )
@@ -97,7 +102,8 @@ class TaskConfig:
         None,
         type=real(0, 90),
         metavar='X',
-        help='how much of the relations that others imply is trained on (default: 50 for entailment, 90 for prediction)',
+        help='share of the relations implied by others that is trained on (default: 50 for entailment, 90 for '
+        'prediction)',
     )
     rows: int = option(200, type=whole(1), metavar='N', help='nodes of the sample that is ranked during training')
 
@@ -207,8 +213,8 @@ def read_geometry_options(argv: list[str] | None = None, prog: str | None = None
         UserError: A flag or value does not exist or is out of range.
     """
     description = (
-        'Measure precision and speed of distances in the models of hyperbolic space, by number type and by the distance '
-        'of the points from the origin, and print the largest radius at which distances are right to 1 %.'
+        'Measure precision and speed of distances in the models of hyperbolic space, by number type and by the '
+        'distance of the points from the origin, and print the largest radius at which distances are right to a '
+        'hundredth.'
     )
-    description = description.replace('%', '%%')
     return from_values(GeometryConfig, read_command_line(create_parser(GeometryConfig, prog, description), argv))

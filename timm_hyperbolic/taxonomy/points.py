@@ -174,11 +174,8 @@ class NodePoints:
             with safe_open(str(path), framework='pt') as file:
                 metadata = file.metadata() or {}
                 names = tuple(json.loads(metadata['names']))
-                state = {
-                    key.removeprefix('state.'): file.get_tensor(key)
-                    for key in list(file.keys())
-                    if key.startswith('state.')
-                }
+                extra = [key for key in list(file.keys()) if key.startswith('state.')]
+                state = {key.removeprefix('state.'): file.get_tensor(key) for key in extra}
                 about = json.loads(metadata['about'])
                 return cls(names, file.get_tensor('points'), metadata['space'], about, state)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
