@@ -3,11 +3,11 @@
     pip install gensim
     python benchmarks/taxonomy.py --contenders ours gensim --csv benchmarks/results/taxonomy.csv
 
-Each contender trains on the closure in the same dimension with the same number of sampled nodes, and is evaluated in the
-same way, all relations ranked among all nodes, whenever its time has grown by a fifth. Its row is the state at the end:
-after `--epochs` epochs, or after `--seconds`. Times are those of the processor, on one thread, without the evaluations
-and the first epoch, which also imports and compiles.
-`reached_s` is the time after which the mean average precision is at least `--reach`.
+Each contender trains on the closure in the same dimension with the same number of sampled nodes, and is evaluated in
+the same way, all relations ranked among all nodes, whenever its time has grown by a fifth. Its row is the state at the
+end: after `--epochs` epochs, or after `--seconds`. Times are those of the processor, on one thread, without the
+evaluations and the first epoch, which also imports and compiles. `reached_s` is the time after which the mean average
+precision is at least `--reach`.
 """
 
 from __future__ import annotations

@@ -107,24 +107,8 @@ def test_edges_are_geodesics_and_sectors_are_cones() -> None:
 def test_geometry_prints_and_writes_its_table(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr('timm_hyperbolic.analysis.space_models._LARGEST', 12.0)
     file = tmp_path / 'geometry.csv'
-    assert (
-        cli.main(
-            [
-                'geometry',
-                '--pairs',
-                '200',
-                '--radius',
-                '1',
-                '16',
-                '--types',
-                'bfloat16',
-                'float32',
-                '--results-file',
-                str(file),
-            ]
-        )
-        == 0
-    )
+    flags = ['--pairs', '200', '--radius', '1', '16', '--types', 'bfloat16', 'float32']
+    assert cli.main(['geometry', *flags, '--results-file', str(file)]) == 0
     rows = {(row['model'], row['type'], row['radius']): row for row in csv.DictReader(file.open())}
     assert len(rows) == 5 * 2 * 2
     assert float(rows['lorentz', 'float32', '16.0']['worst']) <= 1e-6
