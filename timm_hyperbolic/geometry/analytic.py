@@ -150,8 +150,8 @@ def sinhc(q: Tensor) -> Tensor:
     """`sinh(√q)/√q`.
 
     Args:
-        q: Squared arguments, any shape, `q >= 0`, float32 or float64; above about 7,800 (float64: 504,000) the result is
-            infinite.
+        q: Squared arguments, any shape, `q >= 0`, float32 or float64; the result is infinite above about
+            7,800 (float64: 504,000).
 
     Returns:
         Same shape, `>= 1`; 1 at `q = 0`.

@@ -3,8 +3,8 @@
 A point is written by its space part `h`, with the time part `τ/√c`, `τ = √(1 + c‖h‖²)`. Coordinates are in dimension
 `dim`; everything is computed in the type of the input, float32 or float64.
 
-Source: Ungar, "A Gyrovector Space Approach to Hyperbolic Geometry" (2009), chapters 1 and 3. Translations by a point and
-its inverse are the Lorentz boosts of Bdeir, Schwethelm, Landwehr (2024).
+Source: Ungar, "A Gyrovector Space Approach to Hyperbolic Geometry" (2009), chapters 1 and 3. Translations are
+the Lorentz boosts of Bdeir, Schwethelm, Landwehr (2024).
 """
 
 from __future__ import annotations

@@ -252,6 +252,5 @@ class HypConv2d(_Hyperplanes):
     def extra_repr(self) -> str:
         """Return the sizes and the configuration, for `repr`."""
         geometry = f'kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}'
-        return (
-            f'{self.in_channels}, {self.out_channels}, {geometry}, bias={self.bias is not None}, {super().extra_repr()}'
-        )
+        sizes = f'{self.in_channels}, {self.out_channels}, {geometry}, bias={self.bias is not None}'
+        return f'{sizes}, {super().extra_repr()}'

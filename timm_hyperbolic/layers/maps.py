@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from timm.layers import to_2tuple
 from torch import Tensor
 
-from ..geometry.analytic import artanhc, tanhc
+from ..geometry.analytic import artanhc, sinhc, tanhc
+from ..geometry.hyperplane import MAX_RAPIDITY
 from .config import HyperbolicConfig
 from .fully_connected import beta_ratio
 from .point_module import PointModule, channel_dim
 
-__all__ = ['HypAvgPool2d', 'HypFlatten', 'HypGlobalPool', 'HypMaxPool2d', 'HypReLU']
+__all__ = ['HypAvgPool2d', 'HypExp0', 'HypFlatten', 'HypGlobalPool', 'HypMaxPool2d', 'HypReLU']
 
 
 class _Pointwise(PointModule):
@@ -29,6 +30,33 @@ class _Pointwise(PointModule):
             u = (1 - c * p.square().sum(channel_dim(p), keepdim=True)).clamp_min(8 * torch.finfo(p.dtype).eps)
             v = function(artanhc(1 - u, u) * p)
             return (tanhc(c * v.square().sum(channel_dim(v), keepdim=True)) * v).to(x.dtype)
+
+
+class HypExp0(PointModule):
+    """The exponential map at the origin, from vectors such as the colours of pixels to points.
+
+    In Lorentz mode `sinh(√c‖x‖)·x/(√c‖x‖)`, at the distance `‖x‖` from the origin; in the ball
+    `tanh(√c‖x‖)·x/(√c‖x‖)`, at the distance `2‖x‖`. Each is what the literature of the mode calls `exp0`.
+
+    Args:
+        mode: A name of `MODES`.
+        config: Hyperbolic keywords, as for `PointModule`.
+        **keywords: Fields of `HyperbolicConfig`.
+
+    Raises:
+        ValueError: a value is outside its range.
+        TypeError: a keyword is unknown.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map vectors `[B, C, H, W]` or `[..., C]` to points."""
+        vectors = self.vector_dtype(x)
+        with self.without_autocast(x):
+            v, c = self.scalars(x)
+            q = c * v.square().sum(channel_dim(v), keepdim=True)
+            q = torch.where(q > MAX_RAPIDITY**2 / 4, MAX_RAPIDITY**2 / 4, q)
+            h = sinhc(q) * v if self.mode == 'lorentz' else 2 * sinhc(4 * q) * v
+            return self.result(self.from_space(h, c), x, vectors)
 
 
 class HypReLU(_Pointwise):

@@ -64,8 +64,8 @@ class PointModule(HyperbolicModule):
         config = HyperbolicConfig.of(config, **keywords)
         if config.learn_curvature and mode == 'poincare':
             raise ValueError(
-                "learn_curvature=True is not possible with mode='poincare': a curvature that changes in one layer moves "
-                "the boundary of the ball for the points of the next; use mode='lorentz'."
+                "learn_curvature=True is not possible with mode='poincare': a curvature that changes in one layer "
+                "moves the boundary of the ball for the points of the next; use mode='lorentz'."
             )
         config = replace(config, learn_curvature=bool(config.learn_curvature))
         super().__init__(config, device=device, dtype=dtype)
