@@ -5,8 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .config.argtypes import nearest
-from .errors import exit_status
+from .errors import exit_status, nearest
 from .version import __version__
 
 __all__ = ['main', 'run']

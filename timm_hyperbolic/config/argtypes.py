@@ -2,19 +2,14 @@
 
 import argparse
 import ast
-import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-__all__ = ['KeyValues', 'nearest', 'one_of', 'real', 'split', 'split_size', 'whole']
+from ..errors import nearest
 
-
-def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
-    """Return ` Nearest: a, b, c.` for a misspelt `name`, or nothing where no name comes near."""
-    close = difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
-    return f' Nearest: {", ".join(close)}.' if close else ''
+__all__ = ['KeyValues', 'one_of', 'real', 'split', 'split_size', 'whole']
 
 
 def whole(minimum: int = 0) -> Callable[[str], int]:

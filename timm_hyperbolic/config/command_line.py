@@ -7,8 +7,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ..errors import UserError
-from .argtypes import nearest
+from ..errors import UserError, nearest
 from .options import Option, add_options, convert, options_of
 from .run_files import newer_version
 

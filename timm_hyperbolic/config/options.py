@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from ..errors import UserError
-from .argtypes import KeyValues, nearest
+from ..errors import UserError, nearest
+from .argtypes import KeyValues
 
 __all__ = ['Option', 'add_options', 'convert', 'from_values', 'option', 'options_of', 'to_values', 'with_values']
 

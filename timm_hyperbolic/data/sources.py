@@ -8,9 +8,8 @@ from PIL import Image
 from timm.data import create_dataset
 from torch.utils.data import Dataset, IterableDataset
 
-from ..config.argtypes import nearest
 from ..config.data import DataConfig
-from ..errors import UserError
+from ..errors import UserError, nearest
 from . import hub_sets
 from .digits import HELD_OUT_SPLITS, Digits
 from .folders import ENDINGS, open_folder

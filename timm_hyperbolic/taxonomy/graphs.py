@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Indices', 'cycle', 'longest_depth', 'ranges', 'reached', 'spanning_tree']
+from ..errors import listed
+
+__all__ = ['Indices', 'cycle', 'longest_depth', 'ranges', 'reached', 'root_of', 'spanning_tree']
 
 Indices = NDArray[np.int64]
 
@@ -67,6 +71,30 @@ def cycle(count: int, links: Indices) -> list[int]:
         seen[node] = len(seen)
         node = int(parent[node])
     return list(seen)[seen[node] :]
+
+
+def root_of(count: int, links: Indices, name_of: Callable[[int], str] = str) -> int:
+    """Return the root of a graph, after checking that it has one root and no cycle.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+        name_of: The name of a node for messages, by its number.
+
+    Raises:
+        ValueError: There is no node, there are several roots, or the links have a cycle; the message names nodes.
+    """
+    roots = np.flatnonzero(np.bincount(links[:, 0], minlength=count) == 0)
+    if len(roots) > 1:
+        names = listed((name_of(int(node)) for node in roots), 5)
+        raise ValueError(f'{len(roots)} roots, {names}; put them under one node')
+    nodes = cycle(count, links)
+    if nodes:
+        shown = [*map(name_of, nodes[:8]), *(['...'] if len(nodes) > 8 else []), name_of(nodes[0])]
+        raise ValueError(f'the parents go in a cycle, {" -> ".join(shown)}')
+    if not len(roots):
+        raise ValueError('there is no node')
+    return int(roots[0])
 
 
 def spanning_tree(count: int, links: Indices, root: int) -> Indices:
