@@ -84,7 +84,11 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that `argv`, by default the command line, names and return its exit status."""
+    """Run the command that `argv`, by default the command line, names and return its exit status.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+    """
     parser = argparse.ArgumentParser(
         prog='timm-hyperbolic',
         description='Hyperbolic Vision Transformers as ordinary timm models.',

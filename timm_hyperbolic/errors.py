@@ -49,7 +49,12 @@ class PublishError(RunError):
 
 
 class Interrupted(RunError):
-    """A run was asked to stop and has saved its state. The exit status is that of a program ended by the signal."""
+    """A run was asked to stop and has saved its state. The exit status is that of a program ended by the signal.
+
+    Args:
+        message: What was saved, and how to go on.
+        signal: The number of the signal that stopped the run.
+    """
 
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)

@@ -239,7 +239,11 @@ def _named_hierarchy(value: Any, model: nn.Module | None) -> Taxonomy:
 
 
 def plain_hierarchy(tree: Taxonomy) -> dict[str, Any]:
-    """Return a tree with classes as plain data: the parent of each node, and the classes in the order of the labels."""
+    """Return a tree with classes as plain data: the parent of each node, and the classes in the order of the labels.
+
+    Args:
+        tree: A tree with classes.
+    """
     return {
         'parents': {
             name: None if parent < 0 else tree.names[parent]

@@ -15,7 +15,12 @@ Indices = NDArray[np.int64]
 
 
 def ranges(starts: Indices, ends: Indices) -> Indices:
-    """Return the whole numbers of several ranges, one range after the other; each range leaves out its end."""
+    """Return the whole numbers of several ranges, one range after the other; each range leaves out its end.
+
+    Args:
+        starts: The first number of each range, `[R]`.
+        ends: The number behind the last one of each range, `[R]`.
+    """
     counts = ends - starts
     return np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
 
@@ -39,12 +44,24 @@ def _kahn(count: int, links: Indices) -> tuple[Indices, NDArray[np.bool_]]:
 
 
 def longest_depth(count: int, links: Indices) -> Indices:
-    """Return the length of the longest path from a root to each node, `[N]`."""
+    """Return the length of the longest path from a root to each node, `[N]`.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+    """
     return _kahn(count, links)[0]
 
 
 def reached(count: int, links: Indices, node: int, upwards: bool) -> NDArray[np.bool_]:
-    """Return which nodes are ancestors (`upwards`) or descendants of a node, by all parents, `[N]`."""
+    """Return which nodes are ancestors (`upwards`) or descendants of a node, by all parents, `[N]`.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+        node: The number of the node at which the search begins.
+        upwards: Whether to follow links to parents, not to children.
+    """
     start, end = (0, 1) if upwards else (1, 0)
     order = np.argsort(links[:, start], kind='stable')
     begins = np.searchsorted(links[order, start], np.arange(count + 1))
@@ -57,7 +74,12 @@ def reached(count: int, links: Indices, node: int, upwards: bool) -> NDArray[np.
 
 
 def cycle(count: int, links: Indices) -> list[int]:
-    """Return the nodes of one cycle, each followed by its parent; an empty list if the graph has no cycle."""
+    """Return the nodes of one cycle, each followed by its parent; an empty list if the graph has no cycle.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+    """
     left = _kahn(count, links)[1]
     if not left.any():
         return []
@@ -101,6 +123,11 @@ def spanning_tree(count: int, links: Indices, root: int) -> Indices:
     """Return the parent of each node that is nearest to the root, `[N]`, and -1 for the root.
 
     Of several parents that are equally near to the root, the one listed first in `links` is taken.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+        root: The number of the root.
     """
     order = np.argsort(links[:, 1], kind='stable')
     begins = np.searchsorted(links[order, 1], np.arange(count + 1))

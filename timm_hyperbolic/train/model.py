@@ -144,6 +144,10 @@ def _check_name(name: str) -> None:
 def resolve_data_config(model: nn.Module, config: ModelConfig) -> dict[str, Any]:
     """Return input size, mean, std, interpolation and crop of a model, as resolved by timm.
 
+    Args:
+        model: The model, whose pretrained configuration has the defaults.
+        config: Options of the model.
+
     Raises:
         UserError: A value of `config` does not fit the model.
     """
