@@ -68,7 +68,11 @@ class ReportInput:
 
 
 def create_sections(report: ReportInput) -> list[Found]:
-    """Return all sections in their order on the page: first accuracy, then geometry."""
+    """Return all sections in their order on the page: first accuracy, then geometry.
+
+    Args:
+        report: What was measured on the model and its data.
+    """
     return [
         _training_section(report.history),
         *_class_sections(report),

@@ -106,6 +106,10 @@ class ReportConfig(TrainedConfig):
 def read_validate_options(argv: list[str] | None = None, prog: str | None = None) -> ValidateConfig:
     """Return the configuration of an evaluation that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
@@ -114,6 +118,10 @@ def read_validate_options(argv: list[str] | None = None, prog: str | None = None
 
 def read_report_options(argv: list[str] | None = None, prog: str | None = None) -> ReportConfig:
     """Return the configuration of a page of pictures that a command line asks for.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.

@@ -68,7 +68,15 @@ def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
 
 
 def horner(q: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    """The polynomial with two coefficients or more, the constant first."""
+    """Return the value of a polynomial.
+
+    Args:
+        q: The variable, of any shape.
+        coefficients: Two coefficients or more, the constant first.
+
+    Returns:
+        The value, in the shape and type of `q`.
+    """
     value = q * coefficients[-1] + coefficients[-2]
     for a in reversed(coefficients[:-2]):
         value = value * q + a
@@ -142,7 +150,11 @@ def arsinhc(q: Tensor) -> Tensor:
 
 
 def arsinh2(q: Tensor) -> Tensor:
-    """`arsinh²(√q)`, a squared length from its squared hyperbolic sine; arguments and errors as `arsinhc`."""
+    """`arsinh²(√q)`, a squared length from its squared hyperbolic sine; errors as `arsinhc`.
+
+    Args:
+        q: Squared hyperbolic sine `>= 0`, of any shape.
+    """
     return q * arsinhc(q) ** 2
 
 
@@ -200,6 +212,10 @@ def squared_distance(gap2: Tensor, c: Tensor | float) -> Tensor:
 
 
 def safe_sqrt(q: Tensor) -> Tensor:
-    """`√q` for `q >= 0`, with derivative zero at zero, where the true one has none."""
+    """`√q` for `q >= 0`, with derivative zero at zero, where the true one has none.
+
+    Args:
+        q: Any shape.
+    """
     positive = q > 0
     return torch.where(positive, torch.where(positive, q, 1).sqrt(), 0)

@@ -153,7 +153,11 @@ POS_EMBEDS: dict[Callable[..., Any], type[HyperbolicPosEmbedMixin]] = {
 
 
 def classifiers_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the classifiers of a timm model by name; a distilled model has two."""
+    """Return the classifiers of a timm model by name; a distilled model has two.
+
+    Args:
+        model: A timm model.
+    """
     found = model.get_classifier()
     found = found if isinstance(found, (tuple, list)) else (found,)
     return {name: module for name, module in model.named_modules() if any(module is one for one in found)}
@@ -161,6 +165,9 @@ def classifiers_of(model: nn.Module) -> dict[str, nn.Module]:
 
 def set_classifiers(model: HyperbolicModel) -> None:
     """Replace the linear classifiers of a model by what its `make_head` makes of them, if it has a `make_head`.
+
+    Args:
+        model: The model, which is changed in place.
 
     Raises:
         ValueError: a classifier is not linear.
