@@ -318,9 +318,42 @@ def test_model_without_a_linear_classifier_is_refused_unchanged() -> None:
         attach_head(timm.create_model('test_resnet'), 'mlr', curvatur=1)
     with pytest.raises(UserError, match='classes'):
         hierarchy_of({'parents': {'a': None, 'b': 'a'}, 'classes': ['b', 'c']})
-    model = make(head='tree')
-    with pytest.raises(ValueError, match=r'num_classes=4 differs from the 5 classes .*attach the head again'):
-        model.reset_classifier(4)
+
+
+@pytest.mark.parametrize('family', ['test_convnext', 'test_vit', 'test_resnet'])
+def test_a_refused_reset_leaves_the_model_as_it_was(family: str) -> None:
+    model = make(family, 'tree').eval()
+    before, logits = model.state_dict(), model(images())
+    for arguments, message in (
+        ((4,), r'num_classes=4 differs from the 5 classes .*attach the head again'),
+        ((5, 'unheard'), ''),
+    ):
+        with pytest.raises(Exception, match=message):
+            model.reset_classifier(*arguments)
+        assert model.num_classes == 5
+        assert type(model.get_classifier().head) is TreeHead
+        assert {name: t.data_ptr() for name, t in model.state_dict().items()} == {
+            name: t.data_ptr() for name, t in before.items()
+        }
+        assert torch.equal(model(images()), logits)
+    bare = timm.create_model('test_vit', num_classes=0)
+    with pytest.raises(ValueError, match='num_classes=4 differs'):
+        attach_head(bare, 'tree', hierarchy=TEXT, num_classes=4)
+    assert type(bare.head) is nn.Identity
+    assert bare.num_classes == 0
+
+
+@pytest.mark.parametrize('backbone', ['shvit_s1', 'efficientvit_m0'])
+def test_a_model_that_cannot_say_that_it_has_no_classifier(backbone: str) -> None:
+    """`get_classifier` of these models raises an AttributeError where they have none."""
+    model = attach_head(timm.create_model(backbone), 'tree', hierarchy=TEXT)
+    model.reset_classifier(0)
+    assert model(torch.zeros(2, 3, 64, 64)).dim() == 2
+    with pytest.raises(ValueError, match=r'no classifier that a head could replace \(num_classes=0\)'):
+        attach_head(model, 'mlr')
+    attach_head(model, 'mlr', num_classes=3)  # not the five of the tree before
+    assert type(model.get_classifier().head) is HyperbolicMLR
+    assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def _validate(argv: list[str], prog: str) -> None:
     validate(config)
 
 
+def _evaluate(argv: list[str], prog: str) -> None:
+    from .config.evaluate import read_evaluate_options
+
+    config = read_evaluate_options(argv, prog)
+    from .commands.evaluate import evaluate
+
+    evaluate(config)
+
+
 def _report(argv: list[str], prog: str) -> None:
     from .config.trained import read_report_options
 
@@ -77,6 +86,7 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'train': (_train, 'train a model on images, the same as train_hyp.py'),
     'list': (_list, 'list the models and what is hyperbolic in them'),
     'validate': (_validate, 'measure a trained model on a split of a data set'),
+    'evaluate': (_evaluate, "read a model's mistakes against a tree of its classes"),
     'report': (_report, 'write a page of pictures of what a model has learned'),
     'card': (_card, 'write the model card of a run'),
     'push': (_push, 'push a trained model to the Hugging Face Hub'),

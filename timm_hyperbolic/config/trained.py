@@ -17,7 +17,8 @@ from .run import CompileConfig, DeviceConfig
 from .run_files import ARGS, CONFIG, MODEL
 from .train import data_set_of
 
-__all__ = ['ReportConfig', 'TrainedConfig', 'ValidateConfig', 'read_report_options', 'read_validate_options']
+__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig']
+__all__ += ['read_report_options', 'read_trained_options', 'read_validate_options']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,7 @@ def read_validate_options(argv: list[str] | None = None, prog: str | None = None
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return _read(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
+    return read_trained_options(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
 
 
 def read_report_options(argv: list[str] | None = None, prog: str | None = None) -> ReportConfig:
@@ -126,7 +127,7 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return _read(
+    return read_trained_options(
         ReportConfig,
         argv,
         prog,
@@ -135,7 +136,20 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     )
 
 
-def _read(config_class: type[TrainedConfig], argv: list[str] | None, prog: str | None, description: str) -> Any:
+def read_trained_options(
+    config_class: type[TrainedConfig], argv: list[str] | None, prog: str | None, description: str
+) -> Any:
+    """Return the configuration of a command about a trained model.
+
+    Args:
+        config_class: The configuration, whose options become the flags.
+        argv: The command line without the name of the program.
+        prog: Name of the program, for the help.
+        description: What the program does.
+
+    Raises:
+        UserError: A flag or value does not exist or is out of range, or an option would have no effect.
+    """
     parser = create_parser(
         config_class,
         prog,
