@@ -18,13 +18,15 @@ _LEAVES_OUT = {
     ),
     'crop_padding': ('scale', 'ratio'),
     'aa': ('color_jitter',),  # so does timm
-    'initial_checkpoint': ('pretrained',),
-    'checkpoint': ('pretrained',),
+    'initial_checkpoint': ('pretrained', 'pretrained_file'),
+    'checkpoint': ('pretrained', 'pretrained_file'),
+    'pretrained_file': ('pretrained',),
 }
 # Exceptions to the table above.
 _UNLESS: dict[tuple[str, str], Callable[[Options], bool]] = {
     ('aa', 'color_jitter'): lambda given: '3a' in given['aa'],
     ('initial_checkpoint', 'pretrained'): lambda given: bool(given.get('allow_missing')),
+    ('initial_checkpoint', 'pretrained_file'): lambda given: bool(given.get('allow_missing')),
 }
 
 # Keywords of a model that have a flag of their own.

@@ -65,7 +65,7 @@ def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool
     split = config.look.split or default_split(data, 'validation', 'test') or 'validation'
     beside = _config_beside(checkpoint)
     names, known, num_classes = None, None, model_config.num_classes or beside.get('num_classes')
-    if num_classes or model_config.pretrained or _is_address(model_config.model):
+    if num_classes or model_config.has_pretrained or _is_address(model_config.model):
         model = _load_model(config, num_classes)
         names = label_names(beside, model.num_classes) or label_names(model.pretrained_cfg, model.num_classes)
         if names is not None and same_classes:
@@ -113,12 +113,13 @@ def _load_model(config: TrainedConfig, num_classes: int | None) -> torch.nn.Modu
     """Return the model with trained weights from its folder, from the Hub, or from `--checkpoint`."""
     model_config, checkpoint = config.model, config.weights.checkpoint
     name, is_address = model_config.model, _is_address(model_config.model)
-    pretrained = model_config.pretrained or (is_address and not checkpoint)
+    pretrained = model_config.has_pretrained or (is_address and not checkpoint)
     if not pretrained and not checkpoint:
-        raise UserError(f'--model {name}: give its weights by --checkpoint, or --model local-dir:FOLDER')
-    model = create_model(
-        replace(model_config, pretrained=pretrained), None if pretrained or is_address else num_classes
-    )
+        raise UserError(
+            f'--model {name}: give its weights by --checkpoint or --pretrained-file, or --model local-dir:FOLDER'
+        )
+    model_config = replace(model_config, pretrained=pretrained and not model_config.pretrained_file)
+    model = create_model(model_config, None if pretrained or is_address else num_classes)
     if checkpoint:
         load_initial_checkpoint(model, checkpoint, name, flag='--checkpoint', use_ema=model_config.use_ema)
     else:
