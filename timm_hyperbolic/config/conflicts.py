@@ -53,6 +53,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         '--dataset or --data-dir, since the digits are as they are',
         lambda values: values['dataset'] != 'digits',
     ),
+    (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
     (('man_clip_norm',), '--man-clip-grad', lambda values: values['man_clip_grad']),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda values: values['clip_grad'] or values['man_clip_grad']),
     (('decay_milestones',), '--sched multistep', lambda values: values['sched'] == 'multistep'),

@@ -108,17 +108,22 @@ def pretrained_overlay(path: str, name: str, keywords: Mapping[str, Any]) -> dic
         except ValueError as error:  # timm may know how to convert these names
             reason = str(error)
     rows = [len(state[f'{each}.weight']) for each in _classifiers(outline) if f'{each}.weight' in state]
-    # The source is empty so that timm takes these tensors and no others.
-    overlay = {'source': '', 'state_dict': state, 'num_classes': rows[0] if rows else 0, 'label_offset': 0}
-    try:
-        _on_meta(backbone, keywords, pretrained=True, num_classes=overlay['num_classes'], overlay=overlay)
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        said = reason or ' '.join(str(error).split())
-        raise UserError(
-            f'{flag} {path} does not fit --model {name}: {said}. Give the --model and --model-kwargs that the weights '
-            'were made with'
-        ) from error
-    return overlay
+    failure: Exception | None = None
+    # A file without a tensor of the classifier's name has no classifier, or one whose name timm changes.
+    for count in rows[:1] or (outline.num_classes, 0):
+        # The source is empty so that timm takes these tensors and no others.
+        overlay = {'source': '', 'state_dict': state, 'num_classes': count, 'label_offset': 0}
+        try:
+            _on_meta(backbone, keywords, pretrained=True, num_classes=count, overlay=overlay)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            failure = failure or error
+        else:
+            return overlay
+    said = reason or ' '.join(str(failure).split())
+    raise UserError(
+        f'{flag} {path} does not fit --model {name}: {said}. Give the --model and --model-kwargs that the weights were '
+        'made with'
+    ) from failure
 
 
 def _on_meta(
