@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..config.run_files import MODEL
 from ..errors import UserError, listed
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import mismatches, with_tied_names
+from .label_order import with_label_order
 
 __all__ = [
     'check_classifier',
@@ -38,6 +39,7 @@ def create_model(
     num_classes: int | None,
     training: ModelTrainingConfig | None = None,
     hamp: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> nn.Module:
     """Create a model.
 
@@ -46,6 +48,7 @@ def create_model(
         num_classes: Number of classes of the data set, used if `config` has none.
         training: Options of training, such as dropout; None for a model that is only evaluated.
         hamp: Whether hyperbolic layers compute in mixed precision.
+        classes: Names of the classes of the data set by label, in whose order a tree of the classes is brought.
 
     Raises:
         UserError: The model is unknown, or rejects a keyword or a value.
@@ -60,12 +63,10 @@ def create_model(
         # timm drops keywords that are None, so the model would use its default margin.
         **{key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()},
     }
+    kwargs = with_label_order(kwargs, classes)
     size = {'img_size': config.img_size, 'in_chans': config.in_chans}
     try:
-        model = timm.create_model(
-            **resolve_model_input_args(config.model, size, **kwargs),
-            pretrained=config.pretrained,
-        )
+        model = timm.create_model(**_arguments(config.model, size, kwargs), pretrained=config.pretrained)
         if training.grad_checkpointing:
             model.set_grad_checkpointing()
     # Errors of models about unknown keywords, wrong values or missing weights.
@@ -85,6 +86,21 @@ def create_model(
     if wrong:  # a model may accept the text 'false' and treat it as true
         raise UserError(f'--model {config.model}: {wrong}')
     return model
+
+
+def _arguments(name: str, size: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of timm's factory, with the size of the images where the model is made for one size.
+
+    timm asks the defaults of the model's name whether it is. A name that stands for any backbone has no defaults; there
+    the backbone is asked.
+    """
+    backbone = kwargs.get('backbone') or kwargs.get('base')
+    if not isinstance(backbone, str) or not timm.is_model(split_model_name_tag(backbone)[0]):
+        return resolve_model_input_args(name, size, **kwargs)
+    own = {key: kwargs[key] for key in ('img_size', 'in_chans') if key in kwargs}
+    resolved = resolve_model_input_args(backbone, size, **own)
+    own = {key: resolved[key] for key in ('img_size', 'in_chans') if key in resolved}
+    return {'model_name': name, **kwargs, **own}
 
 
 def _model_class(name: str) -> type:
