@@ -136,7 +136,18 @@ def test_the_head_gives_the_tree_and_compiling_changes_nothing(tree: Path) -> No
 
 
 def test_a_stopped_run_with_a_basin_head_goes_on_to_the_same_end(tree, tmp_path, monkeypatch) -> None:
-    flags = [*BASIN, '--epochs', '2', '--drop', '0.1', '--tree-correlation', '0.1', '--hierarchy', str(tree)]
+    flags = [
+        *BASIN,
+        '--epochs',
+        '2',
+        '--drop',
+        '0.1',
+        '--model-ema',
+        '--tree-correlation',
+        '0.1',
+        '--hierarchy',
+        str(tree),
+    ]
     status, whole = run(tmp_path, *flags, name='whole', steps=None)
     assert status == 0
     original, calls = Loop._make_step, []
