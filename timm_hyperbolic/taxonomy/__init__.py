@@ -2,6 +2,7 @@
 
 - `tree`: `Taxonomy`, names with their parents; `reading` and `wordnet` read it, `cifar100` has CIFAR-100's classes.
 - `nodes`: the base class of `Taxonomy`, which answers questions about nodes; `graphs` has the functions on links.
+- `chains`: trees without the nodes that separate no two classes.
 - `embedding`: points of hyperbolic space for the nodes, by closed form; `directions` spreads the children of a node.
 - `points`: named points of any embedding, and their file; `training` trains them on related pairs, by the compiled
   `descent`.
@@ -10,6 +11,7 @@
 - `memory`: the limit on the memory of a computation.
 """
 
+from .chains import without_chains
 from .cone_training import ConeSettings, ConeTraining
 from .directions import spread
 from .embedding import TreeEmbedding, edge_length, embed_tree
@@ -41,4 +43,5 @@ __all__ = [
     'report',
     'split_relations',
     'spread',
+    'without_chains',
 ]
