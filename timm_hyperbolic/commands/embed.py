@@ -31,11 +31,11 @@ from ..taxonomy.graphs import Indices
 from ..train.progress import format_table
 from ..train.run_folder import check_output
 
-__all__ = ['DISTANCES', 'EMBEDDING', 'RESULTS', 'embed']
+__all__ = ['BEFORE_CONES', 'DISTANCES', 'EMBEDDING', 'RESULTS', 'embed']
 
 EMBEDDING, DISTANCES, RESULTS = 'embedding.safetensors', 'distances.safetensors', 'results.json'
 # Training of the distance embedding that cones start from: fewer and smaller steps leave it room near the origin.
-_BEFORE_CONES = {'epochs': 100, 'lr': 0.03, 'negatives': 50}
+BEFORE_CONES = {'epochs': 100, 'lr': 0.03, 'negatives': 50}
 _FRAMES = 60
 Training = DistanceTraining | ConeTraining
 
@@ -127,7 +127,7 @@ def _trained(
     cones = method == 'cones'
     # As many visits as the relations of WordNet's mammals get in 300 epochs.
     epochs = options.epochs or (300 if cones else min(3000, max(300, 2_000_000 // max(1, len(relations)))))
-    chosen = dict(_BEFORE_CONES) if cones else {'epochs': epochs, 'lr': 0.1, 'negatives': 50}
+    chosen = dict(BEFORE_CONES) if cones else {'epochs': epochs, 'lr': 0.1, 'negatives': 50}
     if not cones:
         chosen |= {name: getattr(options, name) for name in ('lr', 'negatives') if getattr(options, name) is not None}
     settings = TrainingSettings(dim=config.embedding.dim, space=space, burn_in=options.burn_in, seed=seed, **chosen)
