@@ -240,6 +240,18 @@ def run_report(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / words[2] / 'report' / 'report.html').is_file()
 
 
+def run_embedding(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree embedded, by the closed form as it stands, by a training for a few epochs."""
+    monkeypatch.chdir(tmp_path)
+    if 'wordnet' in words:
+        parse_only(lambda: run_console_script(words[1:]), monkeypatch)
+        return
+    cheap = [] if 'closed' in words else ['--epochs', '3']
+    folder = tmp_path / f'embedding-{len(list(tmp_path.iterdir()))}'
+    run_console_script([*words[1:], *cheap, '--output', str(folder)])
+    assert (folder / 'embedding.safetensors').is_file()
+
+
 def run_demo(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's page, after the runs whose folders it names, up to the moment in which it would wait for visitors."""
     monkeypatch.chdir(tmp_path)
@@ -295,6 +307,8 @@ def run_command(
         'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic list': lambda: run_console_script(words[1:]),
+        'timm-hyperbolic embed': lambda: run_embedding(words, tmp_path, monkeypatch),
+        'timm-hyperbolic geometry': lambda: parse_only(lambda: run_console_script(words[1:]), monkeypatch),
         'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
         'python demo/app.py': lambda: run_demo(words, tmp_path, monkeypatch),
         # Twenty seconds of printing, which `test_kernels` does too.
