@@ -219,6 +219,32 @@ def test_growth_is_bounded_and_gradients_are_finite(mode: str, dtype: torch.dtyp
     assert all(bool(t.grad.isfinite().all()) for t in (x, *layer.parameters()) if t.grad is not None)
 
 
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 600), st.floats(0, 4), st.integers(0, 2**31))
+@settings(max_examples=20, deadline=None)
+def test_kernel_is_its_formula(groups: int, planes: int, count: int, c: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    inner = drawn(groups, planes, count) * 10 ** drawn(groups, planes, count)
+    time = 1 + drawn(groups, 1, count).square()
+    factors = torch.stack([1 + drawn(planes).square(), drawn(planes), 1.3 * drawn(planes)])
+    inputs = (inner, time, factors, torch.tensor([c], dtype=torch.float64))
+    g = drawn(groups, planes, count)
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+        found = []
+        for kernels, of in ((True, dtype), (False, torch.float64)):
+            leaves = [t.to(dtype).to(of).requires_grad_() for t in inputs]
+            with timm_hyperbolic.geometry.kernels(kernels):
+                out = timm_hyperbolic.geometry.ops.fully_connected(*leaves)
+                found.append([out, *torch.autograd.grad(out, leaves, g.to(dtype).to(of))])
+        for ours, exact in zip(*found, strict=True):
+            if exact.numel():
+                scale = exact.abs().amax() + torch.finfo(dtype).tiny
+                assert float(((ours - exact).abs() / scale).max()) <= tolerance
+
+
 @pytest.mark.parametrize('name', ['lenet', 'hyp_lenet', 'resnet18_small', 'resnet18_small_hyp'])
 def test_models_keep_timm_s_contract(name: str, tmp_path: Any) -> None:
     size = {'channels': (4, 8, 8, 8), 'stem_width': 4} if 'resnet' in name else {}

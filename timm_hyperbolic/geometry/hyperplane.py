@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .analytic import arsinhc, sech2, sinhc, tanhc
 
-__all__ = ['hyperplane_distance', 'point_of_distances']
+__all__ = ['fully_connected', 'hyperplane_distance', 'offset_factors', 'point_of_distances']
 
 #: Largest `√c·v` of a distance in `point_of_distances`: squares of the result, and sums of these, are float32 numbers.
 MAX_RAPIDITY = 36.0
@@ -39,11 +39,29 @@ def hyperplane_distance(inner: Tensor, time: Tensor, offset: Tensor, curvature: 
     Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision" (2024), has the same
     function in Lorentz coordinates.
     """
+    cosh, sinh = offset_factors(offset, curvature)
+    return _distance(inner * cosh - time * sinh, curvature)
+
+
+def _distance(w: Tensor, curvature: Tensor) -> Tensor:
+    """`(1/√c)·arsinh(√c·w)`."""
+    return w * arsinhc(curvature * w**2)
+
+
+def offset_factors(offset: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
+    """`cosh(2√c·r)` and `sinh(2√c·r)/√c` of the offsets of hyperplanes; `1` and `2r` at `c = 0`.
+
+    Args:
+        offset: `r`, any shape, float32 or float64.
+        curvature: `c >= 0`, broadcastable to `offset`.
+
+    Returns:
+        Two tensors of the shape of `offset`.
+    """
     q = curvature * offset**2
     t, u = tanhc(q), sech2(q)
-    # cosh(2√c·r) = (1 + n)/u and sinh(2√c·r)/√c = 2r·tanhc/u for the point at r, whose n = tanh² and u = sech²
-    w = inner * ((1 + q * t**2) / u) - time * (2 * offset * t / u)
-    return w * arsinhc(curvature * w**2)
+    # for the point at r, whose n = tanh² and u = sech²
+    return (1 + q * t**2) / u, 2 * offset * t / u
 
 
 def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
@@ -65,3 +83,26 @@ def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
     far = q > MAX_RAPIDITY**2
     v = v * torch.where(far, MAX_RAPIDITY * torch.where(far, q, 1).rsqrt(), 1)
     return v * sinhc(curvature * v**2)
+
+
+def fully_connected(
+    inner: Tensor, time: Tensor, cosh: Tensor, sinh: Tensor, slope: Tensor, curvature: Tensor
+) -> Tensor:
+    """The Lorentz space part `w = sinh(√c·v)/√c` of the fully connected layer, with `v = slope·D` for distances `D`.
+
+    All tensors are broadcast against each other.
+
+    Args:
+        inner: Inner products `⟨h, ẑ_k⟩` of points with the normals of hyperplanes, float32 or float64.
+        time: `τ = √(1 + c‖h‖²)` of the points.
+        cosh: From `offset_factors` of the hyperplanes, as is `sinh`.
+        sinh: See `cosh`.
+        slope: `2‖z_k‖`.
+        curvature: `c >= 0`.
+
+    Returns:
+        Coordinates, of the common shape.
+
+    Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), (7).
+    """
+    return point_of_distances(slope * _distance(inner * cosh - time * sinh, curvature), curvature)
