@@ -161,6 +161,8 @@ class HypLinear(HypMLR):
     Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), section 3.2.
     """
 
+    kernel_names = ('fully_connected',)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map points.
 
@@ -210,6 +212,8 @@ class HypConv2d(_Hyperplanes):
     Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision" (2024), section 4.1, for
     the concatenation of Lorentz points.
     """
+
+    kernel_names = ('fully_connected',)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..hyperplane import fully_connected as formula
 from ..kernels import fully_connected_cpu
-from .choice import reason_for_definition
+from .choice import has_kernel
 from .operation import operation, with_double_backward
 
 __all__ = ['fully_connected']
@@ -30,7 +30,7 @@ def fully_connected(inner: Tensor, time: Tensor, planes: Tensor, curvature: Tens
         Shape of `inner`.
     """
     flat = inner.flatten(2), time.flatten(1)
-    if inner.device.type != 'cpu' or reason_for_definition(inner) is not None:
+    if not has_kernel(inner, 'fully_connected'):
         return _definition(*flat, planes, curvature).view(inner.shape)
     return _fully_connected(*flat, planes, curvature).view(inner.shape)
 
