@@ -9,7 +9,7 @@ from .analytic import arsinhc, sech2, sinhc, tanhc
 
 __all__ = ['fully_connected', 'hyperplane_distance', 'offset_factors', 'point_of_distances']
 
-#: Largest `√c·v` of a distance in `point_of_distances`: squares of the result, and sums of these, are float32 numbers.
+#: Largest `√c·v` of a distance whose point float32 can hold: squares of coordinates, and sums of these, are numbers.
 MAX_RAPIDITY = 36.0
 
 
@@ -64,15 +64,16 @@ def offset_factors(offset: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
     return (1 + q * t**2) / u, 2 * offset * t / u
 
 
-def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
+def point_of_distances(v: Tensor, curvature: Tensor, limit: Tensor | float = MAX_RAPIDITY) -> Tensor:
     """The Lorentz space part `sinh(√c·v)/√c` of the point with signed distances `v` from the coordinate hyperplanes.
 
     The k-th coordinate hyperplane passes through the origin at a right angle to the k-th axis. At `c = 0` the result is
-    `v`. Values of `√c·v` beyond `MAX_RAPIDITY` count as `MAX_RAPIDITY`.
+    `v`.
 
     Args:
         v: Distances, `[..., K]`, float32 or float64.
         curvature: `c >= 0`, broadcastable to `v`.
+        limit: Values of `√c·v` beyond it count as this limit, which is at most `MAX_RAPIDITY`.
 
     Returns:
         Shape of `v`.
@@ -80,13 +81,19 @@ def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
     Source: Shimizu, Mukuta, Harada (2021), (7): their `w`.
     """
     q = curvature * v**2
-    far = q > MAX_RAPIDITY**2
-    v = v * torch.where(far, MAX_RAPIDITY * torch.where(far, q, 1).rsqrt(), 1)
+    far = q > limit**2
+    v = v * torch.where(far, limit * torch.where(far, q, 1).rsqrt(), 1)
     return v * sinhc(curvature * v**2)
 
 
 def fully_connected(
-    inner: Tensor, time: Tensor, cosh: Tensor, sinh: Tensor, slope: Tensor, curvature: Tensor
+    inner: Tensor,
+    time: Tensor,
+    cosh: Tensor,
+    sinh: Tensor,
+    slope: Tensor,
+    curvature: Tensor,
+    limit: Tensor | float = MAX_RAPIDITY,
 ) -> Tensor:
     """The Lorentz space part `w = sinh(√c·v)/√c` of the fully connected layer, with `v = slope·D` for distances `D`.
 
@@ -99,10 +106,11 @@ def fully_connected(
         sinh: See `cosh`.
         slope: `2‖z_k‖`.
         curvature: `c >= 0`.
+        limit: As in `point_of_distances`.
 
     Returns:
         Coordinates, of the common shape.
 
     Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), (7).
     """
-    return point_of_distances(slope * _distance(inner * cosh - time * sinh, curvature), curvature)
+    return point_of_distances(slope * _distance(inner * cosh - time * sinh, curvature), curvature, limit)

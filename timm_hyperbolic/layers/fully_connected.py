@@ -80,7 +80,7 @@ class _Hyperplanes(PointModule):
             c: The curvature, `[1]`.
         """
         planes = torch.stack([*offset_factors(self.offsets(inner.dtype), c), slope])
-        return ops.fully_connected(inner, time, planes, c)
+        return ops.fully_connected(inner, time, planes, c, self.max_rapidity)
 
 
 class HypMLR(_Hyperplanes):

@@ -26,4 +26,4 @@ def fully_connected_program(dtype: torch.dtype) -> RowProgram:
 
     inputs = ('inner', 'time', 'cosh', 'sinh', 'slope')
     name = f'fully_connected_{str(dtype).removeprefix("torch.")}'
-    return RowProgram(name, function, inputs, ('c',), ('w',), wrt=(*inputs, 'c'), dtype=dtype)
+    return RowProgram(name, function, inputs, ('c', 'limit'), ('w',), wrt=(*inputs, 'c'), dtype=dtype)

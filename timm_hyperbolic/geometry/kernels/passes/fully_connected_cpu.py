@@ -16,15 +16,15 @@ COSH, SINH, SLOPE = 0, 1, 2
 
 
 @jit(any_order=True)
-def coordinates(x, time, out, plane, c):
+def coordinates(x, time, out, plane, c, limit):
     """The coordinates of points, from inner products with one normal."""
     cosh, sinh, slope = plane
     for p in range(len(x)):
-        out[index(p)] = forward_pair(x[index(p)], time[index(p)], cosh, sinh, slope, c)
+        out[index(p)] = forward_pair(x[index(p)], time[index(p)], cosh, sinh, slope, c, limit)
 
 
 @jit(any_order=True)
-def gradients(x, time, g, of_x, of_time, plane, c):
+def gradients(x, time, g, of_x, of_time, plane, c, limit):
     """Gradients of the inner products with one normal; those of `time` are added up.
 
     Returns:
@@ -34,7 +34,7 @@ def gradients(x, time, g, of_x, of_time, plane, c):
     d_cosh, d_sinh, d_slope, d_c = T(0.0), T(0.0), T(0.0), T(0.0)
     for p in range(len(x)):
         _, by_inner, by_time, by_cosh, by_sinh, by_slope, by_c = backward_pair(
-            x[index(p)], time[index(p)], cosh, sinh, slope, c, g[index(p)]
+            x[index(p)], time[index(p)], cosh, sinh, slope, c, limit, g[index(p)]
         )
         of_x[index(p)] = by_inner
         of_time[index(p)] += by_time
@@ -46,14 +46,14 @@ def gradients(x, time, g, of_x, of_time, plane, c):
 
 
 @jit
-def forward(begin, end, inner, time, planes, c, out):
+def forward(begin, end, inner, time, planes, numbers, out):
     """Coordinates in some of the pieces.
 
     Args:
         inner: Inner products, `[G, K, P]`.
         time: `[G, P]`.
         planes: Numbers of the hyperplanes, `[3, K]`.
-        c: The curvature, `[1]`.
+        numbers: The curvature and the limit of rapidities, `[2]`.
         out: Coordinates, `[G, K, P]`.
     """
     blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
@@ -63,18 +63,18 @@ def forward(begin, end, inner, time, planes, c, out):
         for k in range(inner.shape[1]):
             plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
             part = slice(first, last)
-            coordinates(inner[group, k, part], time[group, part], out[group, k, part], plane, c[0])
+            coordinates(inner[group, k, part], time[group, part], out[group, k, part], plane, numbers[0], numbers[1])
 
 
 @jit
-def backward(begin, end, inner, time, planes, c, g, of_inner, of_time, of_planes):
+def backward(begin, end, inner, time, planes, numbers, g, of_inner, of_time, of_planes):
     """Gradients in some of the pieces.
 
     Args:
-        inner: As `forward`, as are `time`, `planes` and `c`.
+        inner: As `forward`, as are `time`, `planes` and `numbers`.
         time: See `inner`.
         planes: See `inner`.
-        c: See `inner`.
+        numbers: See `inner`.
         g: Gradient of the coordinates, `[G, K, P]`.
         of_inner: Gradient of the inner products, `[G, K, P]`.
         of_time: Gradient of `time`, `[G, P]`.
@@ -90,7 +90,7 @@ def backward(begin, end, inner, time, planes, c, g, of_inner, of_time, of_planes
         for k in range(inner.shape[1]):
             plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
             x, d_x = inner[group, k, part], of_inner[group, k, part]
-            found = gradients(x, time[group, part], g[group, k, part], d_x, summed, plane, c[0])
+            found = gradients(x, time[group, part], g[group, k, part], d_x, summed, plane, numbers[0], numbers[1])
             for i in range(4):
                 of_planes[piece, i, k] = found[i]
         of_time[group, part] = summed

@@ -14,24 +14,24 @@ T = np.float64
 
 
 @jit(inline=True)
-def forward_pair(inner, time, cosh, sinh, slope, c):
+def forward_pair(inner, time, cosh, sinh, slope, c, limit):
     """w of a pair."""
-    t9 = (inner * cosh) - (time * sinh)
-    t11 = c * (t9 * t9)
-    t13 = t11 < T(0.015625)
-    t15 = sqrt(where(t13, T(1.0), t11))
-    t17 = where(t13, t11, T(0.0))
-    t21 = (t17 * T(-0.01396484375)) + T(0.017352764423076924)
-    t25 = t17 * ((t17 * t21) + T(-0.022372159090909092))
-    t30 = (t17 * (t25 + T(0.030381944444444444))) + T(-0.044642857142857144)
-    t36 = (t17 * ((t17 * t30) + T(0.075))) + T(-0.16666666666666666)
-    t43 = log((t15 + sqrt((T(1.0) + (t15 * t15)))))
-    t46 = where(t13, (T(1.0) + (t17 * t36)), (t43 * (T(1.0) / t15)))
-    t48 = slope * (t9 * t46)
-    t50 = c * (t48 * t48)
-    t52 = T(1296.0) < t50
-    t57 = (T(1.0) / sqrt(where(t52, t50, T(1.0)))) * T(36.0)
-    t59 = t48 * where(t52, t57, T(1.0))
+    t10 = (inner * cosh) - (time * sinh)
+    t12 = c * (t10 * t10)
+    t14 = t12 < T(0.015625)
+    t16 = sqrt(where(t14, T(1.0), t12))
+    t18 = where(t14, t12, T(0.0))
+    t22 = (t18 * T(-0.01396484375)) + T(0.017352764423076924)
+    t26 = t18 * ((t18 * t22) + T(-0.022372159090909092))
+    t31 = (t18 * (t26 + T(0.030381944444444444))) + T(-0.044642857142857144)
+    t37 = (t18 * ((t18 * t31) + T(0.075))) + T(-0.16666666666666666)
+    t44 = log((t16 + sqrt((T(1.0) + (t16 * t16)))))
+    t47 = where(t14, (T(1.0) + (t18 * t37)), (t44 * (T(1.0) / t16)))
+    t49 = slope * (t10 * t47)
+    t51 = c * (t49 * t49)
+    t53 = (limit * limit) < t51
+    t57 = limit * (T(1.0) / sqrt(where(t53, t51, T(1.0))))
+    t59 = t49 * where(t53, t57, T(1.0))
     t61 = c * (t59 * t59)
     t62 = t61 < T(0.015625)
     t64 = sqrt(where(t62, T(1.0), t61))
@@ -49,32 +49,32 @@ def forward_pair(inner, time, cosh, sinh, slope, c):
 
 
 @jit(inline=True)
-def backward_pair(inner, time, cosh, sinh, slope, c, g_w):
+def backward_pair(inner, time, cosh, sinh, slope, c, limit, g_w):
     """w, d_inner, d_time, d_cosh, d_sinh, d_slope, d_c of a pair."""
-    t10 = (inner * cosh) - (time * sinh)
-    t11 = t10 * t10
-    t12 = c * t11
-    t14 = t12 < T(0.015625)
-    t16 = sqrt(where(t14, T(1.0), t12))
-    t18 = where(t14, t12, T(0.0))
-    t22 = (t18 * T(-0.01396484375)) + T(0.017352764423076924)
-    t25 = (t18 * t22) + T(-0.022372159090909092)
-    t28 = (t18 * t25) + T(0.030381944444444444)
-    t31 = (t18 * t28) + T(-0.044642857142857144)
-    t34 = (t18 * t31) + T(0.075)
-    t37 = (t18 * t34) + T(-0.16666666666666666)
-    t42 = sqrt((T(1.0) + (t16 * t16)))
-    t45 = T(1.0) / t16
-    t46 = log((t16 + t42)) * t45
-    t47 = where(t14, (T(1.0) + (t18 * t37)), t46)
-    t48 = t10 * t47
-    t49 = slope * t48
-    t50 = t49 * t49
-    t51 = c * t50
-    t53 = T(1296.0) < t51
-    t56 = T(1.0) / sqrt(where(t53, t51, T(1.0)))
-    t59 = where(t53, (t56 * T(36.0)), T(1.0))
-    t60 = t49 * t59
+    t11 = (inner * cosh) - (time * sinh)
+    t12 = t11 * t11
+    t13 = c * t12
+    t15 = t13 < T(0.015625)
+    t17 = sqrt(where(t15, T(1.0), t13))
+    t19 = where(t15, t13, T(0.0))
+    t23 = (t19 * T(-0.01396484375)) + T(0.017352764423076924)
+    t26 = (t19 * t23) + T(-0.022372159090909092)
+    t29 = (t19 * t26) + T(0.030381944444444444)
+    t32 = (t19 * t29) + T(-0.044642857142857144)
+    t35 = (t19 * t32) + T(0.075)
+    t38 = (t19 * t35) + T(-0.16666666666666666)
+    t43 = sqrt((T(1.0) + (t17 * t17)))
+    t46 = T(1.0) / t17
+    t47 = log((t17 + t43)) * t46
+    t48 = where(t15, (T(1.0) + (t19 * t38)), t47)
+    t49 = t11 * t48
+    t50 = slope * t49
+    t51 = t50 * t50
+    t52 = c * t51
+    t54 = (limit * limit) < t52
+    t57 = T(1.0) / sqrt(where(t54, t52, T(1.0)))
+    t59 = where(t54, (limit * t57), T(1.0))
+    t60 = t50 * t59
     t61 = t60 * t60
     t62 = c * t61
     t63 = t62 < T(0.015625)
@@ -107,27 +107,27 @@ def backward_pair(inner, time, cosh, sinh, slope, c, g_w):
     t134 = where(t63, T(0.0), (t109 * (T(0.5) * t93)))
     t135 = where(t63, t128, T(0.0)) + t134
     t140 = (g_w * t95) + ((c * t135) * (t60 * T(2.0)))
-    t144 = T(36.0) * where(t53, (t49 * t140), T(0.0))
-    t150 = where(t53, ((t56 * (t56 * t56)) * (t144 * T(-0.5))), T(0.0))
-    t156 = (t59 * t140) + ((c * t150) * (t49 * T(2.0)))
+    t144 = limit * where(t54, (t50 * t140), T(0.0))
+    t150 = where(t54, ((t57 * (t57 * t57)) * (t144 * T(-0.5))), T(0.0))
+    t156 = (t59 * t140) + ((c * t150) * (t50 * T(2.0)))
     t157 = slope * t156
-    t158 = t48 * t156
-    t159 = t10 * t157
-    t161 = where(t14, T(0.0), t159)
-    t162 = where(t14, t159, T(0.0))
-    t170 = ((t45 * t161) * (T(1.0) / t42)) - (t161 * (t45 * t46))
-    t172 = t18 * t162
-    t174 = t18 * t172
-    t177 = t18 * t174
-    t178 = ((t37 * t162) + (t34 * t172)) + (t31 * t174)
-    t180 = t18 * t177
-    t183 = t18 * t180
-    t187 = ((t178 + (t28 * t177)) + (t25 * t180)) + (t22 * t183)
-    t189 = t187 + (T(-0.01396484375) * (t18 * t183))
-    t194 = where(t14, T(0.0), (t170 * (t45 * T(0.5))))
-    t195 = where(t14, t189, T(0.0)) + t194
-    t198 = ((t61 * t135) + (t50 * t150)) + (t11 * t195)
-    t201 = (t47 * t157) + ((c * t195) * (t10 * T(2.0)))
+    t158 = t49 * t156
+    t159 = t11 * t157
+    t161 = where(t15, T(0.0), t159)
+    t162 = where(t15, t159, T(0.0))
+    t170 = ((t46 * t161) * (T(1.0) / t43)) - (t161 * (t46 * t47))
+    t172 = t19 * t162
+    t174 = t19 * t172
+    t177 = t19 * t174
+    t178 = ((t38 * t162) + (t35 * t172)) + (t32 * t174)
+    t180 = t19 * t177
+    t183 = t19 * t180
+    t187 = ((t178 + (t29 * t177)) + (t26 * t180)) + (t23 * t183)
+    t189 = t187 + (T(-0.01396484375) * (t19 * t183))
+    t194 = where(t15, T(0.0), (t170 * (t46 * T(0.5))))
+    t195 = where(t15, t189, T(0.0)) + t194
+    t198 = ((t61 * t135) + (t51 * t150)) + (t12 * t195)
+    t201 = (t48 * t157) + ((c * t195) * (t11 * T(2.0)))
     t204 = -(time * t201)
     t206 = -(sinh * t201)
     t207 = inner * t201
@@ -149,15 +149,15 @@ COSH, SINH, SLOPE = 0, 1, 2
 
 
 @jit(any_order=True)
-def coordinates(x, time, out, plane, c):
+def coordinates(x, time, out, plane, c, limit):
     """The coordinates of points, from inner products with one normal."""
     cosh, sinh, slope = plane
     for p in range(len(x)):
-        out[index(p)] = forward_pair(x[index(p)], time[index(p)], cosh, sinh, slope, c)
+        out[index(p)] = forward_pair(x[index(p)], time[index(p)], cosh, sinh, slope, c, limit)
 
 
 @jit(any_order=True)
-def gradients(x, time, g, of_x, of_time, plane, c):
+def gradients(x, time, g, of_x, of_time, plane, c, limit):
     """Gradients of the inner products with one normal; those of `time` are added up.
 
     Returns:
@@ -167,7 +167,7 @@ def gradients(x, time, g, of_x, of_time, plane, c):
     d_cosh, d_sinh, d_slope, d_c = T(0.0), T(0.0), T(0.0), T(0.0)
     for p in range(len(x)):
         _, by_inner, by_time, by_cosh, by_sinh, by_slope, by_c = backward_pair(
-            x[index(p)], time[index(p)], cosh, sinh, slope, c, g[index(p)]
+            x[index(p)], time[index(p)], cosh, sinh, slope, c, limit, g[index(p)]
         )
         of_x[index(p)] = by_inner
         of_time[index(p)] += by_time
@@ -179,14 +179,14 @@ def gradients(x, time, g, of_x, of_time, plane, c):
 
 
 @jit
-def forward(begin, end, inner, time, planes, c, out):
+def forward(begin, end, inner, time, planes, numbers, out):
     """Coordinates in some of the pieces.
 
     Args:
         inner: Inner products, `[G, K, P]`.
         time: `[G, P]`.
         planes: Numbers of the hyperplanes, `[3, K]`.
-        c: The curvature, `[1]`.
+        numbers: The curvature and the limit of rapidities, `[2]`.
         out: Coordinates, `[G, K, P]`.
     """
     blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
@@ -196,18 +196,18 @@ def forward(begin, end, inner, time, planes, c, out):
         for k in range(inner.shape[1]):
             plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
             part = slice(first, last)
-            coordinates(inner[group, k, part], time[group, part], out[group, k, part], plane, c[0])
+            coordinates(inner[group, k, part], time[group, part], out[group, k, part], plane, numbers[0], numbers[1])
 
 
 @jit
-def backward(begin, end, inner, time, planes, c, g, of_inner, of_time, of_planes):
+def backward(begin, end, inner, time, planes, numbers, g, of_inner, of_time, of_planes):
     """Gradients in some of the pieces.
 
     Args:
-        inner: As `forward`, as are `time`, `planes` and `c`.
+        inner: As `forward`, as are `time`, `planes` and `numbers`.
         time: See `inner`.
         planes: See `inner`.
-        c: See `inner`.
+        numbers: See `inner`.
         g: Gradient of the coordinates, `[G, K, P]`.
         of_inner: Gradient of the inner products, `[G, K, P]`.
         of_time: Gradient of `time`, `[G, P]`.
@@ -223,7 +223,7 @@ def backward(begin, end, inner, time, planes, c, g, of_inner, of_time, of_planes
         for k in range(inner.shape[1]):
             plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
             x, d_x = inner[group, k, part], of_inner[group, k, part]
-            found = gradients(x, time[group, part], g[group, k, part], d_x, summed, plane, c[0])
+            found = gradients(x, time[group, part], g[group, k, part], d_x, summed, plane, numbers[0], numbers[1])
             for i in range(4):
                 of_planes[piece, i, k] = found[i]
         of_time[group, part] = summed
