@@ -16,6 +16,7 @@ from test_pretrained import rewrite
 from timm.models import group_parameters, push_to_hf_hub
 from timm.models._hub import save_for_hf
 from timm.optim import create_optimizer_v2, param_groups_layer_decay
+from timm.utils import CheckpointSaver
 from torch import Tensor, nn
 
 from timm_hyperbolic import attach_head, hyperbolize
@@ -121,15 +122,29 @@ def test_it_is_a_model_of_its_family(family: str) -> None:
     assert len(features(images())) == len(features.feature_info.channels())
 
 
-@every_head
-def test_it_comes_back_from_the_hub(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make('test_vit', head).eval()
+@pytest.mark.parametrize(
+    ('family', 'head'), [('test_vit', head) for head in HEADS] + [(f, 'hsoftmax') for f in FAMILIES if f != 'test_vit']
+)
+def test_it_comes_back_from_the_hub(family: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make(family, head).eval()
     with LocalHub() as hub:
         connect(monkeypatch, hub, tmp_path / 'cache')
         push_to_hf_hub(model, f'me/{head}', safe_serialization=True)
         loaded = timm.create_model(f'hf_hub:me/{head}', pretrained=True).eval()
     assert torch.equal(loaded(images()), model(images()))
     assert str(loaded) == str(model)
+
+
+@pytest.mark.parametrize('head', ['tree', 'basin'])
+def test_checkpoints_of_timms_script_load_through_its_factory(head: str, tmp_path: Path) -> None:
+    model = make('test_resnet', head).eval()
+    optimizer = create_optimizer_v2(model, 'hypadamw', lr=1e-2)
+    saver = CheckpointSaver(model, optimizer, checkpoint_dir=str(tmp_path), recovery_dir=str(tmp_path))
+    saver.save_checkpoint(0, metric=1.0)
+    own = {'backbone': 'test_resnet', 'head': head, 'dim': 12, 'hierarchy': TEXT}
+    path = str(tmp_path / 'last.pth.tar')
+    loaded = timm.create_model('hyp_classifier', checkpoint_path=path, **own).eval()
+    assert torch.equal(loaded(images()), model(images()))
 
 
 # --- what the heads are -----------------------------------------------------------------------------------------------
@@ -318,9 +333,42 @@ def test_model_without_a_linear_classifier_is_refused_unchanged() -> None:
         attach_head(timm.create_model('test_resnet'), 'mlr', curvatur=1)
     with pytest.raises(UserError, match='classes'):
         hierarchy_of({'parents': {'a': None, 'b': 'a'}, 'classes': ['b', 'c']})
-    model = make(head='tree')
-    with pytest.raises(ValueError, match=r'num_classes=4 differs from the 5 classes .*attach the head again'):
-        model.reset_classifier(4)
+
+
+@pytest.mark.parametrize('family', ['test_convnext', 'test_vit', 'test_resnet'])
+def test_a_refused_reset_leaves_the_model_as_it_was(family: str) -> None:
+    model = make(family, 'tree').eval()
+    before, logits = model.state_dict(), model(images())
+    for arguments, message in (
+        ((4,), r'num_classes=4 differs from the 5 classes .*attach the head again'),
+        ((5, 'unheard'), ''),
+    ):
+        with pytest.raises(Exception, match=message):
+            model.reset_classifier(*arguments)
+        assert model.num_classes == 5
+        assert type(model.get_classifier().head) is TreeHead
+        assert {name: t.data_ptr() for name, t in model.state_dict().items()} == {
+            name: t.data_ptr() for name, t in before.items()
+        }
+        assert torch.equal(model(images()), logits)
+    bare = timm.create_model('test_vit', num_classes=0)
+    with pytest.raises(ValueError, match='num_classes=4 differs'):
+        attach_head(bare, 'tree', hierarchy=TEXT, num_classes=4)
+    assert type(bare.head) is nn.Identity
+    assert bare.num_classes == 0
+
+
+@pytest.mark.parametrize('backbone', ['shvit_s1', 'efficientvit_m0'])
+def test_a_model_that_cannot_say_that_it_has_no_classifier(backbone: str) -> None:
+    """`get_classifier` of these models raises an AttributeError where they have none."""
+    model = attach_head(timm.create_model(backbone), 'tree', hierarchy=TEXT)
+    model.reset_classifier(0)
+    assert model(torch.zeros(2, 3, 64, 64)).dim() == 2
+    with pytest.raises(ValueError, match=r'no classifier that a head could replace \(num_classes=0\)'):
+        attach_head(model, 'mlr')
+    attach_head(model, 'mlr', num_classes=3)  # not the five of the tree before
+    assert type(model.get_classifier().head) is HyperbolicMLR
+    assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def _validate(argv: list[str], prog: str) -> None:
     validate(config)
 
 
+def _evaluate(argv: list[str], prog: str) -> None:
+    from .config.evaluate import read_evaluate_options
+
+    config = read_evaluate_options(argv, prog)
+    from .commands.evaluate import evaluate
+
+    evaluate(config)
+
+
 def _report(argv: list[str], prog: str) -> None:
     from .config.trained import read_report_options
 
@@ -58,6 +67,33 @@ def _report(argv: list[str], prog: str) -> None:
     from .commands.report import report
 
     report(config, [*prog.split(), *argv])
+
+
+def _extract(argv: list[str], prog: str) -> None:
+    from .config.features import read_extract_options
+
+    config = read_extract_options(argv, prog)
+    from .commands.extract import extract
+
+    extract(config)
+
+
+def _fewshot(argv: list[str], prog: str) -> None:
+    from .config.features import read_fewshot_options
+
+    config = read_fewshot_options(argv, prog)
+    from .commands.fewshot import fewshot
+
+    fewshot(config)
+
+
+def _delta(argv: list[str], prog: str) -> None:
+    from .config.features import read_delta_options
+
+    config = read_delta_options(argv, prog)
+    from .commands.delta import delta
+
+    delta(config)
 
 
 def _list(argv: list[str], prog: str) -> None:
@@ -77,6 +113,10 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'train': (_train, 'train a model on images, the same as train_hyp.py'),
     'list': (_list, 'list the models and what is hyperbolic in them'),
     'validate': (_validate, 'measure a trained model on a split of a data set'),
+    'evaluate': (_evaluate, "read a model's mistakes against a tree of its classes"),
+    'extract': (_extract, 'write the features of a split into a file'),
+    'fewshot': (_fewshot, 'classify new classes by a few labelled images of each'),
+    'delta': (_delta, 'measure how far features are from a tree'),
     'report': (_report, 'write a page of pictures of what a model has learned'),
     'card': (_card, 'write the model card of a run'),
     'push': (_push, 'push a trained model to the Hugging Face Hub'),

@@ -41,6 +41,24 @@ class Confusion:
         k = len(self.order)
         return (self.targets * k + self.predicted).bincount(minlength=k * k).view(k, k)
 
+    @property
+    def superclass_accuracy(self) -> float:
+        """The share of images in percent whose prediction belongs to their superclass; only with superclasses."""
+        return 100 * self._same_group.double().mean().item()
+
+    @property
+    def inside_superclass(self) -> float | None:
+        """The share of errors in percent that stay within the superclass; None without superclasses or errors."""
+        wrong = self.predicted != self.targets
+        if self.groups is None or not wrong.any():
+            return None
+        return 100 * self._same_group[wrong].double().mean().item()
+
+    @property
+    def _same_group(self) -> Tensor:
+        groups = self.groups[self.targets]
+        return (groups == self.groups[self.predicted]) & (groups >= 0)
+
     def most_confused(self, count: int) -> list[tuple[int, int, int]]:
         """Return the `count` most frequent errors: the class, the prediction, and the number of images.
 

@@ -1,13 +1,8 @@
 """The command that measures a trained model on a split: accuracy, loss, calibration, superclasses, speed."""
 
-import csv
-import io
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +12,8 @@ from torch import nn
 from tqdm import tqdm
 
 from ..config.trained import ValidateConfig
-from ..errors import TrainingError, UserError
 from ..evaluate.metrics import CalibrationError, SuperclassAccuracy
+from ..evaluate.results import check_results_file, write_results
 from ..evaluate.trained import open_trained
 from ..train.device import create_autocast, resolve_device
 from ..train.progress import format_table
@@ -42,7 +37,7 @@ def validate(config: ValidateConfig) -> dict[str, Any]:
         UserError: The model or the data does not exist or does not fit; nothing was measured.
         TrainingError: The results could not be written.
     """
-    results_file = _check_results_file(config.results.results_file)
+    results_file = check_results_file(config.results.results_file)
     device = resolve_device(config.device.device)
     autocast = create_autocast(config.device, device)
     trained = open_trained(config, device)
@@ -75,8 +70,7 @@ def validate(config: ValidateConfig) -> dict[str, Any]:
     }
     print(f'{config.model.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
     print(_table(results))
-    if results_file is not None:
-        _write(results_file, results)
+    write_results(results_file, results)
     return results
 
 
@@ -118,35 +112,3 @@ def _table(results: dict[str, Any]) -> str:
         rows.append(('superclass Top-1', f'{results["superclass_top1"]:.2f} %'))
     rows += [('ECE', f'{results["ece"]:.2f} %'), ('loss', f'{results["loss"]:.4f}')]
     return format_table([*rows, ('images/s', f'{results["images_per_second"]:.0f}')])
-
-
-def _check_results_file(name: str | None) -> Path | None:
-    if name is None:
-        return None
-    path = Path(name)
-    if path.suffix not in ('.csv', '.json'):
-        raise UserError(f'--results-file {name}: must end in .csv or .json')
-    if not path.parent.is_dir():
-        raise UserError(f'--results-file {name}: there is no folder {path.parent}; make it first')
-    if path.is_dir():
-        raise UserError(f'--results-file {name}: is a folder; give the name of a file')
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UserError(f'--results-file {name}: you may not write into the folder {path.parent}')
-    return path
-
-
-def _write(path: Path, results: dict[str, Any]) -> None:
-    """Write the results whole or not at all."""
-    text = io.StringIO()
-    if path.suffix == '.json':
-        text.write(json.dumps(results, indent=4) + '\n')
-    else:
-        writer = csv.DictWriter(text, fieldnames=list(results), lineterminator='\n')
-        writer.writeheader()
-        writer.writerow(results)
-    scratch = path.with_name(f'.unfinished-{path.name}')
-    try:
-        scratch.write_text(text.getvalue(), encoding='utf-8')
-        scratch.replace(path)
-    except OSError as error:
-        raise TrainingError(f'--results-file {path}: {error}') from error

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'squared_distance', 'tanhc']
+__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'sinhc', 'squared_distance', 'tanhc']
 
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
@@ -49,8 +49,14 @@ def _arsinhc_coefficients(terms: int) -> tuple[float, ...]:
     return tuple(float(Fraction((-1) ** k * math.comb(2 * k, k), 4**k * (2 * k + 1))) for k in range(terms))
 
 
+def _sinhc_coefficients(terms: int) -> tuple[float, ...]:
+    """Taylor coefficients of sinh(√q)/√q."""
+    return tuple(1 / math.factorial(2 * k + 1) for k in range(terms))
+
+
 _TANHC = _Table(*map(_tanhc_coefficients, _TERMS))
 _ARSINHC = _Table(*map(_arsinhc_coefficients, _TERMS))
+_SINHC = _Table(*map(_sinhc_coefficients, _TERMS))
 
 
 def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
@@ -150,6 +156,23 @@ def arsinh2(q: Tensor) -> Tensor:
         q: Squared hyperbolic sine `>= 0`, of any shape.
     """
     return q * arsinhc(q) ** 2
+
+
+def sinhc(q: Tensor) -> Tensor:
+    """`sinh(√q)/√q`.
+
+    Args:
+        q: Squared arguments, any shape, `q >= 0`, float32 or float64; the result is infinite above about
+            7,800 (float64: 504,000).
+
+    Returns:
+        Same shape, `>= 1`; 1 at `q = 0`.
+
+    Raises:
+        TypeError: `q` is of another type than float32 or float64.
+    """
+    z = _root(q)
+    return torch.where(q < _SERIES_BELOW, _series(q, _SINHC), z.sinh() / z)
 
 
 def artanhc(n: Tensor, complement: Tensor | None = None) -> Tensor:

@@ -7,7 +7,7 @@ parameter names.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -25,10 +25,10 @@ from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
 from .from_euclidean import linear_obstacle
 from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of
-from .hyperbolic_model import classifiers_of, set_classifiers
+from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
 
-__all__ = ['attach_head', 'hyp_classifier']
+__all__ = ['attach_head', 'backbone_of', 'hyp_classifier']
 
 #: timm's name of a backbone with a head of this module.
 ENTRY_POINT = 'hyp_classifier'
@@ -100,8 +100,16 @@ def attach_head(
     options = _options(keywords, model, backbone)
     if keywords:
         raise TypeError(f'unknown keyword {sorted(keywords)}; the keywords are {_names()}')
-    given = num_classes or options.num_classes
+    with unchanged_on_error(model):
+        _attach(model, options, num_classes or options.num_classes)
+    return model
+
+
+def _attach(model: nn.Module, options: HeadOptions, given: int | None) -> None:
+    """Replace the classifier of a model; `given` is the number of classes, None for that of the model."""
     if given and hasattr(model, 'reset_classifier') and getattr(model, 'num_classes', None) == 0:
+        if isinstance(getattr(model, 'make_head', None), HeadOptions):
+            model.make_head = None
         model.reset_classifier(given)
     current = _linear_classifiers(model)
     wanted = given or next(iter(current.values())).out_features
@@ -118,15 +126,34 @@ def attach_head(
     model.__class__ = hyperbolic_class(type(model))
     model.make_head = options
     set_classifiers(model)
+    cfg = getattr(model, 'pretrained_cfg', None) or {}
     if cfg and hasattr(model, '_model_args'):
         update_model_args(model, **options.model_args())
         model.pretrained_cfg = model.default_cfg = {**cfg, 'architecture': ENTRY_POINT}
-    return model
 
 
 def _names() -> tuple[str, ...]:
     own = (each.name for each in fields(HeadOptions) if each.name not in ('config', 'backbone'))
     return (*own, *HyperbolicConfig.names())
+
+
+def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the model that takes pretrained weights when a model is made, and its keywords.
+
+    Args:
+        name: A timm model. Pretrained weights of `hyp_classifier` are those of its backbone before the head is
+            attached, those of `hyperbolized` the ones of its base before it is converted.
+        keywords: Keywords of the model.
+
+    Returns:
+        The name and the keywords of the backbone; of another model its own.
+    """
+    keywords = dict(keywords)
+    while name in (ENTRY_POINT, 'hyperbolized'):
+        inner = keywords.pop('backbone' if name == ENTRY_POINT else 'base', '')
+        own = _names() if name == ENTRY_POINT else ('conversions',)
+        name, keywords = inner, {key: value for key, value in keywords.items() if key not in own}
+    return name, keywords
 
 
 class _Outline(nn.Module):

@@ -224,14 +224,21 @@ class Taxonomy(Nodes):
         Raises:
             UserError: the classes of the model are not known, or one of them has no node.
         """
-        return self.with_classes(self._known_as(_class_names(model)))
+        return self.for_names(_class_names(model))
 
-    def _known_as(self, names: Sequence[str]) -> list[str]:
-        if all(name in self for name in names):
-            return list(names)
-        if all(name in cifar100.SYNSETS for name in names):
-            return [cifar100.SYNSETS[name] for name in names]
-        return list(names)
+    def for_names(self, names: Sequence[str]) -> Taxonomy:
+        """Return the tree of classes with these names.
+
+        Args:
+            names: names of nodes, ids of nodes such as WordNet's `n02084071`, or all of them names of CIFAR-100, in the
+                order of the labels.
+
+        Raises:
+            UserError: one of the classes has no node.
+        """
+        if not all(name in self for name in names) and all(name in cifar100.SYNSETS for name in names):
+            names = [cifar100.SYNSETS[name] for name in names]
+        return self.with_classes(names)
 
     # --- parts and relations ------------------------------------------------------------------------------------------
 

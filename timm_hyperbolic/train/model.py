@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,15 +12,16 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import timm
 import torch
 from timm.data import resolve_input_data_config
-from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
+from timm.models import parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
 
 from ..config.model import ModelConfig, ModelTrainingConfig, StartConfig
 from ..config.options import to_values
-from ..config.run_files import MODEL
 from ..errors import UserError, listed, nearest
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import mismatches, with_tied_names
+from .label_order import with_label_order
+from .weights import pretrained_overlay, read_weights
 
 __all__ = [
     'check_classifier',
@@ -37,6 +38,7 @@ def create_model(
     num_classes: int | None,
     training: ModelTrainingConfig | None = None,
     hamp: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> nn.Module:
     """Create a model.
 
@@ -45,26 +47,32 @@ def create_model(
         num_classes: Number of classes of the data set, used if `config` has none.
         training: Options of training, such as dropout; None for a model that is only evaluated.
         hamp: Whether hyperbolic layers compute in mixed precision.
+        classes: Names of the classes of the data set by label, in whose order a tree of the classes is brought.
 
     Raises:
-        UserError: The model is unknown, or rejects a keyword or a value.
+        UserError: The model is unknown, or rejects a keyword or a value; or the file of its weights does not fit it.
     """
     training = training or ModelTrainingConfig()
     _check_name(config.model)
+    # timm drops keywords that are None, so the model would use its default margin.
+    own = {key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()}
     kwargs = {
         'num_classes': config.num_classes or num_classes,
         'drop_rate': training.drop,
         'drop_path_rate': training.drop_path,
         **({'hamp': True} if hamp else {}),
-        # timm drops keywords that are None, so the model would use its default margin.
-        **{key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()},
+        **own,
     }
+    kwargs = with_label_order(kwargs, classes)
     size = {'img_size': config.img_size, 'in_chans': config.in_chans}
     try:
+        overlay = pretrained_overlay(config.pretrained_file, config.model, own) if config.pretrained_file else None
         model = timm.create_model(
-            **resolve_model_input_args(config.model, size, **kwargs),
-            pretrained=config.pretrained,
+            **_arguments(config.model, size, kwargs),
+            pretrained=config.has_pretrained,
+            pretrained_cfg_overlay=overlay,
         )
+        model.pretrained_cfg.pop('state_dict', None)
         if training.grad_checkpointing:
             model.set_grad_checkpointing()
     # Errors of models about unknown keywords, wrong values or missing weights.
@@ -84,6 +92,21 @@ def create_model(
     if wrong:  # a model may accept the text 'false' and treat it as true
         raise UserError(f'--model {config.model}: {wrong}')
     return model
+
+
+def _arguments(name: str, size: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of timm's factory, with the size of the images where the model is made for one size.
+
+    timm asks the defaults of the model's name whether it is. A name that stands for any backbone has no defaults; there
+    the backbone is asked.
+    """
+    backbone = kwargs.get('backbone') or kwargs.get('base')
+    if not isinstance(backbone, str) or not timm.is_model(split_model_name_tag(backbone)[0]):
+        return resolve_model_input_args(name, size, **kwargs)
+    own = {key: kwargs[key] for key in ('img_size', 'in_chans') if key in kwargs}
+    resolved = resolve_model_input_args(backbone, size, **own)
+    own = {key: resolved[key] for key in ('img_size', 'in_chans') if key in resolved}
+    return {'model_name': name, **kwargs, **own}
 
 
 def _model_class(name: str) -> type:
@@ -221,16 +244,7 @@ def load_initial_checkpoint(
         UserError: there is no such file, it is not a checkpoint, it belongs to another model (the message lists the
             keys that do not fit), or a pattern matches no tensor of the model.
     """
-    file = Path(path) / MODEL if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise UserError(f'{flag} {path}: no such file{"" if file == Path(path) else f": {file}"}')
-    try:
-        state = load_state_dict(str(file), use_ema=use_ema)
-    except Exception as error:  # safetensors, pickle and zip each have errors of their own
-        said = ' '.join(str(error).split())
-        if 'weights_only' in said:  # timm's advice to turn this check off is only for trusted files
-            said = 'it holds more than tensors, which could run code (weights_only)'
-        raise UserError(f'{flag} {path}: not a checkpoint: {said}') from error
+    state = read_weights(path, flag, use_ema)
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model, start=False)
