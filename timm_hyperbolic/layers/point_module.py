@@ -18,7 +18,11 @@ MODES = ('lorentz', 'poincare')
 
 
 def channel_dim(x: Tensor) -> int:
-    """Return the dimension of the coordinates of points: 1 for maps `[B, C, H, W]`, else the last one."""
+    """Return the dimension of the coordinates of points: 1 for maps `[B, C, H, W]`, else the last one.
+
+    Args:
+        x: The points.
+    """
     return 1 if x.dim() == 4 else -1
 
 
