@@ -18,6 +18,9 @@ __all__ = ['fewshot']
 def fewshot(config: FewshotConfig) -> dict[str, Accuracy]:
     """Classify images of novel classes by the nearest prototype of a few labelled ones; print and return accuracies.
 
+    Args:
+        config: The options of the command.
+
     Returns:
         The accuracy of each geometry by its name.
 

@@ -44,7 +44,10 @@ def auroc(inside: Tensor, outside: Tensor) -> float:
 
 
 def max_softmax(logits: Tensor) -> Tensor:
-    """Return the largest softmax probability of each image, `[N]`, of logits `[N, K]`.
+    """Return the largest softmax probability of each image, `[N]`.
+
+    Args:
+        logits: The logits of the images, `[N, K]`.
 
     Source: Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples" (ICLR 2017).
     """

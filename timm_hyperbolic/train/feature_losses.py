@@ -121,7 +121,16 @@ def add_feature_losses(
     splits: int = 0,
     classes: list[str] | None = None,
 ) -> None:
-    """Have a task add the losses that the options and the head of its model ask for; see `FeatureLosses`."""
+    """Have a task add the losses that the options and the head of its model ask for; see `FeatureLosses`.
+
+    Args:
+        task: The task, which is changed in place.
+        model: The trained model.
+        config: Which losses are added, and their weights.
+        label_weight: As in `FeatureLosses`.
+        splits: As in `FeatureLosses`.
+        classes: As in `FeatureLosses`.
+    """
     losses = FeatureLosses(model, config, label_weight, splits, classes)
     if any(part is not None for part in (losses.basin, losses.tree, losses.pairwise)):
         task.feature_losses = losses.to(task.device)
