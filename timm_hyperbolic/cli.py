@@ -70,6 +70,33 @@ def _report(argv: list[str], prog: str) -> None:
     report(config, [*prog.split(), *argv])
 
 
+def _extract(argv: list[str], prog: str) -> None:
+    from .config.features import read_extract_options
+
+    config = read_extract_options(argv, prog)
+    from .commands.extract import extract
+
+    extract(config)
+
+
+def _fewshot(argv: list[str], prog: str) -> None:
+    from .config.features import read_fewshot_options
+
+    config = read_fewshot_options(argv, prog)
+    from .commands.fewshot import fewshot
+
+    fewshot(config)
+
+
+def _delta(argv: list[str], prog: str) -> None:
+    from .config.features import read_delta_options
+
+    config = read_delta_options(argv, prog)
+    from .commands.delta import delta
+
+    delta(config)
+
+
 def _list(argv: list[str], prog: str) -> None:
     from .config.command_line import Parser, read_command_line
 
@@ -88,6 +115,9 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'list': (_list, 'list the models and what is hyperbolic in them'),
     'validate': (_validate, 'measure a trained model on a split of a data set'),
     'evaluate': (_evaluate, "read a model's mistakes against a tree of its classes"),
+    'extract': (_extract, 'write the features of a split into a file'),
+    'fewshot': (_fewshot, 'classify new classes by a few labelled images of each'),
+    'delta': (_delta, 'measure how far features are from a tree'),
     'report': (_report, 'write a page of pictures of what a model has learned'),
     'card': (_card, 'write the model card of a run'),
     'push': (_push, 'push a trained model to the Hugging Face Hub'),

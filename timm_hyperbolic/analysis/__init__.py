@@ -4,7 +4,7 @@
 """
 
 from .curvatures import curvature_ratios
-from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas
+from .delta import DeltaDraws, gaussian_like, gromov_delta, relative_delta, relative_deltas, suggested_curvature
 from .gates import named_gates
 from .margin import clip_ratios, margin_shares, row_lengths
 from .norms import OriginDistances, origin_distances
@@ -23,5 +23,6 @@ __all__ = [
     'relative_delta',
     'relative_deltas',
     'row_lengths',
+    'suggested_curvature',
     'track',
 ]

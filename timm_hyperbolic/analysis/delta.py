@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ['DeltaDraws', 'gaussian_like', 'gromov_delta', 'relative_delta', 'relative_deltas']
+__all__ = ['DeltaDraws', 'gaussian_like', 'gromov_delta', 'relative_delta', 'relative_deltas', 'suggested_curvature']
 
 _CHUNK = 1 << 22  # entries of the largest temporary tensor besides the matrix of distances
 
@@ -143,3 +143,21 @@ def relative_deltas(points: Tensor, samples: int = 1000, draws: int = 5, seed: i
     gaussian = gaussian_like(points, draws * samples, generator).split(samples)
     isotropic = torch.randn(draws * samples, points.shape[1], generator=generator).split(samples)
     return DeltaDraws(own, *([relative_delta(part) for part in control] for control in (gaussian, isotropic)))
+
+
+def suggested_curvature(delta: float) -> float:
+    """Return `c = (0.144/δ_rel)²`: the smaller the δ_rel of features, the more curved the ball that suits them.
+
+    0.144 is the δ_rel of the Poincaré disk of curvature -1.
+
+    Args:
+        delta: `δ_rel > 0` of the features, as `relative_delta` measures it.
+
+    Raises:
+        ValueError: `delta` is not positive.
+
+    Source: Khrulkov, Mirvakhabova, Ustinova, Oseledets, Lempitsky, "Hyperbolic Image Embeddings" (2020), section 3.
+    """
+    if not delta > 0:
+        raise ValueError(f'delta={delta} must be greater than 0')
+    return (0.144 / delta) ** 2

@@ -156,7 +156,9 @@ def _class_sections(report: ReportInput) -> list[Found]:
     inside = confusion.inside_superclass
     if inside is not None:
         right = confusion.superclass_accuracy
-        caption += f' Superclass right: {right:.1f} % of images. Errors within the superclass: {inside:.1f} % of errors.'
+        caption += (
+            f' Superclass right: {right:.1f} % of images. Errors within the superclass: {inside:.1f} % of errors.'
+        )
     matrix = _figure(
         'confusion',
         lambda width: figures.confusion_figure(confusion, labels, width),

@@ -94,7 +94,9 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
 
     classes = None if checkpoint is None else checkpoint.get('classes')
     splits = create_splits(config.data, config.splits, seed, config.loader.batch_size, classes)
-    model_config = replace(config.model, pretrained=config.model.pretrained and checkpoint is None)
+    model_config = config.model
+    if checkpoint is not None:  # it holds the weights
+        model_config = replace(model_config, pretrained=False, pretrained_file=None)
     model = create_model(model_config, splits.num_classes, config.model_training, config.phases.hamp)
     if checkpoint is None:
         start_from_checkpoint(model, config.start, name)

@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from ..config.trained import ValidateConfig
 from ..evaluate.metrics import CalibrationError, SuperclassAccuracy
-from ..evaluate.results import check_results_file, write_results
 from ..evaluate.trained import open_trained
 from ..train.device import create_autocast, resolve_device
 from ..train.progress import format_table
+from .results import check_results_file, write_results
 
 __all__ = ['validate']
 
@@ -63,8 +63,7 @@ def validate(config: ValidateConfig) -> dict[str, Any]:
     }
     print(f'{config.model.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
     print(_table(results))
-    if results_file is not None:
-        write_results(results_file, results)
+    write_results(results_file, results)
     return results
 
 

@@ -18,13 +18,15 @@ _LEAVES_OUT = {
     ),
     'crop_padding': ('scale', 'ratio'),
     'aa': ('color_jitter',),  # so does timm
-    'initial_checkpoint': ('pretrained',),
-    'checkpoint': ('pretrained',),
+    'initial_checkpoint': ('pretrained', 'pretrained_file'),
+    'checkpoint': ('pretrained', 'pretrained_file'),
+    'pretrained_file': ('pretrained',),
 }
 # Exceptions to the table above.
 _UNLESS: dict[tuple[str, str], Callable[[Options], bool]] = {
     ('aa', 'color_jitter'): lambda given: '3a' in given['aa'],
     ('initial_checkpoint', 'pretrained'): lambda given: bool(given.get('allow_missing')),
+    ('initial_checkpoint', 'pretrained_file'): lambda given: bool(given.get('allow_missing')),
 }
 
 # Keywords of a model that have a flag of their own.
@@ -56,6 +58,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         '--ood',
         lambda values: values['ood'],
     ),
+    (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
     (('man_clip_norm',), '--man-clip-grad', lambda values: values['man_clip_grad']),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda values: values['clip_grad'] or values['man_clip_grad']),
     (('decay_milestones',), '--sched multistep', lambda values: values['sched'] == 'multistep'),

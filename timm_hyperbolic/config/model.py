@@ -24,6 +24,13 @@ class ModelConfig:
         help='keywords for the model, for example depth=6 curvature=0.5 margin=None',
     )
     pretrained: bool = option(False, help="start from timm's weights")
+    pretrained_file: str | None = option(
+        None,
+        metavar='PATH',
+        help='take these weights as if they were the pretrained ones of --model: a file, or the name of an installed '
+        'package that holds one; tensors of other names are assigned by order and shape, and a classifier of other '
+        'classes is left out',
+    )
     num_classes: int | None = option(None, type=whole(1), metavar='N', help='classes (default: those of the data set)')
     img_size: int | None = option(
         None, type=whole(1), metavar='N', help="side of the image in pixels (default: the model's)"
@@ -45,6 +52,11 @@ class ModelConfig:
     crop_pct: float | None = option(
         None, type=real(positive=True), metavar='X', help='share of the image that the centre crop at evaluation keeps'
     )
+
+    @property
+    def has_pretrained(self) -> bool:
+        """Whether the model starts from pretrained weights."""
+        return self.pretrained or self.pretrained_file is not None
 
 
 @dataclass(frozen=True, kw_only=True)

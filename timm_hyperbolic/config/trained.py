@@ -12,13 +12,13 @@ from .command_line import create_parser, read_command_line
 from .conflicts import check_conflicts, check_needs
 from .data import DataConfig, LoaderConfig
 from .model import TrainedModelConfig
-from .options import from_values, option, to_values
+from .options import from_values, option, options_of, to_values
 from .run import CompileConfig, DeviceConfig
 from .run_files import ARGS, CONFIG, MODEL
 from .train import data_set_of
 
-__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig']
-__all__ += ['read_report_options', 'read_trained_options', 'read_validate_options']
+__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig', 'read_report_options', 'read_trained']
+__all__ += ['read_validate_options']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def read_validate_options(argv: list[str] | None = None, prog: str | None = None
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained_options(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
+    return read_trained(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
 
 
 def read_report_options(argv: list[str] | None = None, prog: str | None = None) -> ReportConfig:
@@ -119,7 +119,7 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained_options(
+    return read_trained(
         ReportConfig,
         argv,
         prog,
@@ -128,16 +128,21 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     )
 
 
-def read_trained_options(
-    config_class: type[TrainedConfig], argv: list[str] | None, prog: str | None, description: str
+def read_trained(
+    config_class: type[TrainedConfig],
+    argv: list[str] | None,
+    prog: str | None,
+    description: str,
+    instead: str | None = None,
 ) -> Any:
-    """Return the configuration of a command about a trained model.
+    """Return the configuration of a command about a trained model that a command line asks for.
 
     Args:
-        config_class: The configuration, whose options become the flags.
-        argv: The command line without the name of the program.
+        config_class: The dataclass of the command's configuration.
+        argv: The command line without the program's name, by default `sys.argv[1:]`.
         prog: Name of the program, for the help.
-        description: What the program does.
+        description: What the command does.
+        instead: The name of an option that stands in place of a model, so that none need be given beside it.
 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
@@ -159,11 +164,22 @@ def read_trained_options(
     if folder is not None and given.setdefault('checkpoint', folder) != folder:
         raise UserError(f'two checkpoints: {folder} and --checkpoint {given["checkpoint"]}; give one')
     given = _with_data(given)
-    chosen = _with_run(given)
+    alone = instead in given and not {'model', 'checkpoint'} & given.keys()
+    if alone:
+        _check_alone(given, instead)
+    chosen = dict(given) if alone else _with_run(given)
     chosen['dataset'] = data_set_of(chosen)
     check_conflicts(given)
     check_needs(given, to_values(config_class()) | chosen)
     return from_values(config_class, chosen)
+
+
+def _check_alone(given: dict[str, Any], instead: str) -> None:
+    """Refuse options of a model or of its images where an option stands in place of both."""
+    without = next((name for name in options_of(TrainedConfig) if name in given), None)
+    if without is not None:
+        both = f'--{without.replace("_", "-")}: has no effect beside --{instead} {given[instead]}'
+        raise UserError(f'{both} without --model; give the model too, or leave this out')
 
 
 def _with_data(given: dict[str, Any]) -> dict[str, Any]:

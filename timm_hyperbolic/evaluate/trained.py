@@ -19,7 +19,7 @@ from ..data.superclasses import Superclasses, read_superclasses
 from ..errors import UserError
 from ..train.model import check_classifier, create_model, load_initial_checkpoint, resolve_data_config
 
-__all__ = ['Trained', 'open_trained']
+__all__ = ['Trained', 'load_trained', 'open_trained']
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,21 @@ def open_trained(
     data, model_config, checkpoint = config.data, config.model, config.weights.checkpoint
     split = config.look.split or default_split(data, 'validation', 'test') or 'validation'
     beside = _config_beside(checkpoint)
-    names, known, num_classes = None, None, model_config.num_classes or beside.get('num_classes')
-    if num_classes or model_config.pretrained or _is_address(model_config.model):
-        model = _load_model(config, num_classes)
+    names, known = None, None
+    if (
+        model_config.num_classes
+        or 'num_classes' in beside
+        or model_config.has_pretrained
+        or _is_address(model_config.model)
+    ):
+        model = load_trained(config)
         names = label_names(beside, model.num_classes) or label_names(model.pretrained_cfg, model.num_classes)
         if names is not None and same_classes:
             known = ClassMap.of_names(names, f'--model {model_config.model}')
         dataset = open_split(data, split, known)
     else:  # the number of classes of the weights must be that of the data set
         dataset = open_split(data, split)
-        model = _load_model(config, class_count([dataset]))
+        model = load_trained(config, class_count([dataset]))
     # If the model has no class names, only the number of classes can be compared.
     as_many = len(dataset.classes or ()) in (0, model.num_classes)
     is_matched = bool(known or data.class_map) or (as_many if names is None else dataset.classes == names)
@@ -117,16 +122,27 @@ def _config_beside(checkpoint: str | None) -> dict[str, Any]:
     return config if isinstance(config, dict) and isinstance(config.get('num_classes'), int) else {}
 
 
-def _load_model(config: TrainedConfig, num_classes: int | None) -> torch.nn.Module:
-    """Return the model with trained weights from its folder, from the Hub, or from `--checkpoint`."""
+def load_trained(config: TrainedConfig, num_classes: int | None = None) -> torch.nn.Module:
+    """Return a model with trained weights: timm's, of a run, of the Hub, of `--checkpoint` or of `--pretrained-file`.
+
+    Args:
+        config: The model and its weights.
+        num_classes: Classes of weights whose number of classes is written nowhere, neither given as an option nor
+            beside the weights.
+
+    Raises:
+        UserError: The model or its weights do not exist or do not fit.
+    """
     model_config, checkpoint = config.model, config.weights.checkpoint
+    num_classes = model_config.num_classes or _config_beside(checkpoint).get('num_classes') or num_classes
     name, is_address = model_config.model, _is_address(model_config.model)
-    pretrained = model_config.pretrained or (is_address and not checkpoint)
+    pretrained = model_config.has_pretrained or (is_address and not checkpoint)
     if not pretrained and not checkpoint:
-        raise UserError(f'--model {name}: give its weights by --checkpoint, or --model local-dir:FOLDER')
-    model = create_model(
-        replace(model_config, pretrained=pretrained), None if pretrained or is_address else num_classes
-    )
+        raise UserError(
+            f'--model {name}: give its weights by --checkpoint or --pretrained-file, or --model local-dir:FOLDER'
+        )
+    model_config = replace(model_config, pretrained=pretrained and not model_config.pretrained_file)
+    model = create_model(model_config, None if pretrained or is_address else num_classes)
     if checkpoint:
         load_initial_checkpoint(model, checkpoint, name, flag='--checkpoint', use_ema=model_config.use_ema)
     else:

@@ -37,7 +37,7 @@ def tree_of_classes(
     tree: Taxonomy | None,
     classes: Sequence[str] | None,
     count: int,
-    model: nn.Module,
+    model: nn.Module | None,
     superclasses: Superclasses | None,
     hierarchy: str | None,
 ) -> Taxonomy:
@@ -48,7 +48,7 @@ def tree_of_classes(
         classes: Names of the classes by label; None where they have none, and the tree's own order is that of the
             labels.
         count: The number of classes.
-        model: The model.
+        model: The model; None for features of a file.
         superclasses: The superclasses of the data set, if it has any.
         hierarchy: The value of `--hierarchy`, for messages.
 
@@ -57,6 +57,8 @@ def tree_of_classes(
     """
     where = 'the tree of the head' if hierarchy is None else f'--hierarchy {hierarchy}'
     if hierarchy == 'wordnet':
+        if classes is None and model is None:
+            raise UserError(f'{where}: the file of features has no names of the classes; give the model too')
         try:
             return without_chains(tree.for_model(model) if classes is None else tree.for_names(classes))
         except UserError as error:

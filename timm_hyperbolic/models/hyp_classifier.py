@@ -7,7 +7,7 @@ parameter names.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
@@ -28,7 +28,7 @@ from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of
 from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
 
-__all__ = ['attach_head', 'hyp_classifier']
+__all__ = ['attach_head', 'backbone_of', 'hyp_classifier']
 
 #: timm's name of a backbone with a head of this module.
 ENTRY_POINT = 'hyp_classifier'
@@ -135,6 +135,25 @@ def _attach(model: nn.Module, options: HeadOptions, given: int | None) -> None:
 def _names() -> tuple[str, ...]:
     own = (each.name for each in fields(HeadOptions) if each.name not in ('config', 'backbone'))
     return (*own, *HyperbolicConfig.names())
+
+
+def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the model that takes pretrained weights when a model is made, and its keywords.
+
+    Args:
+        name: A timm model. Pretrained weights of `hyp_classifier` are those of its backbone before the head is
+            attached, those of `hyperbolized` the ones of its base before it is converted.
+        keywords: Keywords of the model.
+
+    Returns:
+        The name and the keywords of the backbone; of another model its own.
+    """
+    keywords = dict(keywords)
+    while name in (ENTRY_POINT, 'hyperbolized'):
+        inner = keywords.pop('backbone' if name == ENTRY_POINT else 'base', '')
+        own = _names() if name == ENTRY_POINT else ('conversions',)
+        name, keywords = inner, {key: value for key, value in keywords.items() if key not in own}
+    return name, keywords
 
 
 class _Outline(nn.Module):

@@ -61,6 +61,7 @@ FREE_OPTIONS = {
     'max_steps',
     'output',
     'pretrained',
+    'pretrained_file',
     'private',
     'push_every',
     'push_to_hub',

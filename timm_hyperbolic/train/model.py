@@ -12,16 +12,16 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import timm
 import torch
 from timm.data import resolve_input_data_config
-from timm.models import load_state_dict, parse_model_name, resolve_model_input_args, split_model_name_tag
+from timm.models import parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
 
 from ..config.argtypes import nearest
 from ..config.model import ModelConfig, ModelTrainingConfig, StartConfig
 from ..config.options import to_values
-from ..config.run_files import MODEL
 from ..errors import UserError, listed
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import mismatches, with_tied_names
+from .weights import pretrained_overlay, read_weights
 
 __all__ = [
     'check_classifier',
@@ -48,24 +48,28 @@ def create_model(
         hamp: Whether hyperbolic layers compute in mixed precision.
 
     Raises:
-        UserError: The model is unknown, or rejects a keyword or a value.
+        UserError: The model is unknown, or rejects a keyword or a value; or the file of its weights does not fit it.
     """
     training = training or ModelTrainingConfig()
     _check_name(config.model)
+    # timm drops keywords that are None, so the model would use its default margin.
+    own = {key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()}
     kwargs = {
         'num_classes': config.num_classes or num_classes,
         'drop_rate': training.drop,
         'drop_path_rate': training.drop_path,
         **({'hamp': True} if hamp else {}),
-        # timm drops keywords that are None, so the model would use its default margin.
-        **{key: 'none' if key == 'margin' and value is None else value for key, value in config.model_kwargs.items()},
+        **own,
     }
     size = {'img_size': config.img_size, 'in_chans': config.in_chans}
     try:
+        overlay = pretrained_overlay(config.pretrained_file, config.model, own) if config.pretrained_file else None
         model = timm.create_model(
             **resolve_model_input_args(config.model, size, **kwargs),
-            pretrained=config.pretrained,
+            pretrained=config.has_pretrained,
+            pretrained_cfg_overlay=overlay,
         )
+        model.pretrained_cfg.pop('state_dict', None)
         if training.grad_checkpointing:
             model.set_grad_checkpointing()
     # Errors of models about unknown keywords, wrong values or missing weights.
@@ -218,16 +222,7 @@ def load_initial_checkpoint(
         UserError: there is no such file, it is not a checkpoint, it belongs to another model (the message lists the
             keys that do not fit), or a pattern matches no tensor of the model.
     """
-    file = Path(path) / MODEL if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise UserError(f'{flag} {path}: no such file{"" if file == Path(path) else f": {file}"}')
-    try:
-        state = load_state_dict(str(file), use_ema=use_ema)
-    except Exception as error:  # safetensors, pickle and zip each have errors of their own
-        said = ' '.join(str(error).split())
-        if 'weights_only' in said:  # timm's advice to turn this check off is only for trusted files
-            said = 'it holds more than tensors, which could run code (weights_only)'
-        raise UserError(f'{flag} {path}: not a checkpoint: {said}') from error
+    state = read_weights(path, flag, use_ema)
     if isinstance(model, HyperbolicVisionTransformer):
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model, start=False)
