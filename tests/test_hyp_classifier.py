@@ -16,6 +16,7 @@ from test_pretrained import rewrite
 from timm.models import group_parameters, push_to_hf_hub
 from timm.models._hub import save_for_hf
 from timm.optim import create_optimizer_v2, param_groups_layer_decay
+from timm.utils import CheckpointSaver
 from torch import Tensor, nn
 
 from timm_hyperbolic import attach_head, hyperbolize
@@ -121,15 +122,29 @@ def test_it_is_a_model_of_its_family(family: str) -> None:
     assert len(features(images())) == len(features.feature_info.channels())
 
 
-@every_head
-def test_it_comes_back_from_the_hub(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make('test_vit', head).eval()
+@pytest.mark.parametrize(
+    ('family', 'head'), [('test_vit', head) for head in HEADS] + [(f, 'hsoftmax') for f in FAMILIES if f != 'test_vit']
+)
+def test_it_comes_back_from_the_hub(family: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make(family, head).eval()
     with LocalHub() as hub:
         connect(monkeypatch, hub, tmp_path / 'cache')
         push_to_hf_hub(model, f'me/{head}', safe_serialization=True)
         loaded = timm.create_model(f'hf_hub:me/{head}', pretrained=True).eval()
     assert torch.equal(loaded(images()), model(images()))
     assert str(loaded) == str(model)
+
+
+@pytest.mark.parametrize('head', ['tree', 'basin'])
+def test_checkpoints_of_timms_script_load_through_its_factory(head: str, tmp_path: Path) -> None:
+    model = make('test_resnet', head).eval()
+    optimizer = create_optimizer_v2(model, 'hypadamw', lr=1e-2)
+    saver = CheckpointSaver(model, optimizer, checkpoint_dir=str(tmp_path), recovery_dir=str(tmp_path))
+    saver.save_checkpoint(0, metric=1.0)
+    own = {'backbone': 'test_resnet', 'head': head, 'dim': 12, 'hierarchy': TEXT}
+    path = str(tmp_path / 'last.pth.tar')
+    loaded = timm.create_model('hyp_classifier', checkpoint_path=path, **own).eval()
+    assert torch.equal(loaded(images()), model(images()))
 
 
 # --- what the heads are -----------------------------------------------------------------------------------------------
@@ -276,18 +291,18 @@ def test_hierarchies_are_named_read_and_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('keywords', 'message'),
     [
-        ({'head': 'tre'}, r"head='tre' is unknown; did you mean 'tree'\? choose from"),
+        ({'head': 'tre'}, r"head='tre' is unknown\. Nearest: tree\. Choose from: proto, tree"),
         ({'head': 'tree', 'hierarchy': None}, "head='tree' needs the tree of the classes: give hierarchy='cifar100'"),
         ({'head': 'hsoftmax', 'hierarchy': None}, "head='hsoftmax' needs the tree of the classes"),
         ({'head': 'mlr', 'dim': 1}, 'dim=1 must be a whole number of at least 2'),
-        ({'geometry': 'flat'}, "geometry='flat' is unknown; .*choose from"),
+        ({'geometry': 'flat'}, r"geometry='flat' is unknown\..* Choose from: hyperbolic, euclid\."),
         ({'geometry': 'euclid', 'curvature': 0.5}, "geometry='euclid' and curvature=0.5 contradict"),
         ({'vertices': 'ball'}, "vertices='ball' is for head='basin', not for head='mlr'"),
         ({'head': 'basin', 'k': 40}, 'k=40 and scales=.*smaller k or larger scales'),
         ({'hierarchy': 'cifar10'}, "hierarchy='cifar10' is no file; give 'cifar100', 'wordnet'"),
         ({'hierarchy': 'cifar100', 'num_classes': 10}, r'num_classes=10 differs from the 100 classes of hierarchy='),
         ({'hierarchy': Taxonomy.from_parents({'a': (), 'b': ('a',)})}, 'does not say which nodes are the classes'),
-        ({'backbone': 'resnet19'}, r"backbone='resnet19' is no timm model; did you mean 'resnet"),
+        ({'backbone': 'resnet19'}, r"backbone='resnet19' is no timm model\. Nearest: resnet"),
         ({'backbone': ''}, "backbone='' must be the name of a timm model"),
         ({'curvature': -1}, 'curvature=-1 must be a number >= 0'),
     ],

@@ -5,8 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .config.argtypes import nearest
-from .errors import exit_status
+from .errors import exit_status, nearest
 from .version import __version__
 
 __all__ = ['main', 'run']
@@ -125,7 +124,11 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that `argv`, by default the command line, names and return its exit status."""
+    """Run the command that `argv`, by default the command line, names and return its exit status.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+    """
     parser = argparse.ArgumentParser(
         prog='timm-hyperbolic',
         description='Hyperbolic Vision Transformers as ordinary timm models.',

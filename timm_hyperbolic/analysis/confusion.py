@@ -60,7 +60,11 @@ class Confusion:
         return (groups == self.groups[self.predicted]) & (groups >= 0)
 
     def most_confused(self, count: int) -> list[tuple[int, int, int]]:
-        """Return the `count` most frequent errors: the class, the prediction, and the number of images."""
+        """Return the `count` most frequent errors: the class, the prediction, and the number of images.
+
+        Args:
+            count: Largest number of pairs.
+        """
         wrong = self.predicted != self.targets
         pairs, images = torch.stack([self.targets[wrong], self.predicted[wrong]]).unique(dim=1, return_counts=True)
         first = images.argsort(descending=True, stable=True)[:count]
@@ -72,6 +76,10 @@ def class_order(labels: Labels, classes: int) -> Tensor:
     """Return the classes in the order of their superclasses, and by number within one superclass, `[K]`.
 
     Classes without a superclass come last. Without superclasses the order is that of the numbers.
+
+    Args:
+        labels: The names of the classes and their superclasses.
+        classes: The number K of classes.
     """
     if labels.superclass_of is None:
         return torch.arange(classes)

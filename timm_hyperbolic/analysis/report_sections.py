@@ -68,7 +68,11 @@ class ReportInput:
 
 
 def create_sections(report: ReportInput) -> list[Found]:
-    """Return all sections in their order on the page: first accuracy, then geometry."""
+    """Return all sections in their order on the page: first accuracy, then geometry.
+
+    Args:
+        report: What was measured on the model and its data.
+    """
     return [
         _training_section(report.history),
         *_class_sections(report),
@@ -156,9 +160,7 @@ def _class_sections(report: ReportInput) -> list[Found]:
     inside = confusion.inside_superclass
     if inside is not None:
         right = confusion.superclass_accuracy
-        caption += (
-            f' Superclass right: {right:.1f} % of images. Errors within the superclass: {inside:.1f} % of errors.'
-        )
+        caption += f' Superclass right: {right:.1f} % of images. Errors within the superclass: {inside:.1f} %.'
     matrix = _figure(
         'confusion',
         lambda width: figures.confusion_figure(confusion, labels, width),

@@ -16,6 +16,7 @@ from ..evaluate.hierarchy import hierarchy_metrics
 from ..evaluate.ood import auroc, max_softmax
 from ..evaluate.others import open_others
 from ..evaluate.outputs import Outputs, classify, collect, point_head
+from ..evaluate.results import check_results_file, write_results
 from ..evaluate.retrieval import retrieval_metrics
 from ..evaluate.trained import Trained, open_trained
 from ..evaluate.tree import read_tree, read_unseen, tree_of_classes
@@ -23,7 +24,6 @@ from ..evaluate.zero_shot import zero_shot_metrics
 from ..taxonomy import Taxonomy
 from ..train.device import create_autocast, resolve_device
 from ..train.progress import format_table
-from .results import check_results_file, write_results
 
 __all__ = ['evaluate']
 
@@ -54,8 +54,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         f'{results["classes"]} classes in a tree of {results["nodes"]:,} nodes'
     )
     print(_table(results))
-    written = {name: None if value != value else value for name, value in results.items()}  # JSON has no NaN
-    write_results(results_file, written)
+    write_results(results_file, results)
     return results
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any
 
 import timm
@@ -19,6 +18,7 @@ from timm.models._input import update_model_args
 from timm.utils import unwrap_model
 from torch import nn
 
+from ..errors import nearest
 from ..layers import HyperbolicConfig
 from .config_checks import MODEL_ARGS, Check, either, listing, nothing, one_of, text
 from .convert.hyperbolized import FetchedConversion
@@ -193,9 +193,8 @@ def _make(backbone: str = '', **kwargs: Any) -> nn.Module:
     if not backbone or backbone == ENTRY_POINT:
         raise ValueError(f"backbone={backbone!r} must be the name of a timm model, such as backbone='resnet18'")
     if ':' not in backbone and not is_model(backbone):
-        near = get_close_matches(backbone, timm.list_models(), 1)
-        hint = f'did you mean {near[0]!r}?' if near else 'see timm.list_models()'
-        raise ValueError(f'backbone={backbone!r} is no timm model; {hint}')
+        near = nearest(backbone, timm.list_models())
+        raise ValueError(f'backbone={backbone!r} is no timm model.{near or " See timm.list_models()."}')
     own = {name: kwargs.pop(name) for name in _names() if name in kwargs}
     if kwargs.get('features_only'):
         return timm.create_model(backbone, **kwargs)

@@ -178,7 +178,11 @@ def unchanged_on_error(model: nn.Module) -> Iterator[None]:
 
 
 def classifiers_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the classifiers of a timm model by name; a distilled model has two, a model without classes none."""
+    """Return the classifiers of a timm model by name; a distilled model has two, a model without classes none.
+
+    Args:
+        model: A timm model.
+    """
     try:
         found = model.get_classifier()
     except AttributeError:  # timm's SHViT and EfficientViT-M look for a layer inside of the classifier that is gone
@@ -191,6 +195,9 @@ def classifiers_of(model: nn.Module) -> dict[str, nn.Module]:
 
 def set_classifiers(model: HyperbolicModel) -> None:
     """Replace the linear classifiers of a model by what its `make_head` makes of them, if it has a `make_head`.
+
+    Args:
+        model: The model, which is changed in place.
 
     Raises:
         ValueError: a classifier is not linear.
