@@ -31,6 +31,9 @@ __all__ = ['evaluate']
 def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """Read a trained model against a tree of its classes; print the results and return them.
 
+    Args:
+        config: The model, the data, the tree, and what is measured.
+
     Returns:
         What was measured, and the numbers of `hierarchy_metrics`, of `retrieval_metrics`, with `points_` before its
         names also for the points of a hyperbolic head, with `--unseen` of `zero_shot_metrics`, and with `--ood` the

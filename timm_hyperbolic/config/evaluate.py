@@ -73,6 +73,10 @@ class EvaluateConfig(TrainedConfig):
 def read_evaluate_options(argv: list[str] | None = None, prog: str | None = None) -> EvaluateConfig:
     """Return the configuration of an evaluation against a tree that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """

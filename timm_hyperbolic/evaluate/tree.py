@@ -19,6 +19,9 @@ __all__ = ['read_tree', 'read_unseen', 'tree_of_classes']
 def read_tree(hierarchy: str | None) -> Taxonomy | None:
     """Read the tree that `--hierarchy` names, before a model or images are read; None where none is named.
 
+    Args:
+        hierarchy: The value of `--hierarchy`: `'cifar100'`, `'wordnet'` or the path of an indented text.
+
     Raises:
         UserError: there is no such file, the tree is corrupt or has a cycle, or WordNet is not found.
     """
@@ -103,6 +106,9 @@ def _of_superclasses(superclasses: Superclasses | None, classes: Sequence[str] |
 
 def read_unseen(value: str | None) -> list[str]:
     """Return the names of classes that `--unseen` gives: separated by commas, or one a line of a file.
+
+    Args:
+        value: The value of `--unseen`; None for no classes.
 
     Raises:
         UserError: the file cannot be read, there is no name, or a name stands twice.
