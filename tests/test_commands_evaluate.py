@@ -1,4 +1,4 @@
-"""`timm-hyperbolic evaluate`: its numbers are those of the model run by hand; bad input is named before an image."""
+"""`timm-hyperbolic evaluate`: its numbers are those of the model run by hand; bad input is named before the model runs."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_classes_that_the_model_has_no_output_for(folder: Path, tmp_path: Path) 
         (['--results-file', 'x.txt'], '--results-file x.txt: must end in .csv or .json'),
     ],
 )
-def test_what_is_wrong_is_said_before_an_image_is_read(folder: Path, capsys, monkeypatch, argv, said: str) -> None:
+def test_what_is_wrong_is_said_before_the_model_runs(folder: Path, capsys, monkeypatch, argv, said: str) -> None:
     monkeypatch.setattr(command, 'collect', None)
     status = cli.run('evaluate', [str(folder / 'run'), *(a.format(folder=folder) for a in argv)], prog='evaluate')
     (line,) = capsys.readouterr().err.splitlines()

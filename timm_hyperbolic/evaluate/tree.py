@@ -17,7 +17,7 @@ __all__ = ['read_tree', 'read_unseen', 'tree_of_classes']
 
 
 def read_tree(hierarchy: str | None) -> Taxonomy | None:
-    """Read the tree that `--hierarchy` names, before a model or images are read; None where none is named.
+    """Read the tree that `--hierarchy` names; None where none is named.
 
     Args:
         hierarchy: The value of `--hierarchy`: `'cifar100'`, `'wordnet'` or the path of an indented text.
