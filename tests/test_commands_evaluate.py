@@ -1,4 +1,4 @@
-"""`timm-hyperbolic evaluate`: its numbers are those of the model run by hand; bad input is named before the model runs."""
+"""`timm-hyperbolic evaluate`: its numbers are those of the model run by hand; bad input is named before it runs."""
 
 from __future__ import annotations
 
