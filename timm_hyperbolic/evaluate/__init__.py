@@ -4,7 +4,8 @@
 - `hierarchy`: mistakes against a tree; `retrieval`: nearest images; `zero_shot`: classes without training images;
   `ood`: images of none of the classes.
 - `trained`, `tree`, `others`: the model, the tree and the images that a command line names; `outputs`: one pass of the
-  model over the images; `results`: the file of the results.
+  model over the images, or of its classifier over features; `features`: files of features.
+- `episodes`, `projection`: few-shot classification.
 """
 
 from .hierarchy import hierarchy_metrics

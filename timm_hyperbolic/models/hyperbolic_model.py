@@ -163,7 +163,7 @@ def unchanged_on_error(model: nn.Module) -> Iterator[None]:
     What happens inside a parameter, a dictionary or a list is not undone.
 
     Args:
-        model: The model.
+        model: Any module.
     """
     tables = ('_modules', '_parameters', '_buffers')
     before = [
