@@ -304,25 +304,6 @@ def test_fewshot_program(tmp_path: Path) -> None:
     files = [f'--features={tmp_path}/a.safetensors', f'--untrained={tmp_path}/b.safetensors']
     sizes = ['--dims', '3', '0', '--shots', '1', '5', '--seeds', '2', '--novel', '5', '--episodes', '30']
     sizes += ['--steps', '3', '--samples', '40', '--draws', '2']
-        '--dims',
-        '3',
-        '0',
-        '--shots',
-        '1',
-        '5',
-        '--seeds',
-        '2',
-        '--novel',
-        '5',
-        '--episodes',
-        '30',
-        '--steps',
-        '3',
-        '--samples',
-        '40',
-        '--draws',
-        '2',
-    ]
     second = tmp_path / 'd.csv'
     rows = rows_of(fewshot, *files, *sizes, f'--delta-csv={second}', out=tmp_path / 'f.csv')
     assert [(row['dim'], row['shot']) for row in rows[::3]] == [('3', '1'), ('3', '5'), ('6', '1'), ('6', '5')]

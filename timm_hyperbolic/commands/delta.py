@@ -7,8 +7,8 @@ from ..analysis.delta import relative_deltas, suggested_curvature
 from ..config.features import DeltaConfig
 from ..errors import UserError
 from ..evaluate.features import open_features
+from ..evaluate.results import check_results_file, write_results
 from ..train.progress import format_table
-from .results import check_results_file, write_results
 
 __all__ = ['delta']
 
@@ -54,7 +54,8 @@ def delta(config: DeltaConfig) -> dict[str, Any]:
     ]
     print(format_table(rows))
     print(_verdict(results))
-    write_results(results_file, results)
+    if results_file is not None:
+        write_results(results_file, results)
     return results
 
 

@@ -9,8 +9,8 @@ from ..errors import UserError
 from ..evaluate.episodes import Accuracy, Geometry, episode_accuracies, sample_episodes
 from ..evaluate.features import open_features
 from ..evaluate.projection import learn_projection, split_classes
+from ..evaluate.results import check_results_file, write_results
 from ..train.progress import format_table
-from .results import check_results_file, write_results
 
 __all__ = ['fewshot']
 
@@ -55,7 +55,8 @@ def fewshot(config: FewshotConfig) -> dict[str, Accuracy]:
         + f': accuracy of {own.episodes:,} episodes with its 95 % interval'
     )
     print(format_table([(name, str(accuracy)) for name, accuracy in results.items()]))
-    write_results(results_file, [_row(config, found.about, dim, *each) for each in results.items()])
+    if results_file is not None:
+        write_results(results_file, *(_row(config, found.about, dim, *each) for each in results.items()))
     return results
 
 

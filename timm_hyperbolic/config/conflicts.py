@@ -54,6 +54,11 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         lambda values: values['dataset'] != 'digits',
     ),
     (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
+    (
+        ('ood_dir', 'ood_split', 'ood_input_key', 'ood_target_key'),
+        '--ood',
+        lambda values: values['ood'],
+    ),
     (('man_clip_norm',), '--man-clip-grad', lambda values: values['man_clip_grad']),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda values: values['clip_grad'] or values['man_clip_grad']),
     (('decay_milestones',), '--sched multistep', lambda values: values['sched'] == 'multistep'),

@@ -17,8 +17,8 @@ from .run import CompileConfig, DeviceConfig
 from .run_files import ARGS, CONFIG, MODEL
 from .train import data_set_of
 
-__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig', 'read_report_options', 'read_trained']
-__all__ += ['read_validate_options']
+__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig']
+__all__ += ['read_report_options', 'read_trained_options', 'read_validate_options']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,19 +107,27 @@ class ReportConfig(TrainedConfig):
 def read_validate_options(argv: list[str] | None = None, prog: str | None = None) -> ValidateConfig:
     """Return the configuration of an evaluation that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
+    return read_trained_options(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
 
 
 def read_report_options(argv: list[str] | None = None, prog: str | None = None) -> ReportConfig:
     """Return the configuration of a page of pictures that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained(
+    return read_trained_options(
         ReportConfig,
         argv,
         prog,
@@ -128,20 +136,20 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     )
 
 
-def read_trained(
+def read_trained_options(
     config_class: type[TrainedConfig],
     argv: list[str] | None,
     prog: str | None,
     description: str,
     instead: str | None = None,
 ) -> Any:
-    """Return the configuration of a command about a trained model that a command line asks for.
+    """Return the configuration of a command about a trained model.
 
     Args:
-        config_class: The dataclass of the command's configuration.
-        argv: The command line without the program's name, by default `sys.argv[1:]`.
+        config_class: The configuration, whose options become the flags.
+        argv: The command line without the name of the program.
         prog: Name of the program, for the help.
-        description: What the command does.
+        description: What the program does.
         instead: The name of an option that stands in place of a model, so that none need be given beside it.
 
     Raises:
