@@ -297,7 +297,7 @@ def test_finetune_parts_are_the_two_halves_of_the_classes() -> None:
 
 def test_fewshot_program(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(12).repeat(20)
+    labels = torch.arange(12).repeat_interleave(20)
     clouds = torch.randn(240, 6, generator=generator) + torch.randn(12, 6, generator=generator)[labels]
     for name, features in (('a', clouds), ('b', torch.randn(240, 6, generator=generator))):
         write_features(tmp_path / f'{name}.safetensors', Features(features, labels))
