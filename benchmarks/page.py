@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -297,6 +298,107 @@ def delta() -> str:
     return f'{markdown(columns, cells)}\n\nδ_rel of {most:,} samples, mean of ten draws.\n\n{measured(head)}'
 
 
+# --- heads ------------------------------------------------------------------------------------------------------------
+
+HEAD_NAMES = {'mlp-basin': '`mlp` as large as `basin`'}
+HEAD_ORDER = ('linear', 'mlp', 'mlp-basin', 'proto', 'tree', 'mlr', 'hsoftmax', 'basin')
+SPACES = {'': '', 'hyperbolic': 'hyperbolic', 'euclid': 'flat', 'sphere': 'sphere'}
+
+
+def grouped(rows: list[Row], *columns: str) -> dict[tuple[str, ...], list[Row]]:
+    """Rows with the same text in some columns, in the order in which they first stand there."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[column] for column in columns), []).append(row)
+    return found
+
+
+def mean(rows: list[Row], column: str) -> float:
+    """The mean of a column."""
+    return statistics.mean(float(row[column]) for row in rows)
+
+
+def over_seeds(rows: list[Row], column: str, digits: int = 1) -> str:
+    """The mean of a column and its standard deviation."""
+    values = [float(row[column]) for row in rows]
+    deviation = f' ± {statistics.stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.{digits}f}{deviation}'
+
+
+def heads() -> str:
+    """Every head and its flat twin on frozen features."""
+    head, rows = results('heads')
+    order = {name: place for place, name in enumerate(HEAD_ORDER)}
+    of = grouped(rows, 'dim', 'head', 'geometry')
+    cells = []
+    for (dim, name, space), own in sorted(of.items(), key=lambda item: (int(item[0][0]), order[item[0][1]])):
+        shares = [over_seeds(own, column) for column in ('fine_top1', 'coarse_top1', 'inside_superclass')]
+        heights = [over_seeds(own, column, 2) for column in ('height', 'wordnet_height')]
+        title = f'{HEAD_NAMES.get(name, f"`{name}`")}'
+        cells.append(
+            [title, SPACES[space], '' if dim == '0' else dim, *shares, *heights, f'{int(own[0]["parameters"]):,}']
+        )
+    columns = ['head', 'geometry', 'd', 'fine', 'coarse', 'inside', 'height', 'WordNet', 'parameters']
+    seeds = len({row['seed'] for row in rows})
+    note = (
+        f'Mean and standard deviation of {seeds} seeds. *fine* and *coarse*: Top-1 of class and superclass, %. '
+        '*inside*: share of the mistakes whose superclass is right, %. *height*: mean height of the lowest common '
+        'ancestor of a mistake, in the tree of superclasses and in that of WordNet; lower is better.'
+    )
+    return f'{markdown(columns, cells)}\n\n{note}\n\n{measured(head)}'
+
+
+def head_gaps() -> str:
+    """What geometry, tree and basin bring, as differences of means."""
+    _, rows = results('heads')
+    of = grouped(rows, 'head', 'geometry', 'dim')
+    flat = of['linear', '', '0']
+    cells = []
+    dims = sorted({row['dim'] for row in rows} - {'0'}, key=int)
+    for dim in dims:
+        for name in ('proto', 'tree', 'mlr', 'hsoftmax', 'basin'):
+            own, twin = of[name, 'hyperbolic', dim], of[name, 'euclid', dim]
+            pairs = [(own, twin), (own, flat)]
+            gaps = [
+                mean(a, column) - mean(b, column) for a, b in pairs for column in ('fine_top1', 'inside_superclass')
+            ]
+            cells.append([f'`{name}`', dim, *(f'{gap:+.1f}' for gap in gaps)])
+    columns = ['hyperbolic head', 'd', 'fine - twin', 'inside - twin', 'fine - linear', 'inside - linear']
+    basin = []
+    for dim in dims:
+        gap = mean(of['basin', 'euclid', dim], 'fine_top1') - mean(of['mlp-basin', '', dim], 'fine_top1')
+        basin.append(f'{gap:+.1f} at d = {dim}')
+    note = f'Fine Top-1 of the flat basin head minus that of an MLP with as many parameters: {", ".join(basin)}.'
+    return f'{markdown(columns, cells)}\n\n{note}'
+
+
+def zero_shot() -> str:
+    """Unseen classes named by their place in a tree."""
+    head, rows = results('zero-shot')
+    cells = [
+        [{'cifar100': 'superclasses', 'wordnet': 'WordNet'}[tree], SPACES[space], dim]
+        + [over_seeds(own, column) for column in ('unseen_top1', 'seen_top1')]
+        for (tree, space, dim), own in grouped(rows, 'tree', 'geometry', 'dim').items()
+    ]
+    columns = ['tree', 'geometry', 'd', 'Top-1 among 20 unseen classes', 'Top-1 among 80 seen classes']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def recall() -> str:
+    """Retrieval among unseen classes after metric learning."""
+    head, rows = results('recall')
+    cells = [
+        [
+            SPACES[space],
+            dim,
+            *(over_seeds(own, column) for column in (*(f'recall_at_{k}' for k in (1, 2, 4, 8)), 'class_map')),
+        ]
+        for (space, dim), own in grouped(rows, 'geometry', 'dim').items()
+    ]
+    columns = ['distance', 'd', 'Recall@1', '@2', '@4', '@8', 'mAP']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     'models': models,
     'costs': costs,
@@ -311,6 +413,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     'graphs': graphs,
     'fewshot': fewshot,
     'delta': delta,
+    'heads': heads,
+    'head-gaps': head_gaps,
+    'zero-shot': zero_shot,
+    'recall': recall,
 }
 FIGURES: dict[str, Callable[[], str]] = {
     'speed-layers.svg': lambda: figures.layers(results('layers')[1]),

@@ -16,6 +16,7 @@ from test_pretrained import rewrite
 from timm.models import group_parameters, push_to_hf_hub
 from timm.models._hub import save_for_hf
 from timm.optim import create_optimizer_v2, param_groups_layer_decay
+from timm.utils import CheckpointSaver
 from torch import Tensor, nn
 
 from timm_hyperbolic import attach_head, hyperbolize
@@ -121,15 +122,29 @@ def test_it_is_a_model_of_its_family(family: str) -> None:
     assert len(features(images())) == len(features.feature_info.channels())
 
 
-@every_head
-def test_it_comes_back_from_the_hub(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make('test_vit', head).eval()
+@pytest.mark.parametrize(
+    ('family', 'head'), [('test_vit', head) for head in HEADS] + [(f, 'hsoftmax') for f in FAMILIES if f != 'test_vit']
+)
+def test_it_comes_back_from_the_hub(family: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make(family, head).eval()
     with LocalHub() as hub:
         connect(monkeypatch, hub, tmp_path / 'cache')
         push_to_hf_hub(model, f'me/{head}', safe_serialization=True)
         loaded = timm.create_model(f'hf_hub:me/{head}', pretrained=True).eval()
     assert torch.equal(loaded(images()), model(images()))
     assert str(loaded) == str(model)
+
+
+@pytest.mark.parametrize('head', ['tree', 'basin'])
+def test_checkpoints_of_timms_script_load_through_its_factory(head: str, tmp_path: Path) -> None:
+    model = make('test_resnet', head).eval()
+    optimizer = create_optimizer_v2(model, 'hypadamw', lr=1e-2)
+    saver = CheckpointSaver(model, optimizer, checkpoint_dir=str(tmp_path), recovery_dir=str(tmp_path))
+    saver.save_checkpoint(0, metric=1.0)
+    own = {'backbone': 'test_resnet', 'head': head, 'dim': 12, 'hierarchy': TEXT}
+    path = str(tmp_path / 'last.pth.tar')
+    loaded = timm.create_model('hyp_classifier', checkpoint_path=path, **own).eval()
+    assert torch.equal(loaded(images()), model(images()))
 
 
 # --- what the heads are -----------------------------------------------------------------------------------------------

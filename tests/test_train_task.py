@@ -145,7 +145,7 @@ def test_a_teacher_of_other_images(teacher, monkeypatch):
         (['--bce-pos-weight', '2'], '--bce-pos-weight 2: give --bce-loss too'),
         (['--jsd-loss'], '--jsd-loss: .* give --aug-splits 3 too'),
         (['--jsd-loss', '--aug-splits', '2', '--bce-loss'], '--jsd-loss and --bce-loss: two losses'),
-        (['--task-loss-weight', '0'], '--task-loss-weight 0: give --kd-model-name too'),
+        (['--task-loss-weight', '0'], '--task-loss-weight 0: give --kd-model-name or --pairwise too'),
     ],
 )
 def test_flags_that_need_another(argv, message):

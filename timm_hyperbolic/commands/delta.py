@@ -54,8 +54,7 @@ def delta(config: DeltaConfig) -> dict[str, Any]:
     ]
     print(format_table(rows))
     print(_verdict(results))
-    if results_file is not None:
-        write_results(results_file, results)
+    write_results(results_file, results)
     return results
 
 

@@ -77,8 +77,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         f'{count} classes in a tree of {len(tree):,} nodes'
     )
     print(_table(results))
-    if results_file is not None:
-        write_results(results_file, results)
+    write_results(results_file, results)
     return results
 
 

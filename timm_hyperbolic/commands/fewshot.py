@@ -55,8 +55,7 @@ def fewshot(config: FewshotConfig) -> dict[str, Accuracy]:
         + f': accuracy of {own.episodes:,} episodes with its 95 % interval'
     )
     print(format_table([(name, str(accuracy)) for name, accuracy in results.items()]))
-    if results_file is not None:
-        write_results(results_file, *(_row(config, found.about, dim, *each) for each in results.items()))
+    write_results(results_file, [_row(config, found.about, dim, *each) for each in results.items()])
     return results
 
 

@@ -99,7 +99,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     model_config = config.model
     if checkpoint is not None:  # it holds the weights
         model_config = replace(model_config, pretrained=False, pretrained_file=None)
-    model = create_model(model_config, splits.num_classes, config.model_training, config.phases.hamp)
+    model = create_model(model_config, splits.num_classes, config.model_training, config.phases.hamp, splits.classes)
     if checkpoint is None:
         start_from_checkpoint(model, config.start, name)
     data_config = resolve_data_config(model, config.model)
@@ -137,6 +137,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
         classes=splits.classes,
         aug_splits=config.augment.aug_splits,
         name=name,
+        features=config.feature_losses,
     )
     if config.ema.model_ema:
         task.setup_ema(decay=config.ema.model_ema_decay, use_warmup=config.ema.model_ema_warmup)

@@ -70,8 +70,7 @@ def validate(config: ValidateConfig) -> dict[str, Any]:
     }
     print(f'{config.model.model} on {results["dataset"]}, split {trained.split}, {images:,} images')
     print(_table(results))
-    if results_file is not None:
-        write_results(results_file, results)
+    write_results(results_file, results)
     return results
 
 

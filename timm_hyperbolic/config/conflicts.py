@@ -53,12 +53,19 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         '--dataset or --data-dir, since the digits are as they are',
         lambda values: values['dataset'] != 'digits',
     ),
-    (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
     (
         ('ood_dir', 'ood_split', 'ood_input_key', 'ood_target_key'),
         '--ood',
         lambda values: values['ood'],
     ),
+    (('hierarchy',), '--tree-correlation', lambda values: values.get('tree_correlation', True)),
+    (
+        ('pairwise_pairs', 'pairwise_geometry', 'pairwise_curvature', 'pairwise_temperature'),
+        '--pairwise',
+        lambda values: values['pairwise'],
+    ),
+    (('pairwise_curvature',), '--pairwise-geometry hyperbolic', lambda v: v['pairwise_geometry'] == 'hyperbolic'),
+    (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
     (('man_clip_norm',), '--man-clip-grad', lambda values: values['man_clip_grad']),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda values: values['clip_grad'] or values['man_clip_grad']),
     (('decay_milestones',), '--sched multistep', lambda values: values['sched'] == 'multistep'),
@@ -127,6 +134,7 @@ def check_together(values: Options) -> None:
         UserError: The message names the options.
     """
     _check_augmentation(values)
+    _check_feature_losses(values)
     for needed, names in _NEEDED_BY.items():
         for name in names:
             starts_at_once = name == 'hamp_start_epoch' and values[name] == 0
@@ -145,7 +153,7 @@ _NEEDED_BY = {
     'hamp': ('hamp_start_epoch',),
     'train_only': ('train_only_epochs',),
     'bce_loss': ('bce_sum', 'bce_target_thresh', 'bce_pos_weight'),
-    'kd_model_name': ('distill_loss_weight', 'task_loss_weight'),
+    'kd_model_name': ('distill_loss_weight',),
     'log_wandb': ('wandb_project', 'wandb_tags'),
     'push_to_hub': ('push_every', 'private', 'hub_revision'),
 }
@@ -174,6 +182,19 @@ def _check_augmentation(values: Options) -> None:
     for name in ('no_aug', 'data_in_memory', 'mixup', 'cutmix'):
         if splits and values[name]:
             raise UserError(f'--aug-splits {splits}: not with {_flag(name)}; leave out one of the two')
+
+
+def _check_feature_losses(values: Options) -> None:
+    if values['task_loss_weight'] is not None and not (values['kd_model_name'] or values['pairwise']):
+        raise UserError(f'{_shown("task_loss_weight", values)}: give --kd-model-name or --pairwise too')
+    for name in ('tree_correlation', 'pairwise'):
+        for other in ('mixup', 'cutmix'):
+            if values[name] and values[other]:
+                raise UserError(
+                    f'{_shown(name, values)}: needs images of one class, not mixed ones; leave out {_flag(other)}'
+                )
+    if values['pairwise'] and values['pairwise_pairs'] == 'views' and not values['aug_splits']:
+        raise UserError('--pairwise-pairs views: compares augmentations of the same image; give --aug-splits 2 too')
 
 
 def _is_on(name: str, given: Options) -> bool:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from .argtypes import whole
 from .options import option
-from .trained import ResultsConfig, TrainedConfig, read_trained_options
+from .trained import ResultsConfig, TrainedConfig, read_trained
 
 __all__ = ['EvaluateConfig', 'OodConfig', 'TreeConfig', 'read_evaluate_options']
 
@@ -74,7 +74,7 @@ def read_evaluate_options(argv: list[str] | None = None, prog: str | None = None
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained_options(
+    return read_trained(
         EvaluateConfig,
         argv,
         prog,

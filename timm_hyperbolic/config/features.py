@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from .argtypes import one_of, real, whole
 from .options import option
-from .trained import ResultsConfig, TrainedConfig, read_trained_options
+from .trained import ResultsConfig, TrainedConfig, read_trained
 
 __all__ = ['GEOMETRIES', 'DeltaConfig', 'EpisodeConfig', 'ExtractConfig', 'FeatureSourceConfig', 'FewshotConfig']
 __all__ += ['ProjectionConfig', 'read_delta_options', 'read_extract_options', 'read_fewshot_options']
@@ -131,7 +131,7 @@ def read_extract_options(argv: list[str] | None = None, prog: str | None = None)
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained_options(
+    return read_trained(
         ExtractConfig,
         argv,
         prog,
@@ -160,4 +160,4 @@ def read_delta_options(argv: list[str] | None = None, prog: str | None = None) -
 
 
 def _read_with_features(config_class: type, argv: list[str] | None, prog: str | None, description: str) -> Any:
-    return read_trained_options(config_class, argv, prog, f'{description} --features FILE alone is enough.', 'features')
+    return read_trained(config_class, argv, prog, f'{description} --features FILE alone is enough.', 'features')

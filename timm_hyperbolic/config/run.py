@@ -50,7 +50,8 @@ class TaskConfig:
         None,
         type=real(0),
         metavar='X',
-        help='weight of the loss on the labels (default: 1); if it is given alone, the distillation has the rest to 1',
+        help='weight of the loss on the labels beside --kd-model-name or --pairwise (default: 1); given alone, '
+        'a distillation has the rest to 1',
     )
 
 

@@ -14,6 +14,7 @@ from .command_line import create_parser, joined, named_folder, read_command_line
 from .conflicts import check_conflicts, check_needs, check_together
 from .data import AugmentConfig, DataConfig, MixupConfig, SplitConfig, TrainLoaderConfig
 from .defaults import DATASET_DEFAULTS
+from .losses import FeatureLossConfig
 from .model import EmaConfig, ModelConfig, ModelTrainingConfig, StartConfig
 from .optim import OptimizerConfig, ScheduleConfig
 from .options import from_values, options_of, to_values
@@ -51,6 +52,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     mixup: MixupConfig = field(default_factory=MixupConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
+    feature_losses: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     phases: PhaseConfig = field(default_factory=PhaseConfig)
     device: TrainDeviceConfig = field(default_factory=TrainDeviceConfig)

@@ -17,8 +17,15 @@ from .run import CompileConfig, DeviceConfig
 from .run_files import ARGS, CONFIG, MODEL
 from .train import data_set_of
 
-__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig']
-__all__ += ['read_report_options', 'read_trained_options', 'read_validate_options']
+__all__ = [
+    'ReportConfig',
+    'ResultsConfig',
+    'TrainedConfig',
+    'ValidateConfig',
+    'read_report_options',
+    'read_trained',
+    'read_validate_options',
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +121,7 @@ def read_validate_options(argv: list[str] | None = None, prog: str | None = None
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained_options(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
+    return read_trained(ValidateConfig, argv, prog, 'Measure a trained model on a split of a data set.')
 
 
 def read_report_options(argv: list[str] | None = None, prog: str | None = None) -> ReportConfig:
@@ -127,7 +134,7 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
-    return read_trained_options(
+    return read_trained(
         ReportConfig,
         argv,
         prog,
@@ -136,20 +143,20 @@ def read_report_options(argv: list[str] | None = None, prog: str | None = None) 
     )
 
 
-def read_trained_options(
+def read_trained(
     config_class: type[TrainedConfig],
     argv: list[str] | None,
     prog: str | None,
     description: str,
     instead: str | None = None,
 ) -> Any:
-    """Return the configuration of a command about a trained model.
+    """Return the configuration of a command about a trained model that a command line asks for.
 
     Args:
-        config_class: The configuration, whose options become the flags.
-        argv: The command line without the name of the program.
+        config_class: The dataclass of the command's configuration.
+        argv: The command line without the program's name, by default `sys.argv[1:]`.
         prog: Name of the program, for the help.
-        description: What the program does.
+        description: What the command does.
         instead: The name of an option that stands in place of a model, so that none need be given beside it.
 
     Raises:

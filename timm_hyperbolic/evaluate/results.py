@@ -1,4 +1,4 @@
-"""The file that the results of an evaluation are written into."""
+"""The file of results that an evaluation writes: `--results-file`."""
 
 import csv
 import io
@@ -14,19 +14,8 @@ from ..errors import TrainingError, UserError
 __all__ = ['check_file', 'check_results_file', 'write_results']
 
 
-def check_results_file(name: str | None) -> Path | None:
-    """Return the path of `--results-file`; None where none is given.
-
-    Raises:
-        UserError: no file of this name can be written.
-    """
-    if name is None:
-        return None
-    return check_file('--results-file', name, ('.csv', '.json'))
-
-
 def check_file(flag: str, name: str, endings: Sequence[str]) -> Path:
-    """Return the path of a file that is written at the end.
+    """Return the path of a file that is to be written at the end.
 
     Args:
         flag: The flag that names the file, for messages.
@@ -34,7 +23,7 @@ def check_file(flag: str, name: str, endings: Sequence[str]) -> Path:
         endings: Endings that its name may have.
 
     Raises:
-        UserError: no file of this name can be written.
+        UserError: The file has another ending, or cannot be written.
     """
     path = Path(name)
     if path.suffix not in endings:
@@ -48,24 +37,38 @@ def check_file(flag: str, name: str, endings: Sequence[str]) -> Path:
     return path
 
 
-def write_results(path: Path, *rows: Mapping[str, Any]) -> None:
-    """Write the results whole or not at all, as JSON or CSV by the ending of the name; a NaN is written as nothing.
-
-    Args:
-        path: The file.
-        rows: The results by name; of several rows, which have equal names, JSON gets a list.
+def check_results_file(name: str | None) -> Path | None:
+    """Return the path of `--results-file`, None if it is not given.
 
     Raises:
-        TrainingError: the file could not be written.
+        UserError: The file has another ending than `.csv` and `.json`, or cannot be written.
     """
-    results = [{name: None if isinstance(v, float) and math.isnan(v) else v for name, v in row.items()} for row in rows]
+    return None if name is None else check_file('--results-file', name, ('.csv', '.json'))
+
+
+def write_results(path: Path | None, results: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    """Write results whole or not at all, as JSON or CSV by the ending of the name; a NaN is written as nothing.
+
+    Args:
+        path: What `check_results_file` has returned; nothing is written for None.
+        results: One row of results, or several with equal names.
+
+    Raises:
+        TrainingError: The file cannot be written.
+    """
+    if path is None:
+        return
+    rows = [
+        {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in row.items()}
+        for row in ([results] if isinstance(results, Mapping) else results)
+    ]
     text = io.StringIO()
     if path.suffix == '.json':
-        text.write(json.dumps(results if len(results) > 1 else results[0], indent=4) + '\n')
+        text.write(json.dumps(rows[0] if isinstance(results, Mapping) else rows, indent=4) + '\n')
     else:
-        writer = csv.DictWriter(text, fieldnames=list(results[0]), lineterminator='\n')
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator='\n')
         writer.writeheader()
-        writer.writerows(results)
+        writer.writerows(rows)
     scratch = path.with_name(f'.unfinished-{path.name}')
     try:
         scratch.write_text(text.getvalue(), encoding='utf-8')

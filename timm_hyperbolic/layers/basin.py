@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import Frame, midpoint_log0, pairwise_squared_distance
+from ..geometry import Frame, midpoint_log0
 from ..geometry.analytic import safe_sqrt
+from ..geometry.pairwise import nearest_squared_distance
 from .config import HyperbolicConfig
 from .module import HyperbolicModule
 from .point_head import unit
@@ -38,6 +39,13 @@ class BasinScores(NamedTuple):
     position: Tensor
     logits: Tensor
     temperature: Tensor
+
+
+class _Readout(nn.Module):
+    """Takes the logits out of the scores. Its hooks see the scores of a forward pass, as a loss needs them."""
+
+    def forward(self, scores: BasinScores) -> Tensor:
+        return scores.logits
 
 
 class BasinHead(HyperbolicModule):
@@ -117,6 +125,7 @@ class BasinHead(HyperbolicModule):
         self.gates = nn.Parameter(torch.empty(len(scales), len(COMPATIBILITIES), **dd))
         self.fusion = nn.Parameter(torch.empty(len(scales), **dd))
         self.log_temperature = nn.Parameter(torch.empty(1, **dd))
+        self.readout = _Readout()
         self.reset_parameters()
 
     @torch.no_grad()
@@ -154,7 +163,7 @@ class BasinHead(HyperbolicModule):
         Returns:
             Logits `[..., K]`, in the type of `x`.
         """
-        return self.scores(x).logits.to(x.dtype)
+        return self.readout(self.scores(x)).to(x.dtype)
 
     def scores(self, x: Tensor) -> BasinScores:
         """Return everything that is computed on the way to the logits, float32 or float64.
@@ -191,10 +200,9 @@ class BasinHead(HyperbolicModule):
         factor = v.conformal_factor()
         mean = midpoint_log0((factor * v.to_tensor()).sum(-2), (factor - 1).sum(-2), c)
         flat = v.to_tensor().flatten(0, 1)
-        d2 = pairwise_squared_distance(
-            F.linear(p.to_tensor(), flat), p.r2, p.u, v.r2.flatten(), v.u.flatten(), c
-        ).unflatten(-1, (self.num_classes, self.k + 1))
-        return F.linear(q, unit(mean)), -0.5 * safe_sqrt(d2.amin(-1))
+        inner = F.linear(p.to_tensor(), flat)
+        d2 = nearest_squared_distance(inner, p.r2, p.u, v.r2.flatten(), v.u.flatten(), c, self.k + 1)
+        return F.linear(q, unit(mean)), -0.5 * safe_sqrt(d2)
 
     def get_geometric_weights(self) -> dict[str, Tensor]:
         """Return the fusion weights: `compatibility` `[S, 3]` and `scale` `[S]`, each row with the sum 1."""

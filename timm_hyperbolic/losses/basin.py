@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,6 +28,7 @@ class BasinLoss(nn.Module):
         position: The weight `b >= 0` of the pull of `C` to the position of the class.
         agreement: The weight `e >= 0` of the pull between scales.
         label_smoothing: Of the cross-entropy of the fused logits.
+        fused: The weight `>= 0` of the cross-entropy of the fused logits; 0 where another loss takes its place.
 
     Raises:
         ValueError: a weight is negative.
@@ -36,25 +38,31 @@ class BasinLoss(nn.Module):
     """
 
     def __init__(
-        self, contrast: float = 0.5, position: float = 0.1, agreement: float = 0.1, label_smoothing: float = 0.0
+        self,
+        contrast: float = 0.5,
+        position: float = 0.1,
+        agreement: float = 0.1,
+        label_smoothing: float = 0.0,
+        fused: float = 1.0,
     ) -> None:
         super().__init__()
-        for name, value in (('contrast', contrast), ('position', position), ('agreement', agreement)):
+        self.weights = {'fused': fused, 'contrast': contrast, 'position': position, 'agreement': agreement}
+        for name, value in self.weights.items():
             if not 0 <= value < float('inf'):
                 raise ValueError(f'{name}={value} must be a number >= 0: it is the weight of a part of the loss')
-        self.contrast, self.position, self.agreement = contrast, position, agreement
         self.label_smoothing = label_smoothing
 
     def parts(self, scores: BasinScores, target: Tensor) -> dict[str, Tensor]:
-        """Return the four parts of the loss by name, without their weights."""
-        scales, batch, _, kinds = scores.compatibility.shape
+        """Return the four parts of the loss by name, without their weights. For the arguments see `forward`."""
+        scales, _, classes, kinds = scores.compatibility.shape
         logits = (scores.compatibility / scores.temperature).movedim(-1, 1).flatten(0, 2)
         cantor = scores.compatibility[..., COMPATIBILITIES.index('cantor')]
         place = scores.position - scores.position.mean(-1, keepdim=True)
+        share = F.one_hot(target, classes) if target.dim() == 1 else target
         return {
             'fused': F.cross_entropy(scores.logits, target, label_smoothing=self.label_smoothing),
-            'contrast': F.cross_entropy(logits, target.repeat(scales * kinds)),
-            'position': -cantor.gather(-1, target.expand(scales, batch).unsqueeze(-1)).mean(),
+            'contrast': F.cross_entropy(logits, torch.cat([target] * (scales * kinds))),
+            'position': -(cantor * share.to(cantor.dtype)).sum(-1).mean(),
             'agreement': place.square().mean().to(scores.logits.dtype),
         }
 
@@ -63,7 +71,6 @@ class BasinLoss(nn.Module):
 
         Args:
             scores: What `BasinHead.scores` returns for features `[B, D]`.
-            target: Labels, `[B]`.
+            target: Labels, `[B]`, or the shares of the classes in each sample, `[B, K]`, as mixup gives them.
         """
-        weights = {'fused': 1.0, 'contrast': self.contrast, 'position': self.position, 'agreement': self.agreement}
-        return sum(weights[name] * part for name, part in self.parts(scores, target).items())
+        return sum(self.weights[name] * part for name, part in self.parts(scores, target).items())

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..config.options import to_values
 from ..errors import UserError, listed, nearest
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import mismatches, with_tied_names
+from .label_order import with_label_order
 from .weights import pretrained_overlay, read_weights
 
 __all__ = [
@@ -37,6 +38,7 @@ def create_model(
     num_classes: int | None,
     training: ModelTrainingConfig | None = None,
     hamp: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> nn.Module:
     """Create a model.
 
@@ -45,6 +47,7 @@ def create_model(
         num_classes: Number of classes of the data set, used if `config` has none.
         training: Options of training, such as dropout; None for a model that is only evaluated.
         hamp: Whether hyperbolic layers compute in mixed precision.
+        classes: Names of the classes of the data set by label, in whose order a tree of the classes is brought.
 
     Raises:
         UserError: The model is unknown, or rejects a keyword or a value; or the file of its weights does not fit it.
@@ -60,11 +63,12 @@ def create_model(
         **({'hamp': True} if hamp else {}),
         **own,
     }
+    kwargs = with_label_order(kwargs, classes)
     size = {'img_size': config.img_size, 'in_chans': config.in_chans}
     try:
         overlay = pretrained_overlay(config.pretrained_file, config.model, own) if config.pretrained_file else None
         model = timm.create_model(
-            **resolve_model_input_args(config.model, size, **kwargs),
+            **_arguments(config.model, size, kwargs),
             pretrained=config.has_pretrained,
             pretrained_cfg_overlay=overlay,
         )
@@ -88,6 +92,21 @@ def create_model(
     if wrong:  # a model may accept the text 'false' and treat it as true
         raise UserError(f'--model {config.model}: {wrong}')
     return model
+
+
+def _arguments(name: str, size: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of timm's factory, with the size of the images where the model is made for one size.
+
+    timm asks the defaults of the model's name whether it is. A name that stands for any backbone has no defaults; there
+    the backbone is asked.
+    """
+    backbone = kwargs.get('backbone') or kwargs.get('base')
+    if not isinstance(backbone, str) or not timm.is_model(split_model_name_tag(backbone)[0]):
+        return resolve_model_input_args(name, size, **kwargs)
+    own = {key: kwargs[key] for key in ('img_size', 'in_chans') if key in kwargs}
+    resolved = resolve_model_input_args(backbone, size, **own)
+    own = {key: resolved[key] for key in ('img_size', 'in_chans') if key in resolved}
+    return {'model_name': name, **kwargs, **own}
 
 
 def _model_class(name: str) -> type:

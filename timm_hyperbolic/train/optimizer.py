@@ -1,5 +1,7 @@
 """The optimizer and the gradient clipping of a run, with errors that name the command-line flag."""
 
+from functools import partial
+
 import torch
 from timm.optim import create_optimizer_v2, optimizer_kwargs
 from torch import nn
@@ -8,13 +10,17 @@ from ..config.optim import OptimizerConfig
 from ..constants import RIEMANNIAN
 from ..errors import UserError
 from ..layers.manifold import geoopt
-from ..optim import GradientClip, apply_lr_scale, manifold_parameters
+from ..optim import GradientClip, apply_lr_scale, manifold_parameters, param_groups_lr_scale
+from ..optim.scales import lr_scales
 
 __all__ = ['create_clip', 'create_optimizer']
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig, name: str = '') -> torch.optim.Optimizer:
     """Create an optimizer.
+
+    Where a layer asks for a fraction of the learning rate, as the basin head does, its parameters are grouped by
+    `param_groups_lr_scale`.
 
     Args:
         model: The model whose parameters the optimizer updates.
@@ -32,6 +38,9 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, name: str = '') 
             f'--opt {config.opt}: --model {name} has points on a ball ({points}), which this optimizer does not '
             f'keep there; choose {" or ".join(RIEMANNIAN)}'
         )
+    if lr_scales(model):
+        decays = {'weight_decay': config.weight_decay, 'layer_decay': config.layer_decay}
+        kwargs['param_group_fn'] = partial(param_groups_lr_scale, **decays)
     try:
         optimizer = create_optimizer_v2(model, **kwargs)
     # The package of the optimizer is not installed, or the optimizer rejects an argument.

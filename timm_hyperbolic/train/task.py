@@ -8,9 +8,11 @@ import torch
 from timm.task import ClassificationTask, LogitDistillationTask, TokenDistillationTask, TrainingTask
 from torch import nn
 
+from ..config.losses import FeatureLossConfig
 from ..config.run import TaskConfig
 from ..data.labels import label_names
 from ..errors import UserError
+from .feature_losses import add_feature_losses
 from .model import check_classifier
 
 __all__ = ['create_task', 'use_channels_last']
@@ -30,8 +32,11 @@ def create_task(
     classes: list[str] | None = None,
     aug_splits: int = 0,
     name: str = '',
+    features: FeatureLossConfig | None = None,
 ) -> TrainingTask:
     """Return the task that trains `model`, which is on `device`.
+
+    A model with a basin head is trained by the loss of that head.
 
     Args:
         model: The model.
@@ -42,10 +47,28 @@ def create_task(
         classes: Class names by label, which must agree with those of a teacher.
         aug_splits: Number of differently augmented copies of each image in a batch.
         name: Name of the model, for messages.
+        features: Options of the losses on features; None for their defaults.
 
     Raises:
-        UserError: the teacher cannot be created, or the model does not support the kind of distillation.
+        UserError: the teacher cannot be created, the model does not support the kind of distillation, or the tree of
+            the classes is not that of the model.
     """
+    task = _task_on_labels(model, config, data_config, soft_targets, device, classes, aug_splits, name)
+    weight = 1.0 if config.kd_model_name or config.task_loss_weight is None else config.task_loss_weight
+    add_feature_losses(task, model, features or FeatureLossConfig(), weight, aug_splits, classes)
+    return task
+
+
+def _task_on_labels(
+    model: nn.Module,
+    config: TaskConfig,
+    data_config: dict[str, Any],
+    soft_targets: bool,
+    device: torch.device,
+    classes: list[str] | None,
+    aug_splits: int,
+    name: str,
+) -> TrainingTask:
     criterion = {'smoothing': config.smoothing, 'soft_targets': soft_targets}
     if config.bce_loss:
         criterion |= {
