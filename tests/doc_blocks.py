@@ -74,7 +74,7 @@ def check_pip(words: list[str]) -> None:
     """`pip install -e '.[extra,...]'`: the package itself, with extras that it has."""
     assert words[:3] == ['pip', 'install', '-e']
     (target,) = words[3:]
-    extras = re.fullmatch(r'\.\[([a-z,]+)\]', target)
+    extras = re.fullmatch(r'\.\[([a-z0-9,]+)\]', target)
     assert extras is not None, f'not an install of this package: {target}'
     assert set(extras[1].split(',')) <= set(SETUP['options.extras_require'])
 

@@ -18,6 +18,9 @@ __all__ = ['fewshot']
 def fewshot(config: FewshotConfig) -> dict[str, Accuracy]:
     """Classify images of novel classes by the nearest prototype of a few labelled ones; print and return accuracies.
 
+    Args:
+        config: The features, or the model and the images that give them, the episodes and the projection.
+
     Returns:
         The accuracy of each geometry by its name.
 
