@@ -72,7 +72,7 @@ def test_the_first_tensor_that_does_not_fit_is_named(tmp_path: Path) -> None:
 
 
 def test_equal_names_of_other_shapes_are_named(tmp_path: Path) -> None:
-    torch.save(weights() | {'bn1.bias': torch.zeros(3)}, tmp_path / 'w.pth')
+    torch.save(weights(1000) | {'bn1.bias': torch.zeros(3)}, tmp_path / 'w.pth')
     with pytest.raises(UserError, match=r'does not fit .*: of another shape: bn1\.bias \[3\] for \[\d+\]\. Give'):
         made(tmp_path / 'w.pth')
 
