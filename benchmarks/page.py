@@ -279,8 +279,9 @@ def fewshot() -> str:
         spaces = [of[shot, dim, space] for space in ('euclidean', 'cosine', 'hyperbolic')]
         gain, interval = (float(spaces[-1][key]) for key in ('gain', 'gain_interval'))
         accuracy = [f'{float(row["accuracy"]):.1f} ± {float(row["interval"]):.1f}' for row in spaces]
-        cells.append([f'{shot}-shot', str(dim), *accuracy, f'{gain:+.1f} ± {interval:.1f}'])
-    columns = ['', 'dimensions', 'Euclidean', 'cosine', 'hyperbolic', 'hyperbolic - Euclidean']
+        clipped = f'{float(spaces[-1]["clipped"]):.0f} %'
+        cells.append([f'{shot}-shot', str(dim), *accuracy, f'{gain:+.1f} ± {interval:.1f}', clipped])
+    columns = ['', 'dimensions', 'Euclidean', 'cosine', 'hyperbolic', 'hyperbolic - Euclidean', 'clipped']
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 

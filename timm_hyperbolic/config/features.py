@@ -84,7 +84,7 @@ class ProjectionConfig:
         help='project the features to N dimensions, by a linear map that is learnt on episodes of the other classes in '
         'the same geometry (default: the features as they are, divided by their mean length)',
     )
-    steps: int = option(500, type=whole(1), metavar='N', help='with --dim: steps of 16 episodes to learn the map in')
+    steps: int = option(300, type=whole(1), metavar='N', help='with --dim: steps of 16 episodes to learn the map in')
     lr: float = option(3e-3, type=real(positive=True), metavar='X', help='with --dim: learning rate of the map')
 
 
