@@ -13,7 +13,7 @@ def extract(config: ExtractConfig) -> Features:
     """Write the features of a split, and return them; a file that holds them already is left as it is.
 
     Args:
-        config: The options of the command.
+        config: The model, the images and the file.
 
     Raises:
         UserError: The model or the data does not exist or does not fit, or the file holds other features.
