@@ -74,7 +74,7 @@ def test_weights_are_drawn_in_percent() -> None:
     found = view(5)
     shown = [text.get_text() for text in texts(figures.basin_weights_figure(found))]
     shares = [f'{100 * share:.0f}' for share in found.compatibility.flatten().tolist() if share >= 0.08]
-    assert [text for text in shown if text.isdigit()] == shares
+    assert [text for text in shown if text.isdigit()][: len(shares)] == shares  # then come the ticks
 
 
 DRAWN = {
