@@ -28,9 +28,9 @@ from typing import Any
 import torch
 from heads import CHOICE_DIM, Classifier, Data, Recipe, load, predict, train
 from report import Report, add_arguments, chosen_device, header
-from timm_hyperbolic.evaluate.retrieval import retrieval_metrics
 from torch import Tensor, nn
 
+from timm_hyperbolic.evaluate.retrieval import retrieval_metrics
 from timm_hyperbolic.layers import HyperbolicConfig
 from timm_hyperbolic.losses import PairwiseCrossEntropy
 from timm_hyperbolic.models.head_options import HeadOptions, hierarchy_of

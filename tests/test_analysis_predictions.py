@@ -69,6 +69,11 @@ def test_errors_are_counted_by_class_in_the_order_of_superclasses():
     assert found.counts.tolist() == wanted
     accuracy = [100 * row[k] / sum(row) if sum(row) else float('nan') for k, row in enumerate(wanted)]
     assert found.accuracy.tolist() == pytest.approx(accuracy, nan_ok=True)
+    group = labels.superclass_of.tolist()
+    same = [group[i] == group[j] >= 0 for i, j in pairs]
+    wrong = [is_same for is_same, (i, j) in zip(same, pairs, strict=True) if i != j]
+    assert found.superclass_accuracy == pytest.approx(100 * sum(same) / 200)
+    assert found.inside_superclass == pytest.approx(100 * sum(wrong) / len(wrong))
     errors = sorted(-pairs.count(pair) for pair in set(pairs) if pair[0] != pair[1])[:3]
     most = found.most_confused(3)
     assert [-count for _, _, count in most] == errors

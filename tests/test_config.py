@@ -77,7 +77,7 @@ def test_keywords_of_a_layer_replace_those_of_its_configuration() -> None:
 
 
 def test_what_is_no_keyword_of_a_layer_is_named() -> None:
-    with pytest.raises(TypeError, match=r"unknown keyword 'curvatur'; did you mean 'curvature'\?"):
+    with pytest.raises(TypeError, match=r"unknown keyword 'curvatur'\. Nearest: curvature, learn_curvature\."):
         CenteredResidual(curvatur=0.5)
     with pytest.raises(TypeError, match=r'config=0.5 must be a HyperbolicConfig.*curvature=0.5'):
         CenteredResidual(0.5)

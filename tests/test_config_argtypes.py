@@ -2,7 +2,8 @@ import argparse
 
 import pytest
 
-from timm_hyperbolic.config.argtypes import KeyValues, nearest, one_of, real, whole
+from timm_hyperbolic.config.argtypes import KeyValues, one_of, real, whole
+from timm_hyperbolic.errors import nearest
 
 
 @pytest.mark.parametrize(

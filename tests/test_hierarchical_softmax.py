@@ -73,8 +73,9 @@ def test_scores_far_apart_stay_finite_in_half_types() -> None:
 @pytest.mark.parametrize(
     ('parent', 'classes', 'message'),
     [
-        ([-1, 0, -1], [1, 2], 'parent has 2 roots'),
-        ([1, 0], [0], 'parent has 0 roots'),
+        ([-1, 0, -1], [1, 2], 'parent: 2 roots, 0, 2; put them under one node'),
+        ([1, 0], [0], 'parent: the parents go in a cycle, 0 -> 1 -> 0'),
+        ([], [], 'parent: there is no node'),
         ([-1, 0, 7], [1, 2], 'parent=7 is no node: the 3 nodes'),
         ([-1, 0, 0], [1, 5], r'classes=\[5\] have no node'),
         (
@@ -84,7 +85,7 @@ def test_scores_far_apart_stay_finite_in_half_types() -> None:
         ),
         ([-1, 0, 1, 0], [1, 2, 3], r'leaves of the tree are not the classes.*nodes \[1\]'),
         ([-1, 0, 0], [1, 1, 2], 'leaves of the tree are not the classes: there are 2 leaves and 3 classes'),
-        ([-1, 0, 3, 2], [1], 'the parents go in a cycle, which has node'),
+        ([-1, 0, 3, 2], [1], 'the parents go in a cycle, 2 -> 3 -> 2'),
     ],
 )
 def test_wrong_tree_is_named(parent, classes, message) -> None:

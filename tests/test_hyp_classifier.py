@@ -291,18 +291,18 @@ def test_hierarchies_are_named_read_and_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('keywords', 'message'),
     [
-        ({'head': 'tre'}, r"head='tre' is unknown; did you mean 'tree'\? choose from"),
+        ({'head': 'tre'}, r"head='tre' is unknown\. Nearest: tree\. Choose from: proto, tree"),
         ({'head': 'tree', 'hierarchy': None}, "head='tree' needs the tree of the classes: give hierarchy='cifar100'"),
         ({'head': 'hsoftmax', 'hierarchy': None}, "head='hsoftmax' needs the tree of the classes"),
         ({'head': 'mlr', 'dim': 1}, 'dim=1 must be a whole number of at least 2'),
-        ({'geometry': 'flat'}, "geometry='flat' is unknown; .*choose from"),
+        ({'geometry': 'flat'}, r"geometry='flat' is unknown\..* Choose from: hyperbolic, euclid\."),
         ({'geometry': 'euclid', 'curvature': 0.5}, "geometry='euclid' and curvature=0.5 contradict"),
         ({'vertices': 'ball'}, "vertices='ball' is for head='basin', not for head='mlr'"),
         ({'head': 'basin', 'k': 40}, 'k=40 and scales=.*smaller k or larger scales'),
         ({'hierarchy': 'cifar10'}, "hierarchy='cifar10' is no file; give 'cifar100', 'wordnet'"),
         ({'hierarchy': 'cifar100', 'num_classes': 10}, r'num_classes=10 differs from the 100 classes of hierarchy='),
         ({'hierarchy': Taxonomy.from_parents({'a': (), 'b': ('a',)})}, 'does not say which nodes are the classes'),
-        ({'backbone': 'resnet19'}, r"backbone='resnet19' is no timm model; did you mean 'resnet"),
+        ({'backbone': 'resnet19'}, r"backbone='resnet19' is no timm model\. Nearest: resnet"),
         ({'backbone': ''}, "backbone='' must be the name of a timm model"),
         ({'curvature': -1}, 'curvature=-1 must be a number >= 0'),
     ],
@@ -333,9 +333,42 @@ def test_model_without_a_linear_classifier_is_refused_unchanged() -> None:
         attach_head(timm.create_model('test_resnet'), 'mlr', curvatur=1)
     with pytest.raises(UserError, match='classes'):
         hierarchy_of({'parents': {'a': None, 'b': 'a'}, 'classes': ['b', 'c']})
-    model = make(head='tree')
-    with pytest.raises(ValueError, match=r'num_classes=4 differs from the 5 classes .*attach the head again'):
-        model.reset_classifier(4)
+
+
+@pytest.mark.parametrize('family', ['test_convnext', 'test_vit', 'test_resnet'])
+def test_a_refused_reset_leaves_the_model_as_it_was(family: str) -> None:
+    model = make(family, 'tree').eval()
+    before, logits = model.state_dict(), model(images())
+    for arguments, message in (
+        ((4,), r'num_classes=4 differs from the 5 classes .*attach the head again'),
+        ((5, 'unheard'), ''),
+    ):
+        with pytest.raises(Exception, match=message):
+            model.reset_classifier(*arguments)
+        assert model.num_classes == 5
+        assert type(model.get_classifier().head) is TreeHead
+        assert {name: t.data_ptr() for name, t in model.state_dict().items()} == {
+            name: t.data_ptr() for name, t in before.items()
+        }
+        assert torch.equal(model(images()), logits)
+    bare = timm.create_model('test_vit', num_classes=0)
+    with pytest.raises(ValueError, match='num_classes=4 differs'):
+        attach_head(bare, 'tree', hierarchy=TEXT, num_classes=4)
+    assert type(bare.head) is nn.Identity
+    assert bare.num_classes == 0
+
+
+@pytest.mark.parametrize('backbone', ['shvit_s1', 'efficientvit_m0'])
+def test_a_model_that_cannot_say_that_it_has_no_classifier(backbone: str) -> None:
+    """`get_classifier` of these models raises an AttributeError where they have none."""
+    model = attach_head(timm.create_model(backbone), 'tree', hierarchy=TEXT)
+    model.reset_classifier(0)
+    assert model(torch.zeros(2, 3, 64, 64)).dim() == 2
+    with pytest.raises(ValueError, match=r'no classifier that a head could replace \(num_classes=0\)'):
+        attach_head(model, 'mlr')
+    attach_head(model, 'mlr', num_classes=3)  # not the five of the tree before
+    assert type(model.get_classifier().head) is HyperbolicMLR
+    assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def distances(v: Tensor, normals: Tensor, offset: Tensor, c: float) -> Tensor:
     curvature = torch.tensor([c], dtype=torch.float64)
     frame = Frame.of((v,), curvature)
     p = frame.tangent(torch.ones_like(frame.gram[0][0])).exp0()
-    return hyperplane_distance(p.to_tensor() @ normals.T, p.r2, p.u, offset, curvature)
+    inner, time = 2 / p.u * p.to_tensor() @ normals.T, (1 + c * p.r2) / p.u
+    return hyperplane_distance(inner, time, offset, curvature)
 
 
 @pytest.mark.parametrize(('length', 'offset', 'tolerance'), [(0.01, 1e-3, 1e-12), (2.0, 0.7, 1e-11), (7.0, -1.5, 1e-9)])

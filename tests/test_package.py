@@ -186,6 +186,97 @@ def test_the_check_of_imports_sees(source: str, wrong: list[str], monkeypatch: p
     assert wrong_imports(path) == wrong
 
 
+# --- docstrings -----------------------------------------------------------------------------------------------------
+
+# Functions that Numba and Triton compile are for the operations beside them only.
+DOCUMENTED = [path for path in SOURCES if PACKAGE / 'geometry' / 'kernels' not in path.parents]
+
+
+def public_names(tree: ast.Module) -> set[str]:
+    """The names in the lists that a file assigns or adds to `__all__`."""
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
+    lists = [node.value for node in assigned if ast.unparse(node).startswith('__all__')]
+    return {name for value in lists for name in ast.literal_eval(value)}
+
+
+def arguments(function: ast.FunctionDef) -> list[str]:
+    """The names of the arguments of a function or a constructor; those that begin with `_` are not for callers."""
+    of = function.args
+    every = [*of.posonlyargs, *of.args, of.vararg, *of.kwonlyargs, of.kwarg]
+    return [each.arg for each in every if each is not None and each.arg != 'self' and not each.arg.startswith('_')]
+
+
+def fields(node: ast.ClassDef) -> list[str]:
+    """The fields of a dataclass; an option has a help text, and a component of a configuration its own docstring."""
+    own = [each for each in node.body if isinstance(each, ast.AnnAssign) and 'ClassVar' not in ast.unparse(each)]
+    described_elsewhere = re.compile(r'option\(|field\(default_factory=\w+Config\)')
+    return [each.target.id for each in own if not each.value or not described_elsewhere.match(ast.unparse(each.value))]
+
+
+def described(docstring: str | None, *sections: str) -> list[str]:
+    """The names that sections of a docstring describe."""
+    found = [re.search(rf'^{title}:\n((?: {{4}}.*\n|\n)+)', f'{docstring}\n', re.MULTILINE) for title in sections]
+    return [name for each in found if each for name in re.findall(r'^ {4}\**(\w+):', each[1], re.MULTILINE)]
+
+
+def undescribed(source: str) -> list[str]:
+    """What the docstrings of the public functions and classes of a file leave out, and what they describe in vain."""
+    tree, wrong = ast.parse(source), []
+    public = public_names(tree)
+    for node in tree.body:
+        if getattr(node, 'name', None) not in public:
+            continue
+        wanted, sections = [], ('Args',)
+        if isinstance(node, ast.FunctionDef):
+            wanted = arguments(node)
+        else:
+            sections = ('Args', 'Attributes')
+            made = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == '__init__']
+            if made:
+                wanted = arguments(made[0])
+            elif any('dataclass' in ast.unparse(each) for each in node.decorator_list):
+                wanted = fields(node)
+        named = described(ast.get_docstring(node), *sections)
+        wrong += [f'{node.name}: {name} is not described' for name in wanted if name not in named]
+        if isinstance(node, ast.FunctionDef):
+            wrong += [f'{node.name} has no {name}' for name in named if name not in wanted]
+    return wrong
+
+
+def test_docstrings_describe_every_argument() -> None:
+    found = {str(path.relative_to(PACKAGE)): undescribed(path.read_text(encoding='utf-8')) for path in DOCUMENTED}
+    assert len(found) > 100
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_the_check_of_docstrings_sees() -> None:
+    source = """
+__all__ = ['F', 'f']
+__all__ += ['g']
+def f(x, *rest, y=1):
+    '''Add.
+
+    Args:
+        x: A number.
+        z: None.
+
+    Returns:
+        y: The sum.
+    '''
+def g(x): 'Nothing.'
+def h(x): 'Nothing.'
+class F:
+    '''Nothing.
+
+    Args:
+        a: A number.
+    '''
+    def __init__(self, a, **others): ...
+"""
+    missing = ['f: rest is not described', 'f: y is not described', 'f has no z', 'g: x is not described']
+    assert undescribed(source) == [*missing, 'F: others is not described']
+
+
 # --- a guest in timm ------------------------------------------------------------------------------------------------
 
 PROBE = """

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timm_hyperbolic.errors import UserError
-from timm_hyperbolic.taxonomy import Taxonomy
+from timm_hyperbolic.taxonomy import Taxonomy, without_chains
 from timm_hyperbolic.taxonomy.cifar100 import SUPERCLASSES, SYNSETS
 
 ANIMALS = """
@@ -102,6 +102,23 @@ def test_reading_columns_of_labels() -> None:
     assert [tree.names[i] for i in tree.classes] == ['cat', 'oak', 'pug']
     with pytest.raises(ValueError, match='read-only'):
         tree.parent[0] = 1
+
+
+@settings(max_examples=40)
+@given(graphs(), st.data())
+def test_without_chains_every_inner_node_separates_classes(parents: dict[str, list[str]], data) -> None:
+    """Two classes meet at the same node as before; of the nodes above them exactly these meeting points are left."""
+    tree = Taxonomy.from_parents(parents)
+    leaves = [tree.names[leaf] for leaf in tree.leaves]
+    tree = tree.with_classes(data.draw(st.lists(st.sampled_from(leaves), min_size=1, unique=True)))
+    short = without_chains(tree)
+    classes = [tree.names[node] for node in tree.classes]
+    assert [short.names[node] for node in short.classes] == classes
+    paths = {name: tree.path(name) for name in classes}
+    meeting = {(a, b): next(n for n in paths[a] if n in paths[b]) for a in classes for b in classes}
+    assert set(short) == set(meeting.values())
+    for name in classes:
+        assert short.path(name) == tuple(n for n in paths[name] if n in set(short))
 
 
 WRONG = {

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch.utils.data import get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
-from train_helpers import run, summary
+from train_helpers import run, stop_at, summary
 
 from timm_hyperbolic import cli
 from timm_hyperbolic.commands.train import train
@@ -43,8 +43,10 @@ def whole(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def stopped_once(tmp_path_factory) -> Path:
-    status, folder = run(tmp_path_factory.mktemp('stopped'), *FLAGS, steps=8)
-    assert status == 0
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, '_make_step', 8)
+        status, folder = run(tmp_path_factory.mktemp('stopped'), *FLAGS, steps=None)
+    assert status == 143
     return folder
 
 
@@ -56,19 +58,6 @@ def stopped(whole, stopped_once, tmp_path) -> Path:
 
 def go_on(tmp_path: Path, *argv: str) -> tuple[int, Path]:
     return run(tmp_path, *FLAGS, '--resume', 'auto', *argv, steps=None)
-
-
-def stop_at(monkeypatch, method: str, count: int, number: int) -> None:
-    """Send this process a signal in the given call of a method of the loop."""
-    original, calls = getattr(Loop, method), []
-
-    def patched(self, *args, **kwargs):
-        calls.append(None)
-        if len(calls) == count:
-            os.kill(os.getpid(), number)
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(Loop, method, patched)
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(whole, stopped, tmp_path, capsys):
@@ -88,7 +77,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(whole, stopped, tmp_path, capsys)
 def test_the_folder_alone_is_enough_to_go_on(whole, stopped, tmp_path):
     """Its options are the defaults; what was given to the run need not be given again."""
     (stopped / '.unfinished-abc').mkdir()  # by a process that was killed while it wrote
-    status, _ = run(tmp_path / 'elsewhere', '--resume', str(stopped), '--epochs', '3', tiny=False, steps=15, name='x')
+    status, _ = run(tmp_path / 'elsewhere', '--resume', str(stopped), '--epochs', '3', tiny=False, steps=99, name='x')
     assert status == 0
     assert kill_and_resume.differences(whole, tmp_path / 'elsewhere' / 'x') == []
 
@@ -377,13 +366,46 @@ def test_a_run_folder_of_the_version_before_goes_on_and_is_read(tmp_path, capsys
     assert row['curvature_mean'] == pytest.approx(0.9944105744361877, rel=1e-4)
 
 
+def rates(folder: Path) -> list[float]:
+    """Return the learning rate of the last step of each epoch."""
+    return [row['lr'] for row in summary(folder)]
+
+
+def cosine(step: int, steps: int) -> float:
+    return 3e-3 * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def test_a_finished_run_is_extended_by_more_steps(tmp_path, monkeypatch, capsys):
+    """On the schedule of all steps. A run that was interrupted keeps its own, whatever --max-steps is given."""
+    flags = ['--warmup-epochs', '0', '--epochs', '4', '--model-ema']
+    whole = run(tmp_path, *flags, steps=7, name='whole')[1]
+    assert rates(whole) == pytest.approx([cosine(4, 7), cosine(6, 7)])
+    stop_at(monkeypatch, '_make_step', 3)
+    assert run(tmp_path, *flags, steps=7)[0] == 143
+    monkeypatch.undo()
+    resume = ['--resume', 'auto', *flags]
+    assert run(tmp_path, *resume, steps=10)[0] == 2
+    assert 'scheduled for 7 steps, of which 3 are done' in capsys.readouterr().err
+    assert run(tmp_path, *resume, steps=6)[0] == 0
+    assert run(tmp_path, *resume, steps=7)[0] == 0
+    folder = tmp_path / 'run'
+    assert kill_and_resume.differences(whole, folder) == []
+    assert run(tmp_path, *resume, '--epochs', '5', steps=7)[0] == 2
+    assert '--epochs 5: the run ends at --max-steps 7' in capsys.readouterr().err
+    assert run(tmp_path, *resume, steps=13)[0] == 0
+    assert rates(folder) == pytest.approx([cosine(4, 7), cosine(9, 13), cosine(12, 13)])
+    # The model of an epoch that is not finished may be the best one.
+    assert run(tmp_path, *flags, '--val-split', '0.1', steps=4, name='best')[0] == 0
+    assert run(tmp_path, *resume, '--val-split', '0.1', steps=8, name='best')[0] == 2
+    assert 'stopped within an epoch' in capsys.readouterr().err
+
+
 def test_a_finished_run_is_extended_by_more_epochs(tmp_path):
     """On the schedule of all epochs; a run that is not finished keeps its own."""
     flags = ['--warmup-epochs', '0', '--epochs']
     status, folder = run(tmp_path, *flags, '2', steps=None)
     assert status == 0
     assert cli.run('train', ['--resume', str(folder), '--epochs', '4'], 'train_hyp.py') == 0
-    rows = summary(folder)
-    assert [row['epoch'] for row in rows] == [0, 1, 2, 3]
-    assert rows[2]['lr'] == pytest.approx(3e-3 * (1 + math.cos(math.pi * 14 / 20)) / 2)
+    assert [row['epoch'] for row in summary(folder)] == [0, 1, 2, 3]
+    assert rates(folder)[2] == pytest.approx(cosine(14, 20))
     assert cli.run('train', ['--resume', str(folder), '--epochs', '3'], 'train_hyp.py') == 2

@@ -36,10 +36,10 @@ def runs(tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stderr
     (output / 'printed').write_text(done.stdout)
     to = ['--output', str(output), '--experiment']
-    assert run_command('train', [*TINY, *to, 'one', '--max-steps', '20']) == 0
-    assert run_command('train', [*TINY, *to, 'mixed', '--max-steps', '20', '--resume', 'auto']) == 0
-    assert run_command('train', [*WIDE, *to, 'whole', '--max-steps', '6']) == 0
-    assert run_command('train', [*WIDE, *to, 'sharded', '--max-steps', '6', '--resume', 'auto']) == 0
+    assert run_command('train', [*TINY, *to, 'one']) == 0
+    assert run_command('train', [*TINY, *to, 'mixed', '--resume', 'auto']) == 0
+    assert run_command('train', [*WIDE, *to, 'whole']) == 0
+    assert run_command('train', [*WIDE, *to, 'sharded', '--resume', 'auto']) == 0
     return output
 
 
@@ -72,7 +72,8 @@ def test_the_weights_moved_and_the_shards_are_several(runs):
 
 def test_the_first_process_alone_prints(runs):
     printed = (runs / 'printed').read_text()
-    assert printed.count('epoch 1/6') == 4  # one line of each run that passes there
+    assert printed.count('epoch 1/') == 3  # one line of each run that passes there
+    assert 'going on after step 2, batch 4 of epoch 1' in printed
     assert '2 processes, the first on cpu' in printed
 
 

@@ -2,16 +2,30 @@
 
 import sys
 
+import pytest
 import torch
 import torch.distributed as dist
+from train_helpers import stop_at
 
 from timm_hyperbolic.commands.train import train
 from timm_hyperbolic.config.train import read_train_options
+from timm_hyperbolic.errors import Interrupted
 from timm_hyperbolic.train.processes import Processes
 
-MODEL = ['--model', 'vit_tiny_patch4_hyp_all', '--img-size', '8', '-b', '240', '--lr', '3e-3', '--epochs', '6']
+MODEL = ['--model', 'vit_tiny_patch4_hyp_all', '--img-size', '8', '-b', '240', '--lr', '3e-3']
 MODEL += ['--workers', '0', '--device', 'cpu']
-TINY = [*MODEL, '--model-kwargs', 'embed_dim=24', 'depth=2', 'num_heads=3', 'num_centroids=8', '-vb', '50']
+TINY = [
+    *MODEL,
+    '--model-kwargs',
+    'embed_dim=24',
+    'depth=2',
+    'num_heads=3',
+    'num_centroids=8',
+    '-vb',
+    '50',
+    '--epochs',
+    '4',
+]
 # Wide enough to have parameters that are sharded. SGD: Adam makes a step of the rounding error of a gradient near 0.
 WIDE = [*MODEL, '--model-kwargs', 'embed_dim=72', 'depth=1', 'num_heads=3', 'num_centroids=8', '--model-ema']
 WIDE += [
@@ -25,18 +39,30 @@ WIDE += [
     '0.5',
     '--grad-accum-steps',
     '2',
+    '--epochs',
+    '2',
 ]
+
+
+def interrupted(argv: list[str], step: int, rank: int) -> None:
+    """Train until the second process alone is interrupted in a step of this run; both stop after the next step."""
+    with pytest.MonkeyPatch.context() as patch:
+        if rank == 1:
+            stop_at(patch, '_make_step', step)
+        with pytest.raises(Interrupted):
+            train(read_train_options(argv))
 
 
 def main(output: str) -> None:
     """Train with DistributedDataParallel, stop, and train sharded, stop, go on."""
     torch.set_num_threads(1)
-    torch.manual_seed(Processes.start(torch.device('cpu')).rank)  # what is drawn before must not matter
+    rank = Processes.start(torch.device('cpu')).rank
+    torch.manual_seed(rank)  # what is drawn before must not matter
     to = ['--output', output, '--experiment']
-    train(read_train_options([*TINY, *to, 'two', '--max-steps', '20']))
-    train(read_train_options([*TINY, *to, 'mixed', '--max-steps', '12']))
-    train(read_train_options([*WIDE, *to, 'sharded', '--max-steps', '2', '--fsdp']))
-    train(read_train_options([*WIDE, *to, 'sharded', '--max-steps', '4', '--fsdp', '--resume', 'auto']))
+    train(read_train_options([*TINY, *to, 'two']))
+    interrupted([*TINY, *to, 'mixed'], 11, rank)
+    interrupted([*WIDE, *to, 'sharded', '--fsdp'], 1, rank)
+    interrupted([*WIDE, *to, 'sharded', '--fsdp', '--resume', 'auto'], 1, rank)
     dist.destroy_process_group()
 
 

@@ -5,8 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .config.argtypes import nearest
-from .errors import exit_status
+from .errors import exit_status, nearest
 from .version import __version__
 
 __all__ = ['main', 'run']
@@ -50,6 +49,15 @@ def _validate(argv: list[str], prog: str) -> None:
     from .commands.validate import validate
 
     validate(config)
+
+
+def _evaluate(argv: list[str], prog: str) -> None:
+    from .config.evaluate import read_evaluate_options
+
+    config = read_evaluate_options(argv, prog)
+    from .commands.evaluate import evaluate
+
+    evaluate(config)
 
 
 def _report(argv: list[str], prog: str) -> None:
@@ -105,6 +113,7 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'train': (_train, 'train a model on images, the same as train_hyp.py'),
     'list': (_list, 'list the models and what is hyperbolic in them'),
     'validate': (_validate, 'measure a trained model on a split of a data set'),
+    'evaluate': (_evaluate, "read a model's mistakes against a tree of its classes"),
     'extract': (_extract, 'write the features of a split into a file'),
     'fewshot': (_fewshot, 'classify new classes by a few labelled images of each'),
     'delta': (_delta, 'measure how far features are from a tree'),
@@ -115,7 +124,11 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that `argv`, by default the command line, names and return its exit status."""
+    """Run the command that `argv`, by default the command line, names and return its exit status.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+    """
     parser = argparse.ArgumentParser(
         prog='timm-hyperbolic',
         description='Hyperbolic Vision Transformers as ordinary timm models.',

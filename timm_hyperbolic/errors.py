@@ -1,5 +1,6 @@
-"""Expected failures, which end a program with a message instead of a traceback, and how messages list names."""
+"""Expected failures, which end a program with a message instead of a traceback, and how messages name names."""
 
+import difflib
 import sys
 from collections.abc import Callable, Iterable
 
@@ -13,6 +14,7 @@ __all__ = [
     'UserError',
     'exit_status',
     'listed',
+    'nearest',
 ]
 
 
@@ -47,7 +49,12 @@ class PublishError(RunError):
 
 
 class Interrupted(RunError):
-    """A run was asked to stop and has saved its state. The exit status is that of a program ended by the signal."""
+    """A run was asked to stop and has saved its state. The exit status is that of a program ended by the signal.
+
+    Args:
+        message: What was saved, and how to go on.
+        signal: The number of the signal that stopped the run.
+    """
 
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
@@ -85,3 +92,18 @@ def listed(names: Iterable[str], limit: int = 4) -> str:
     names = list(names)
     more = f', and {len(names) - limit} more' if len(names) > limit else ''
     return f'{", ".join(names[:limit])}{more}'
+
+
+def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
+    """Return the sentence ` Nearest: a, b, c.` for a misspelt name, to be put behind a message.
+
+    Args:
+        name: The misspelt name.
+        names: The names that exist.
+        count: Largest number of names in the sentence.
+
+    Returns:
+        The sentence, which begins with a space; empty where no name is similar.
+    """
+    close = difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
+    return f' Nearest: {", ".join(close)}.' if close else ''

@@ -41,8 +41,30 @@ class Confusion:
         k = len(self.order)
         return (self.targets * k + self.predicted).bincount(minlength=k * k).view(k, k)
 
+    @property
+    def superclass_accuracy(self) -> float:
+        """The share of images in percent whose prediction belongs to their superclass; only with superclasses."""
+        return 100 * self._same_group.double().mean().item()
+
+    @property
+    def inside_superclass(self) -> float | None:
+        """The share of errors in percent that stay within the superclass; None without superclasses or errors."""
+        wrong = self.predicted != self.targets
+        if self.groups is None or not wrong.any():
+            return None
+        return 100 * self._same_group[wrong].double().mean().item()
+
+    @property
+    def _same_group(self) -> Tensor:
+        groups = self.groups[self.targets]
+        return (groups == self.groups[self.predicted]) & (groups >= 0)
+
     def most_confused(self, count: int) -> list[tuple[int, int, int]]:
-        """Return the `count` most frequent errors: the class, the prediction, and the number of images."""
+        """Return the `count` most frequent errors: the class, the prediction, and the number of images.
+
+        Args:
+            count: Largest number of pairs.
+        """
         wrong = self.predicted != self.targets
         pairs, images = torch.stack([self.targets[wrong], self.predicted[wrong]]).unique(dim=1, return_counts=True)
         first = images.argsort(descending=True, stable=True)[:count]
@@ -54,6 +76,10 @@ def class_order(labels: Labels, classes: int) -> Tensor:
     """Return the classes in the order of their superclasses, and by number within one superclass, `[K]`.
 
     Classes without a superclass come last. Without superclasses the order is that of the numbers.
+
+    Args:
+        labels: The names of the classes and their superclasses.
+        classes: The number K of classes.
     """
     if labels.superclass_of is None:
         return torch.arange(classes)

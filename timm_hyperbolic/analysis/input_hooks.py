@@ -16,7 +16,7 @@ from ..layers import (
     PointResidual,
 )
 
-__all__ = ['visit_inputs']
+__all__ = ['inputs_of', 'visit_inputs']
 
 Visit = Callable[[str, HyperbolicModule, dict[str, Tensor]], None]
 
@@ -40,7 +40,7 @@ def visit_inputs(model: nn.Module, images: Tensor, visit: Visit) -> None:
             continue
 
         def before(module: HyperbolicModule, inputs: tuple[Any, ...], name: str = name) -> None:
-            visit(name, module, _inputs(module, inputs))
+            visit(name, module, inputs_of(module, inputs))
 
         def after(_: nn.Module, __: Any, qkv: Tensor, module: Any = module, name: str = name) -> None:
             visit(name, module, _attention_inputs(module, qkv))
@@ -57,7 +57,13 @@ def visit_inputs(model: nn.Module, images: Tensor, visit: Visit) -> None:
             handle.remove()
 
 
-def _inputs(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+def inputs_of(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """Return the tangent vectors that a module other than an attention clips first, by name; see `visit_inputs`.
+
+    Args:
+        module: a hyperbolic layer.
+        inputs: the arguments of its `forward`.
+    """
     if isinstance(module, HyperbolicHead):
         return {'features': inputs[0] * module.feature_scale()}
     if isinstance(module, (CenteredResidual, OriginResidual, PointResidual)):

@@ -26,7 +26,11 @@ class Labels:
     superclasses: list[str] = field(default_factory=list)
 
     def name(self, label: int) -> str:
-        """Return the name of a class, or its number if it has no name."""
+        """Return the name of a class, or its number if it has no name.
+
+        Args:
+            label: The number of the class.
+        """
         return self.classes[label] if self.classes and label < len(self.classes) else str(label)
 
 

@@ -70,7 +70,11 @@ class ReportInput:
 
 
 def create_sections(report: ReportInput) -> list[Found]:
-    """Return all sections in their order on the page: first accuracy, then geometry."""
+    """Return all sections in their order on the page: first accuracy, then geometry.
+
+    Args:
+        report: What was measured on the model and its data.
+    """
     return [
         _training_section(report.history),
         *_class_sections(report),
@@ -149,6 +153,10 @@ def _class_sections(report: ReportInput) -> list[Found]:
         for target, predicted, count in confusion.most_confused(5)
     ]
     caption = f'Most frequent errors (images): {"; ".join(errors)}.' if errors else 'There is no error.'
+    inside = confusion.inside_superclass
+    if inside is not None:
+        right = confusion.superclass_accuracy
+        caption += f' Superclass right: {right:.1f} % of images. Errors within the superclass: {inside:.1f} %.'
     matrix = page_figure(
         'confusion',
         lambda width: figures.confusion_figure(confusion, labels, width),

@@ -9,6 +9,9 @@ __all__ = ['card']
 def card(config: CardConfig) -> None:
     """Write the card into the folder of the run.
 
+    Args:
+        config: The options of the command.
+
     Raises:
         UserError: The folder holds no run, or a run to compare with was measured on something else.
         TrainingError: The card cannot be written.

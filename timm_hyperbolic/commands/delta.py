@@ -7,8 +7,8 @@ from ..analysis.delta import relative_deltas, suggested_curvature
 from ..config.features import DeltaConfig
 from ..errors import UserError
 from ..evaluate.features import open_features
+from ..evaluate.results import check_results_file, write_results
 from ..train.progress import format_table
-from .results import check_results_file, write_results
 
 __all__ = ['delta']
 

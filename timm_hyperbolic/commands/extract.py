@@ -3,8 +3,8 @@
 from ..config.features import ExtractConfig
 from ..errors import UserError
 from ..evaluate.features import Features, FeatureSource, read_features, write_features
+from ..evaluate.results import check_file
 from ..train.device import resolve_device
-from .results import check_file
 
 __all__ = ['extract']
 

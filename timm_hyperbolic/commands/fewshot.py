@@ -9,8 +9,8 @@ from ..errors import UserError
 from ..evaluate.episodes import Accuracy, Geometry, few_shot_accuracy, sample_episodes
 from ..evaluate.features import open_features
 from ..evaluate.projection import learn_projection, split_classes
+from ..evaluate.results import check_results_file, write_results
 from ..train.progress import format_table
-from .results import check_results_file, write_results
 
 __all__ = ['fewshot']
 

@@ -3,8 +3,7 @@
 import timm
 import torch
 
-from ..config.argtypes import nearest
-from ..errors import UserError
+from ..errors import UserError, nearest
 from ..models.options import chosen_modules
 from ..models.vit_hyp import VARIANTS
 

@@ -10,6 +10,9 @@ __all__ = ['push']
 def push(config: PushConfig) -> None:
     """Push the model of a run, and write its card first where there is none.
 
+    Args:
+        config: The options of the command.
+
     Raises:
         UserError: The folder or the name of the repository cannot be pushed; nothing was sent.
         PublishError: The push failed.

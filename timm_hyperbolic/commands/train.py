@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from timm.data.loader import PrefetchLoader
 from timm.utils import random_seed, unwrap_model
+from torch.utils.data import DataLoader
 
 from ..analysis import track
 from ..analysis.pixels import to_pixels
@@ -146,7 +148,8 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     optimizer = create_optimizer(model, config.optimizer, name)
     phases = Phases(task, model, config.phases, processes)
     steps_per_epoch = -(-len(train_loader) // config.loop.grad_accum_steps)
-    scheduler, epochs = create_schedule(optimizer, config.schedule, steps_per_epoch)
+    scheduler, steps = create_schedule(optimizer, config.schedule, steps_per_epoch, config.loop.max_steps)
+    schedule_steps: int | None = steps
     if config.compile.torchcompile:
         task.compile(backend=config.compile.torchcompile)
         task.compile_ema(backend=config.compile.torchcompile)
@@ -155,9 +158,13 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     clip = create_clip(unwrap_model(task.get_trainable_module()), config.optimizer)
     loop = Loop(task, optimizer, scheduler, config.loop, seed, clip, autocast, scaler, mixup, processes)
     if checkpoint is not None:
+        extended = extends(checkpoint, config, steps)
         # A run that stopped in an epoch has written that epoch's model over the best one if it was better.
-        check_options(checkpoint, config, fixed=['max_steps'] if splits.keeps_best else [])
-        restore(loop, checkpoint, new_schedule=extends(checkpoint, config))
+        stays_best = splits.keeps_best and 0 < checkpoint['state']['batch'] < len(train_loader)
+        check_options(checkpoint, config, steps, stays_best)
+        restore(loop, checkpoint, new_schedule=extended)
+        if not extended:
+            schedule_steps = checkpoint.get('schedule_steps')
         folder.rows = checkpoint['rows']
 
     if dry_run:
@@ -182,7 +189,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     result = Result(folder, splits, saved, config, data_config, processes)
     provenance = Provenance(folder, splits, parameters, processes, command)
     publisher = Publisher(folder.path, config.hub)
-    checkpoints = Checkpoints(folder, loop, config, splits.classes)
+    checkpoints = Checkpoints(folder, loop, config, splits.classes, schedule_steps)
     try:
         with StopRequest() as request:
             _watch(loop, checkpoints, request, config.run.checkpoint_every, trackers)
@@ -193,7 +200,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
                 phases,
                 train_loader,
                 val_loader,
-                epochs,
+                steps,
                 checkpoints,
                 result,
                 trackers,
@@ -255,31 +262,28 @@ def _run(
     loop: Loop,
     phases: Phases,
     train_loader: TrainLoader,
-    val_loader,
-    epochs: int,
+    val_loader: DataLoader | PrefetchLoader,
+    steps: int,
     checkpoints: Checkpoints,
     result: Result,
     trackers: list[Tracker],
     provenance: Provenance,
     publisher: Publisher,
 ) -> None:
-    """Train, evaluate and save, epoch by epoch, and print the final table."""
+    """Train to a number of steps, evaluate and save, epoch by epoch, and print the final table."""
     advice = Advice(unwrap_model(loop.task.get_trainable_module()), loop.optimizer)
+    epoch_batches, accum = len(train_loader), config.loop.grad_accum_steps
+    epochs, rest = divmod(steps, -(-epoch_batches // accum))
+    run_batches = epochs * epoch_batches + rest * accum
+    epochs += rest > 0
     while loop.state.epoch < epochs:
         epoch = loop.state.epoch
         phases.begin(epoch)
         if loop.mixup is not None and config.mixup.mixup_off_epoch and epoch >= config.mixup.mixup_off_epoch:
             loop.mixup.mixup_enabled = False
-        batches = len(train_loader)
-        if config.loop.max_steps is not None:
-            batches = min(
-                batches, loop.state.batch + (config.loop.max_steps - loop.step) * config.loop.grad_accum_steps
-            )
         train_loader.set_epoch(epoch, loop.state.batch)
-        left = (epochs - epoch - 1) * len(train_loader)
-        if config.loop.max_steps is not None:
-            whole = config.loop.max_steps * config.loop.grad_accum_steps
-            left = min(left, max(0, whole - loop.step * config.loop.grad_accum_steps - batches + loop.state.batch))
+        batches = min(epoch_batches, run_batches - epoch * epoch_batches)
+        left = run_batches - epoch * epoch_batches - batches
         with Progress(epoch, epochs, batches, config.loop.log_interval, left, loop.processes.device) as progress:
             stats = loop.train_one_epoch(train_loader, progress)
         last = loop.done or epoch + 1 == epochs

@@ -1,24 +1,31 @@
 """The command that measures a trained model on a split: accuracy, loss, calibration, superclasses, speed."""
 
 import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from timm.data.loader import PrefetchLoader
 from timm.task import ClassificationEvaluator
+from torch import nn
 from tqdm import tqdm
 
 from ..config.trained import ValidateConfig
 from ..evaluate.metrics import CalibrationError, SuperclassAccuracy
+from ..evaluate.results import check_results_file, write_results
 from ..evaluate.trained import open_trained
 from ..train.device import create_autocast, resolve_device
 from ..train.progress import format_table
-from .results import check_results_file, write_results
 
 __all__ = ['validate']
 
 
 def validate(config: ValidateConfig) -> dict[str, Any]:
     """Measure a trained model on a split; print the results and return them.
+
+    Args:
+        config: The options of the command.
 
     Returns:
         `top1`, `top5`, `ece` and, where the data set has them, `superclass_top1` in percent; `loss`, the mean
@@ -68,7 +75,13 @@ def validate(config: ValidateConfig) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def _measure(model, loader, measures, autocast, device: torch.device) -> tuple[dict[str, float], int, float]:
+def _measure(
+    model: nn.Module,
+    loader: PrefetchLoader,
+    measures: Mapping[str, CalibrationError | SuperclassAccuracy],
+    autocast: Callable[[], AbstractContextManager],
+    device: torch.device,
+) -> tuple[dict[str, float], int, float]:
     """Return loss and accuracies, the number of images, and the seconds without those of the first, extra batch."""
     evaluator = ClassificationEvaluator(device)
     images, start = 0, None

@@ -2,23 +2,22 @@
 
 import argparse
 import ast
-import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-__all__ = ['KeyValues', 'nearest', 'one_of', 'real', 'split', 'split_size', 'whole']
+from ..errors import nearest
 
-
-def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
-    """Return ` Nearest: a, b, c.` for a misspelt `name`, or nothing where no name comes near."""
-    close = difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
-    return f' Nearest: {", ".join(close)}.' if close else ''
+__all__ = ['KeyValues', 'one_of', 'real', 'split', 'split_size', 'whole']
 
 
 def whole(minimum: int = 0) -> Callable[[str], int]:
-    """Return the type of a whole number that is at least `minimum`."""
+    """Return the type of a whole number that is at least `minimum`.
+
+    Args:
+        minimum: The smallest number that is allowed.
+    """
 
     def parse(text: str) -> int:
         try:
@@ -33,7 +32,13 @@ def whole(minimum: int = 0) -> Callable[[str], int]:
 
 
 def real(minimum: float = -math.inf, maximum: float = math.inf, positive: bool = False) -> Callable[[str], float]:
-    """Return the type of a finite number in `[minimum, maximum]`, greater than 0 if `positive`."""
+    """Return the type of a finite number in `[minimum, maximum]`, greater than 0 if `positive`.
+
+    Args:
+        minimum: The smallest number that is allowed.
+        maximum: The largest number that is allowed.
+        positive: Whether 0 and negative numbers are refused.
+    """
     wanted = 'a number'
     if positive:
         wanted += ' greater than 0'
@@ -75,6 +80,9 @@ def one_of(names: Callable[[], Iterable[str]] | Iterable[str], strip: str = '') 
 def split_size(text: str) -> int | float | None:
     """Return the number of images or the share of them that `text` asks for, None where it is the name of a split.
 
+    Args:
+        text: The word on the command line: a number, a share, or the name of a split.
+
     Raises:
         argparse.ArgumentTypeError: a number that is neither a whole one of at least 1 nor between 0 and 1.
     """
@@ -92,7 +100,11 @@ def split_size(text: str) -> int | float | None:
 
 
 def split(text: str) -> str:
-    """Return the name of a split, or the size of one to carve out, as it was written."""
+    """Return the name of a split, or the size of one to carve out, as it was written.
+
+    Args:
+        text: The word on the command line, as in `split_size`.
+    """
     split_size(text)
     return text
 

@@ -7,8 +7,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ..errors import UserError
-from .argtypes import nearest
+from ..errors import UserError, nearest
 from .options import Option, add_options, convert, options_of
 from .run_files import newer_version
 
@@ -55,6 +54,10 @@ def create_parser(config_class: type, prog: str | None, description: str, **keyw
 def read_command_line(parser: argparse.ArgumentParser, argv: list[str] | None) -> dict[str, Any]:
     """Return the value of every option that stands on the command line.
 
+    Args:
+        parser: A parser that `create_parser` made.
+        argv: Words of the command line without the name of the program; None for those of this process.
+
     Raises:
         UserError: A flag or value does not exist or is out of range.
     """
@@ -71,6 +74,9 @@ def read_command_line(parser: argparse.ArgumentParser, argv: list[str] | None) -
 def named_folder(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return options in which the positional `data` has become `data_dir`.
 
+    Args:
+        given: Values of the options by name, of the command line alone.
+
     Raises:
         UserError: Both are given, and differ.
     """
@@ -82,7 +88,12 @@ def named_folder(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both mappings as one in which `second` wins, key by key within values that are mappings too."""
+    """Return both mappings as one in which `second` wins, key by key within values that are mappings too.
+
+    Args:
+        first: Values by name.
+        second: Values by name, which replace those of `first`.
+    """
     both = {**first, **second}
     for key in first.keys() & second.keys():
         if isinstance(first[key], dict) and isinstance(second[key], dict):

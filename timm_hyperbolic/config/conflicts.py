@@ -53,7 +53,12 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         '--dataset or --data-dir, since the digits are as they are',
         lambda values: values['dataset'] != 'digits',
     ),
-    (('hierarchy',), '--tree-correlation', lambda values: values['tree_correlation']),
+    (
+        ('ood_dir', 'ood_split', 'ood_input_key', 'ood_target_key'),
+        '--ood',
+        lambda values: values['ood'],
+    ),
+    (('hierarchy',), '--tree-correlation', lambda values: values.get('tree_correlation', True)),
     (
         ('pairwise_pairs', 'pairwise_geometry', 'pairwise_curvature', 'pairwise_temperature'),
         '--pairwise',

@@ -66,6 +66,10 @@ class CardConfig:
 def read_push_options(argv: list[str] | None = None, prog: str | None = None) -> PushConfig:
     """Return the configuration of a push that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist.
     """
@@ -80,6 +84,10 @@ def read_push_options(argv: list[str] | None = None, prog: str | None = None) ->
 
 def read_card_options(argv: list[str] | None = None, prog: str | None = None) -> CardConfig:
     """Return the configuration of a model card that a command line asks for.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
 
     Raises:
         UserError: A flag or value does not exist.

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from ..errors import UserError
-from .argtypes import KeyValues, nearest
+from ..errors import UserError, nearest
+from .argtypes import KeyValues
 
 __all__ = ['Option', 'add_options', 'convert', 'from_values', 'option', 'options_of', 'to_values', 'with_values']
 
@@ -96,6 +96,9 @@ def components_of(config_class: type) -> Iterator[type]:
 def options_of(config_class: type) -> dict[str, Option]:
     """Return the options of a configuration by name.
 
+    Args:
+        config_class: The dataclass of a component or of a program.
+
     Raises:
         TypeError: Two components have an option of the same name.
     """
@@ -109,7 +112,12 @@ def options_of(config_class: type) -> dict[str, Option]:
 
 
 def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
-    """Add the options of a configuration to a parser, in one argument group for each `title` of its components."""
+    """Add the options of a configuration to a parser, in one argument group for each `title` of its components.
+
+    Args:
+        parser: The parser of the command line.
+        config_class: The dataclass of a component or of a program.
+    """
     groups: dict[str | None, Any] = {group.title: group for group in parser._action_groups}
     for part in components_of(config_class):
         title = part.title
@@ -134,7 +142,11 @@ def from_values(config_class: type[Config], values: Mapping[str, Any]) -> Config
 
 
 def to_values(config: Any) -> dict[str, Any]:
-    """Return the value of each option of a configuration by its name. Tuples become lists, as YAML has them."""
+    """Return the value of each option of a configuration by its name. Tuples become lists, as YAML has them.
+
+    Args:
+        config: A component, or the configuration of a program.
+    """
     values: dict[str, Any] = {}
     for f in fields(config):
         value = getattr(config, f.name)
@@ -147,6 +159,10 @@ def to_values(config: Any) -> dict[str, Any]:
 
 def with_values(config: Config, **values: Any) -> Config:
     """Return a configuration in which some options have other values.
+
+    Args:
+        config: A component, or the configuration of a program.
+        **values: The new values by the names of the options. Lists become tuples.
 
     Raises:
         UserError: There is no option of such a name.
@@ -174,6 +190,10 @@ def _replaced(config: Any, values: Mapping[str, Any]) -> Any:
 
 def convert(entry: Option, value: Any) -> Any:
     """Check a value from a YAML file as if it had been given on the command line. (YAML reads `1e-3` as a string.)
+
+    Args:
+        entry: The option.
+        value: The value as the YAML file has it.
 
     Raises:
         argparse.ArgumentTypeError: The value is not allowed.

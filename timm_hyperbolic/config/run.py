@@ -146,7 +146,8 @@ class LoopConfig:
         None,
         type=whole(1),
         metavar='N',
-        help='stop after N steps of the optimizer, then evaluate and save; the schedule stays that of --epochs',
+        help='stop after N steps of the optimizer, then evaluate and save; the whole schedule of --epochs, warm-up '
+        'included, is compressed to N steps',
     )
     limit_eval_batches: int | None = option(
         None, type=whole(1), metavar='N', help='evaluate on the first N batches only, for a quick try'
@@ -181,7 +182,7 @@ class RunConfig:
         None,
         metavar='PATH',
         help='go on from a checkpoint, or from the newest one in the folder of a run, whose options then are the '
-        'defaults; a larger --epochs extends a run that is finished; "auto": from the newest in the folder of '
+        'defaults; a larger --epochs or --max-steps extends a finished run; "auto": from the newest in the folder of '
         '--experiment, or anew if there is none',
     )
     dry_run: bool = option(

@@ -25,6 +25,10 @@ VERSION_LINE = '# written by timm_hyperbolic '
 def check_files(folder: Path, names: Sequence[str]) -> None:
     """Refuse what is not the folder of a run.
 
+    Args:
+        folder: The folder.
+        names: Names of files that the folder of a run must contain.
+
     Raises:
         ValueError: there is no such folder, or it lacks one of these files.
     """
@@ -54,7 +58,11 @@ def newer_version(path: Path) -> str:
 
 
 def newer_than_this(version: str) -> str:
-    """Say that something was written by a version, if that is newer than this one; else nothing."""
+    """Say that something was written by a version, if that is newer than this one; else nothing.
+
+    Args:
+        version: The version of timm_hyperbolic that wrote a file; empty if it is unknown.
+    """
 
     def numbers(text: str) -> list[int]:
         return [int(number) for number in re.findall(r'\d+', text)]

@@ -94,7 +94,11 @@ def read_train_options(argv: list[str] | None = None, prog: str | None = None) -
 
 
 def data_set_of(given: dict[str, Any]) -> str:
-    """Return the name of the data set: the digits, unless another one or a folder is given."""
+    """Return the name of the data set: the digits, unless another one or a folder is given.
+
+    Args:
+        given: Values of the options by name, of which `dataset` and `data_dir` count.
+    """
     name = given.get('dataset')
     if name is not None:
         return name

@@ -17,8 +17,15 @@ from .run import CompileConfig, DeviceConfig
 from .run_files import ARGS, CONFIG, MODEL
 from .train import data_set_of
 
-__all__ = ['ReportConfig', 'ResultsConfig', 'TrainedConfig', 'ValidateConfig', 'read_report_options', 'read_trained']
-__all__ += ['read_validate_options']
+__all__ = [
+    'ReportConfig',
+    'ResultsConfig',
+    'TrainedConfig',
+    'ValidateConfig',
+    'read_report_options',
+    'read_trained',
+    'read_validate_options',
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +114,10 @@ class ReportConfig(TrainedConfig):
 def read_validate_options(argv: list[str] | None = None, prog: str | None = None) -> ValidateConfig:
     """Return the configuration of an evaluation that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
@@ -115,6 +126,10 @@ def read_validate_options(argv: list[str] | None = None, prog: str | None = None
 
 def read_report_options(argv: list[str] | None = None, prog: str | None = None) -> ReportConfig:
     """Return the configuration of a page of pictures that a command line asks for.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.

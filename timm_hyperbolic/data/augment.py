@@ -166,7 +166,13 @@ class BatchAugment:
         self.color_jitter = color_jitter
 
     def draw(self, rng: np.random.Generator, count: int, image: tuple[int, int]) -> dict[str, np.ndarray]:
-        """Draw the augmentation of `count` images of height and width `image`; each array has one row per image."""
+        """Draw the augmentation of `count` images of height and width `image`; each array has one row per image.
+
+        Args:
+            rng: The generator.
+            count: The number of images.
+            image: Height and width of the images in pixels.
+        """
         if self.padding is None:
             boxes = resized_crops(rng, count, image, self.scale, self.ratio)
         else:
@@ -184,6 +190,10 @@ class BatchAugment:
 
     def apply(self, images: torch.Tensor, drawn: dict[str, np.ndarray]) -> torch.Tensor:
         """Apply the augmentation `drawn` by `draw` to images `[B, C, H, W]`.
+
+        Args:
+            images: `[B, C, H, W]`, on any device.
+            drawn: What `draw` returned.
 
         Returns:
             Images `[B, C, *size]` in float32, whole numbers from 0 to 255.

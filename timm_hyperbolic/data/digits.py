@@ -1,6 +1,7 @@
 """The handwritten digits that come with scikit-learn: 1,797 images of 8x8 pixels, without a download."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from PIL import Image
@@ -56,6 +57,6 @@ class Digits(Dataset):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.images[index]).convert(self.input_img_mode)
         return image if self.transform is None else self.transform(image), self.targets[index]

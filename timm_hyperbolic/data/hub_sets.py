@@ -17,6 +17,9 @@ __all__ = ['check_columns', 'names_in_files', 'open_hub_split', 'split_names']
 def split_names(name: str) -> list[str]:
     """Return the names of all splits of a data set.
 
+    Args:
+        name: The name of the data set on the Hub, `OWNER/NAME`.
+
     Raises:
         Exception: any error of the Hub or of the files.
     """
@@ -76,6 +79,13 @@ def names_in_files(name: str, split: str, key: str, cache: str | None, where: st
 
     Each Parquet file stores its own class names. The datasets library uses the names of the first file for all files
     and does not renumber the labels, so that a label of another file may get the name of a different class.
+
+    Args:
+        name: The name of the data set on the Hub, `OWNER/NAME`.
+        split: The split in the notation of the datasets library, such as `train[:50%]+test`.
+        key: The column of the labels.
+        cache: The folder of downloaded data sets; None for the default one.
+        where: The data set and the split, for messages.
 
     Raises:
         UserError: the files of one split have different names.

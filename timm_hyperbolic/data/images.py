@@ -29,6 +29,9 @@ class ImageError(UserError):
 
     An error raised in a loader process reaches the main process as an error of the same type whose message is the whole
     traceback. This class keeps only the last part of it, the original message.
+
+    Args:
+        message: The message, or a whole traceback that ends with it.
     """
 
     def __init__(self, message: str) -> None:
@@ -128,6 +131,9 @@ class Images(Dataset):
     def read(self, row: int) -> tuple[Image.Image, int]:
         """Return one image and its label.
 
+        Args:
+            row: The number of the image.
+
         Raises:
             ImageError: the range of the pixel values is unknown.
             Exception: the file cannot be read.
@@ -144,12 +150,21 @@ class Images(Dataset):
         return image, target if self.targets is None else self.targets[row]
 
     def complaint(self, row: int, error: Exception) -> str:
-        """Return a message that an image cannot be read, with the reason."""
+        """Return a message that an image cannot be read, with the reason.
+
+        Args:
+            row: The number of the image.
+            error: The error of reading it.
+        """
         said = ' '.join(str(error).split()) or type(error).__name__
         return f'{self.name(row)} cannot be read: {"no image" if isinstance(error, UnidentifiedImageError) else said}'
 
     def name(self, row: int) -> str:
-        """Return the name of an image for messages: its file if there is one, else its row in the split."""
+        """Return the name of an image for messages: its file if there is one, else its row in the split.
+
+        Args:
+            row: The number of the image.
+        """
         file = None
         with suppress(Exception):  # not every reader has file names
             file = str(self.reader.filename(row, absolute=True) or '')

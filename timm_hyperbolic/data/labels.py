@@ -32,6 +32,10 @@ class ClassMap:
     def of_names(cls, names: Sequence[str], source: str) -> 'ClassMap':
         """Return the map in which the labels number the names in their order.
 
+        Args:
+            names: Class names in the order of the labels.
+            source: Where the names come from, for messages.
+
         Raises:
             UserError: two classes have the same name.
         """
@@ -154,7 +158,13 @@ def check_labels(values: Iterable[Any], where: str, key: str | None, named: bool
 
 
 def label_problem(value: Any, key: str | None, named: bool) -> str | None:
-    """Return a message about what is wrong with a label, with the remedy, or None; arguments as in `check_labels`."""
+    """Return a message about what is wrong with a label, with the remedy, or None.
+
+    Args:
+        value: The label as the data set has it.
+        key: The column of the labels; None where the data set has no columns.
+        named: Whether the data set has class names, so that a label may be a name.
+    """
     another = ', or name another column by --target-key' if key else ''
     if value is None:
         return f'has no label; leave such rows out of the data set{another}'

@@ -138,7 +138,11 @@ def _crop_with_padding(transforms: list, data_config: dict[str, Any], padding: i
 
 
 def default_workers(device: torch.device) -> int:
-    """Return the default number of loader processes: at most 8, or 2 if the model is trained on the CPU."""
+    """Return the default number of loader processes: at most 8, or 2 if the model is trained on the CPU.
+
+    Args:
+        device: The device on which the model is trained.
+    """
     cores = os.cpu_count() or 1
     return min(2, cores - 1) if device.type == 'cpu' else min(8, cores)
 

@@ -96,7 +96,12 @@ class MemoryLoader:
         return rows.tensor_split(self.processes)[self.rank]
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`."""
+        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            start: Number of the batch with which the epoch begins.
+        """
         self.epoch, self.start = epoch, start
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

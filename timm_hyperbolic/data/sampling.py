@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,11 @@ _MAX_RESTARTS = 3  # restarts of the worker processes without a batch in between
 
 
 def derive_seed(*place: int) -> int:
-    """Return a seed in [0, 2³²) for numbers such as (seed, epoch, batch, rank), each of which is at least 0."""
+    """Return a seed in [0, 2³²) that depends on a place in the run.
+
+    Args:
+        *place: Whole numbers of at least 0, such as seed, epoch, batch and rank.
+    """
     return int(np.random.SeedSequence(place).generate_state(1)[0])
 
 
@@ -54,7 +58,12 @@ class TrainLoader(Protocol):
     """
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`."""
+        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            start: Number of the batch with which the epoch begins.
+        """
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch."""
@@ -121,7 +130,11 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
 
 class SeededSamples(Dataset):
-    """A data set that seeds the global generators before it reads and transforms an image."""
+    """A data set that seeds the global generators before it reads and transforms an image.
+
+    Args:
+        dataset: The data set, whose index becomes a pair of an index and a seed.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -193,7 +206,12 @@ class EpochLoader:
         self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`."""
+        """Make the next iterator go through `epoch`, counted from 0, beginning with batch `start`.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            start: Number of the batch with which the epoch begins.
+        """
         self.epoch, self.start = epoch, start
 
     def __len__(self) -> int:
@@ -249,7 +267,7 @@ def _child_handler() -> Any:
 _DEATHS = (RuntimeError, OSError, EOFError)
 
 
-def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
+def replace_dead_workers(loader: Iterable[Any], run: Callable[[], Any], what: str) -> Any:
     """Return `run()`, a function that iterates over `loader`; call it again if a worker process died.
 
     Args:
@@ -269,7 +287,7 @@ def replace_dead_workers(loader, run: Callable[[], Any], what: str) -> Any:
             _replace_workers(loader, error, what, failures > _MAX_RESTARTS)
 
 
-def _replace_workers(loader, error: Exception, where: str, last: bool) -> None:
+def _replace_workers(loader: Iterable[Any], error: Exception, where: str, last: bool) -> None:
     """Stop all workers, so that the next iterator starts new ones; raise `error` if no worker is dead."""
     inner = getattr(loader, 'loader', None)
     iterator = getattr(inner, '_iterator', None)

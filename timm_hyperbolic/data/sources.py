@@ -8,9 +8,8 @@ from PIL import Image
 from timm.data import create_dataset
 from torch.utils.data import Dataset, IterableDataset
 
-from ..config.argtypes import nearest
 from ..config.data import DataConfig
-from ..errors import UserError
+from ..errors import UserError, nearest
 from . import hub_sets
 from .digits import HELD_OUT_SPLITS, Digits
 from .folders import ENDINGS, open_folder
@@ -24,7 +23,12 @@ _FOLDER_SPLITS = {'train': ('train', 'training'), 'validation': ('validation', '
 
 
 def default_split(data: DataConfig, *wanted: str) -> str | None:
-    """Return the first of the `wanted` splits that the data set has, or the first one if its splits are unknown."""
+    """Return the first of the `wanted` splits that the data set has, or the first one if its splits are unknown.
+
+    Args:
+        data: Options of the data set.
+        *wanted: Names of splits, the preferred one first.
+    """
     kind, _ = _kind_of(data)
     known = wanted
     if kind == 'hfds':
@@ -37,6 +41,9 @@ def default_split(data: DataConfig, *wanted: str) -> str | None:
 
 def split_names(data: DataConfig) -> list[str]:
     """Return the names of all splits of a data set of the Hugging Face datasets library.
+
+    Args:
+        data: Options of a data set `hfds/OWNER/NAME` or `hfids/OWNER/NAME`.
 
     Raises:
         UserError: there is no such data set.
@@ -138,7 +145,13 @@ def _rename(dataset: Dataset, known: ClassMap | None, where: str) -> Dataset:
 
 
 def is_same_split(data: DataConfig, a: str, b: str) -> bool:
-    """Whether two names mean the same images."""
+    """Return whether two names of splits mean the same images.
+
+    Args:
+        data: Options of the data set.
+        a: The name of a split.
+        b: The name of a split.
+    """
     kind, _ = _kind_of(data)
     synonyms = [*_FOLDER_SPLITS.values()]
     if kind == 'digits':

@@ -138,7 +138,11 @@ def _held_out(train: Dataset, size: int | float, flag: str, seed: int) -> tuple[
 
 
 def class_count(datasets: Iterable[Dataset]) -> int | None:
-    """Return the number of class names or, without names, the highest label plus one; None if no label is known."""
+    """Return the number of class names or, without names, the highest label plus one; None if no label is known.
+
+    Args:
+        datasets: The data sets of a run, that of training first.
+    """
     datasets = list(datasets)
     if datasets[0].classes:
         return len(datasets[0].classes)

@@ -7,6 +7,7 @@ training, refuses a validation part with fewer images than there are classes.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import cycle
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset
@@ -43,7 +44,7 @@ class Part(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[Any, int]:
         image, target = self.dataset[self.rows[index]]
         return image if self.transform is None else self.transform(image), target
 

@@ -30,7 +30,12 @@ class CalibrationError:
 
     @torch.no_grad()
     def update(self, logits: torch.Tensor, target: torch.Tensor) -> None:
-        """Add a batch: `logits` `[B, K]` and class indices `[B]`."""
+        """Add a batch.
+
+        Args:
+            logits: `[B, K]`.
+            target: Class indices, `[B]`.
+        """
         confidence, predicted = logits.float().softmax(1).max(1)
         gap = (predicted == target).to(self.gaps.dtype) - confidence.to(self.gaps.dtype)
         self.gaps.index_add_(0, torch.bucketize(confidence, self.edges), gap)
@@ -55,7 +60,12 @@ class SuperclassAccuracy:
 
     @torch.no_grad()
     def update(self, logits: torch.Tensor, target: torch.Tensor) -> None:
-        """Add a batch: `logits` `[B, K]` and class indices `[B]`."""
+        """Add a batch.
+
+        Args:
+            logits: `[B, K]`.
+            target: Class indices, `[B]`.
+        """
         wanted = self.superclass[target]
         self.right += ((self.superclass[logits.argmax(1)] == wanted) & (wanted >= 0)).sum()
         self.images += len(target)

@@ -31,6 +31,7 @@ class Trained:
         dataset: the split.
         split: name of the split.
         classes: class names by label; None if neither the model nor the data set has any.
+        model_classes: class names of the model's outputs; None if the model has none.
         is_matched: whether the labels of the split are those of the model. If not, no accuracy can be measured.
         superclasses: superclasses of the classes; None if the data set has none.
         loader: loader of the split.
@@ -41,13 +42,16 @@ class Trained:
     dataset: Dataset
     split: str
     classes: list[str] | None
+    model_classes: list[str] | None
     is_matched: bool
     superclasses: Superclasses | None
     loader: PrefetchLoader
     data_config: dict[str, Any]
 
 
-def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool = True) -> Trained:
+def open_trained(
+    config: TrainedConfig, device: torch.device, same_classes: bool = True, more_classes: bool = False
+) -> Trained:
     """Open a trained model and a split.
 
     If the model has class names, each class of the split gets the label of the model's class of the same name.
@@ -57,6 +61,7 @@ def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool
         config: The model, the data set and the split.
         device: Device of the model.
         same_classes: Whether the classes of the data set must be those of the model.
+        more_classes: Whether the data set may have more classes than the model.
 
     Raises:
         UserError: The model, its weights, the data set or the split does not exist or does not fit.
@@ -89,11 +94,14 @@ def open_trained(config: TrainedConfig, device: torch.device, same_classes: bool
         )
     data_config = resolve_data_config(model, model_config)
     channels = data_config['input_size'][0]
-    check_split(dataset, split, model.num_classes, channels, data, model_config, is_trained=True)
-    superclasses = read_superclasses(dataset, split, model.num_classes, data, config.look.coarse_key, known)
+    count = max(model.num_classes, len(dataset.classes or ())) if more_classes else model.num_classes
+    check_split(dataset, split, count, channels, data, model_config, is_trained=True)
+    superclasses = read_superclasses(dataset, split, count, data, config.look.coarse_key, known)
     loader = create_eval_loader(dataset, data_config, config.loader.batch_size, config.loader.workers, device)
     classes = dataset.classes if known is None else known.names
-    return Trained(model.to(device).eval(), dataset, split, classes, is_matched, superclasses, loader, data_config)
+    return Trained(
+        model.to(device).eval(), dataset, split, classes, names, is_matched, superclasses, loader, data_config
+    )
 
 
 def _is_address(model: str) -> bool:

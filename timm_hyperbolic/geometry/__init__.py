@@ -26,7 +26,7 @@ from .cones import (
 )
 from .formulas import TwoVectorFormula, centered_residual, origin_residual, point_residual, positional_sum, two_vectors
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
-from .hyperplane import hyperplane_distance
+from .hyperplane import hyperplane_distance, point_of_distances
 from .limits import Limits
 from .midpoint import midpoint_log0
 from .models import (
@@ -109,6 +109,7 @@ __all__ = [
     'mobius_scale',
     'origin_residual',
     'pairwise_squared_distance',
+    'point_of_distances',
     'point_residual',
     'positional_sum',
     'sech2',

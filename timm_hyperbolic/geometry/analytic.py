@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'squared_distance', 'tanhc']
+__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'sinhc', 'squared_distance', 'tanhc']
 
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
@@ -49,8 +49,14 @@ def _arsinhc_coefficients(terms: int) -> tuple[float, ...]:
     return tuple(float(Fraction((-1) ** k * math.comb(2 * k, k), 4**k * (2 * k + 1))) for k in range(terms))
 
 
+def _sinhc_coefficients(terms: int) -> tuple[float, ...]:
+    """Taylor coefficients of sinh(√q)/√q."""
+    return tuple(1 / math.factorial(2 * k + 1) for k in range(terms))
+
+
 _TANHC = _Table(*map(_tanhc_coefficients, _TERMS))
 _ARSINHC = _Table(*map(_arsinhc_coefficients, _TERMS))
+_SINHC = _Table(*map(_sinhc_coefficients, _TERMS))
 
 
 def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
@@ -62,7 +68,15 @@ def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
 
 
 def horner(q: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    """The polynomial with two coefficients or more, the constant first."""
+    """Return the value of a polynomial.
+
+    Args:
+        q: The variable, of any shape.
+        coefficients: Two coefficients or more, the constant first.
+
+    Returns:
+        The value, in the shape and type of `q`.
+    """
     value = q * coefficients[-1] + coefficients[-2]
     for a in reversed(coefficients[:-2]):
         value = value * q + a
@@ -136,8 +150,29 @@ def arsinhc(q: Tensor) -> Tensor:
 
 
 def arsinh2(q: Tensor) -> Tensor:
-    """`arsinh²(√q)`, a squared length from its squared hyperbolic sine; arguments and errors as `arsinhc`."""
+    """`arsinh²(√q)`, a squared length from its squared hyperbolic sine; errors as `arsinhc`.
+
+    Args:
+        q: Squared hyperbolic sine `>= 0`, of any shape.
+    """
     return q * arsinhc(q) ** 2
+
+
+def sinhc(q: Tensor) -> Tensor:
+    """`sinh(√q)/√q`.
+
+    Args:
+        q: Squared arguments, any shape, `q >= 0`, float32 or float64; the result is infinite above about
+            7,800 (float64: 504,000).
+
+    Returns:
+        Same shape, `>= 1`; 1 at `q = 0`.
+
+    Raises:
+        TypeError: `q` is of another type than float32 or float64.
+    """
+    z = _root(q)
+    return torch.where(q < _SERIES_BELOW, _series(q, _SINHC), z.sinh() / z)
 
 
 def artanhc(n: Tensor, complement: Tensor | None = None) -> Tensor:
@@ -177,6 +212,10 @@ def squared_distance(gap2: Tensor, c: Tensor | float) -> Tensor:
 
 
 def safe_sqrt(q: Tensor) -> Tensor:
-    """`√q` for `q >= 0`, with derivative zero at zero, where the true one has none."""
+    """`√q` for `q >= 0`, with derivative zero at zero, where the true one has none.
+
+    Args:
+        q: Any shape.
+    """
     positive = q > 0
     return torch.where(positive, torch.where(positive, q, 1).sqrt(), 0)

@@ -42,7 +42,11 @@ class Attended(NamedTuple):
 
 
 def attended(v: Tangent) -> Attended:
-    """The point `exp0(v)` as a query, a key or a value; the frame of `v` has this one vector."""
+    """The point `exp0(v)` as a query, a key or a value; the frame of `v` has this one vector.
+
+    Args:
+        v: Tangent vectors at the origin.
+    """
     p = v.exp0()
     factor, stretch = cast(Tensor, p.coefficients[0]), p.conformal_factor()
     return Attended(factor, p.r2, 1 / p.u, stretch * factor, stretch - 1)

@@ -53,7 +53,12 @@ def mobius_add(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
 
 
 def mobius_scale(r: Tensor | float, p: Tensor, c: Tensor | float) -> Tensor:
-    """Möbius scaling `r ⊗ p = exp0(r·log0(p))`; arguments, result and errors as `mobius_add`, `r` any real number.
+    """Möbius scaling `r ⊗ p = exp0(r·log0(p))`; result and errors as `mobius_add`.
+
+    Args:
+        r: Any real number, broadcastable to `[..., 1]`.
+        p: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
 
     Source: Ungar (2009), (3.131).
     """
@@ -83,6 +88,10 @@ def mobius_matvec(weight: Tensor, p: Tensor, c: Tensor | float) -> Tensor:
 def exp0(v: Tensor, c: Tensor | float) -> Tensor:
     """The exponential map at the origin, `[..., D]` to `[..., D]`; the identity at `c = 0`.
 
+    Args:
+        v: Tangent vectors at the origin, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+
     Raises:
         ValueError: a negative curvature.
 
@@ -93,7 +102,12 @@ def exp0(v: Tensor, c: Tensor | float) -> Tensor:
 
 
 def log0(p: Tensor, c: Tensor | float) -> Tensor:
-    """The logarithm at the origin, inverse of `exp0`; arguments and errors as `exp0`."""
+    """The logarithm at the origin, inverse of `exp0`; errors as `exp0`.
+
+    Args:
+        p: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     frame = Frame.of((p.double(),), _curvature(c, p))
     return frame.point(torch.ones_like(frame.gram[0][0])).log0().to_tensor().to(p.dtype)
 
@@ -113,6 +127,11 @@ def distance(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
 
     Accuracy: relative 1e-6 in float32, whatever the points, taken as exact.
 
+    Args:
+        p: Points of the ball, `[..., D]`.
+        q: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+
     Raises:
         ValueError: a negative curvature, or points of different dimensions.
 
@@ -125,6 +144,11 @@ def tangent_distance(v: Tensor, w: Tensor, c: Tensor | float) -> Tensor:
     """`distance(exp0(v), exp0(w))`, right also where the points are too near the boundary for any number type.
 
     Args, returns, errors and accuracy as `distance`, for tangent vectors at the origin with `√c‖v‖` up to about 170.
+
+    Args:
+        v: Tangent vectors at the origin, `[..., D]`, with `√c‖v‖` up to about 170.
+        w: The same.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
     """
     return _distance(v, w, c, tangent=True)
 

@@ -64,6 +64,11 @@ def half_aperture(p: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
     """Half-aperture `ψ = arcsin(K(1 - c‖p‖²)/(√c‖p‖))` of the cone of a point of the ball.
 
     Arguments and result are those of `lorentz_half_aperture`.
+
+    Args:
+        p: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+        k: The constant `K > 0` that says how wide cones are.
     """
     return lorentz_half_aperture(ball_to_lorentz(p.double(), c), c, k).to(p.dtype)
 
@@ -101,7 +106,13 @@ def lorentz_exterior_angle(x: Tensor, y: Tensor, c: Tensor | float) -> Tensor:
 
 
 def exterior_angle(p: Tensor, q: Tensor, c: Tensor | float) -> Tensor:
-    """Exterior angle `Ξ(p, q)` of points of the ball; arguments and result as `lorentz_exterior_angle`."""
+    """Exterior angle `Ξ(p, q)` of points of the ball; the result is that of `lorentz_exterior_angle`.
+
+    Args:
+        p: Apexes of the cones: points of the ball, `[..., D]`.
+        q: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return lorentz_exterior_angle(ball_to_lorentz(p.double(), c), ball_to_lorentz(q.double(), c), c).to(p.dtype)
 
 
@@ -122,5 +133,12 @@ def lorentz_cone_energy(x: Tensor, y: Tensor, c: Tensor | float, k: float = 0.1)
 
 
 def cone_energy(p: Tensor, q: Tensor, c: Tensor | float, k: float = 0.1) -> Tensor:
-    """Energy `max(0, Ξ(p, q) - ψ(p))` for points of the ball; arguments and result as `lorentz_cone_energy`."""
+    """Energy `max(0, Ξ(p, q) - ψ(p))` for points of the ball; the result is that of `lorentz_cone_energy`.
+
+    Args:
+        p: Apexes of the cones: points of the ball, `[..., D]`.
+        q: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+        k: The constant `K > 0` that says how wide cones are.
+    """
     return lorentz_cone_energy(ball_to_lorentz(p.double(), c), ball_to_lorentz(q.double(), c), c, k).to(p.dtype)

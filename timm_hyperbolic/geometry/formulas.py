@@ -94,26 +94,50 @@ def two_vector_formula(name: str) -> TwoVectorFormula:
 
 @two_vectors('gamma', 's')
 def centered_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
-    """The residual about a centre `p` between the two points; it is `x` at `gamma = 0`."""
+    """The residual about a centre `p` between the two points; it is `x` at `gamma = 0`.
+
+    Args:
+        x: The stream, a point of each token.
+        y: The output of the branch, a point of each token.
+        gamma: The gate, `[1]`.
+        s: The share of `x` in the centre, in `(0, 1)`, `[1]`.
+    """
     p = s * x + (1 - s) * y
     return p + ((-p + x) + gamma * (-p + y))
 
 
 @two_vectors('gamma')
 def origin_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-    """The residual at the origin."""
+    """The residual at the origin.
+
+    Args:
+        x: The stream, a point of each token.
+        y: The output of the branch, a point of each token.
+        gamma: The gate, `[1]`.
+    """
     return x + gamma * y
 
 
 @two_vectors('gamma', closed=False)
 def point_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-    """The residual at `x`: the point at the part `gamma` of the way from `x` to `y`, `exp_x(gamma·log_x(y))`."""
+    """The residual at `x`: the point at the part `gamma` of the way from `x` to `y`, `exp_x(gamma·log_x(y))`.
+
+    Args:
+        x: The stream, a point of each token.
+        y: The output of the branch, a point of each token.
+        gamma: The gate, `[1]`.
+    """
     return x + gamma * (-x + y)
 
 
 @two_vectors()
 def positional_sum(x: Gyrovector, y: Gyrovector) -> Gyrovector:
-    """A token and its positional embedding."""
+    """A token and its positional embedding.
+
+    Args:
+        x: A point of each token.
+        y: The point of its position.
+    """
     return x + y
 
 
@@ -123,7 +147,15 @@ def positional_sum(x: Gyrovector, y: Gyrovector) -> Gyrovector:
 def linear(
     x: Gyrovector, p_in: Gyrovector, matrix: Matrix, p_out: Gyrovector, bias: Gyrovector | None = None
 ) -> Gyrovector:
-    """The linear layer: a Möbius matrix product between two centres."""
+    """The linear layer: a Möbius matrix product between two centres.
+
+    Args:
+        x: A point of each token.
+        p_in: The centre of the inputs, a point.
+        matrix: The weight.
+        p_out: The centre of the outputs, a point.
+        bias: A point; None for no bias.
+    """
     z = matrix @ (-p_in + x)
     if bias is not None:
         z = z + bias
@@ -182,14 +214,22 @@ class Prototype(NamedTuple):
 
 
 def feature(v: Tangent) -> Feature:
-    """The point `exp0(v)` as logits take it; the frame of `v` has this one vector."""
+    """The point `exp0(v)` as logits take it; the frame of `v` has this one vector.
+
+    Args:
+        v: Tangent vectors at the origin.
+    """
     h = v.exp0()
     (factor,) = h.coefficients
     return Feature(cast(Tensor, factor), h.r2, 1 / h.u, 4 * h.log0().r2)  # d(h, 0) is twice the length of log0(h)
 
 
 def prototype(p: Gyrovector) -> Prototype:
-    """The point `p` as logits take it; its frame has this one vector."""
+    """The point `p` as logits take it; its frame has this one vector.
+
+    Args:
+        p: Points of the ball.
+    """
     (factor,) = p.coefficients
     return Prototype(cast(Tensor, factor), p.r2, 1 / p.u)
 

@@ -65,6 +65,10 @@ def widen(x: Tensor, dtype: torch.dtype) -> Tensor:
 
     Between points near the boundary a gradient in an inner product can be too large for float32, though the sum of all
     is not, and one infinity makes the sum NaN. It is held to a bound here; none that is below is changed.
+
+    Args:
+        x: Inner products, of any shape.
+        dtype: The type of the result.
     """
     return _Widen.apply(x, dtype) if x.dtype.itemsize < dtype.itemsize else x.to(dtype)
 
@@ -73,6 +77,11 @@ def dot(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
     """Row-wise inner product, `[..., D]` and `[..., D]` to `[..., 1]`.
 
     Products and sum are at least float32, whatever the type of the vectors; the result has type `dtype`.
+
+    Args:
+        x: Vectors `[..., D]`.
+        y: Vectors `[..., D]`.
+        dtype: The type of the result.
     """
     at_least = torch.promote_types(x.dtype, torch.float32)
     return widen((x.to(at_least) * y.to(at_least)).sum(-1, keepdim=True), dtype)

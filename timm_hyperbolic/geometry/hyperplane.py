@@ -1,27 +1,31 @@
-"""Signed distances from points to hyperplanes (totally geodesic hypersurfaces) from one matrix product."""
+"""Signed distances from points to hyperplanes (totally geodesic hypersurfaces), and points from such distances."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from .analytic import arsinhc, sech2, tanhc
+from .analytic import arsinhc, sech2, sinhc, tanhc
 
-__all__ = ['hyperplane_distance']
+__all__ = ['hyperplane_distance', 'point_of_distances']
+
+#: Largest `√c·v` of a distance in `point_of_distances`: squares of the result, and sums of these, are float32 numbers.
+MAX_RAPIDITY = 36.0
 
 
-def hyperplane_distance(inner: Tensor, p_r2: Tensor, p_u: Tensor, offset: Tensor, curvature: Tensor) -> Tensor:
-    """The signed geodesic distance of points `p` of the ball from hyperplanes with unit normals `a` and offsets `r`.
+def hyperplane_distance(inner: Tensor, time: Tensor, offset: Tensor, curvature: Tensor) -> Tensor:
+    """The signed geodesic distance of points from hyperplanes with unit normals `a` and offsets `r`.
 
-    `(1/√c)·arsinh(√c·λ⟨p, a⟩·cosh(2√c·r) - (λ - 1)·sinh(2√c·r))` with `λ = 2/(1 - c‖p‖²)`; `2(⟨p, a⟩ - r)` at `c = 0`.
-    The hyperplane with offset `r` passes through `exp0(r·a)` at a right angle to `a`.
+    For a point with the Lorentz space part `h` and the time part `τ/√c`, `τ = √(1 + c‖h‖²)`, it is
+    `(1/√c)·arsinh(√c·⟨h, a⟩·cosh(2√c·r) - τ·sinh(2√c·r))`; `⟨h, a⟩ - 2r` at `c = 0`. The hyperplane with offset `r`
+    passes through the ball's point `exp0(r·a)` at a right angle to `a`.
 
-    In Lorentz coordinates the space part of `p` is `λp` and its time part `(λ - 1)/√c`, so that the same number is
-    `(1/√c)·arsinh(√c·(⟨space, a⟩·cosh(2√c·r) - time·sinh(2√c·r)))`.
+    In the ball, `h = λp` and `τ = λ - 1` with `λ = 2/(1 - c‖p‖²)`, which gives the same number as
+    `(1/√c)·arsinh(√c·λ⟨p, a⟩·cosh(2√c·r) - (λ - 1)·sinh(2√c·r))`.
 
     Args:
-        inner: `⟨p_i, a_j⟩`, `[..., P, K]`, float32 or float64.
-        p_r2: Squared norms of the points, `[..., P, 1]`.
-        p_u: Their complements `1 - c·p_r2`, `[..., P, 1]`.
+        inner: `⟨h_i, a_j⟩`, `[..., P, K]`, float32 or float64.
+        time: `τ_i >= 1`, `[..., P, 1]`.
         offset: `r_j`, `[K]`, any real number.
         curvature: `c >= 0`, broadcastable to `[..., P, K]`.
 
@@ -36,8 +40,28 @@ def hyperplane_distance(inner: Tensor, p_r2: Tensor, p_u: Tensor, offset: Tensor
     function in Lorentz coordinates.
     """
     q = curvature * offset**2
-    t = tanhc(q)
+    t, u = tanhc(q), sech2(q)
     # cosh(2√c·r) = (1 + n)/u and sinh(2√c·r)/√c = 2r·tanhc/u for the point at r, whose n = tanh² and u = sech²
-    ahead = (1 + q * t**2) * inner - (1 + curvature * p_r2) * (offset * t)
-    w = 2 * ahead / (p_u * sech2(q))
+    w = inner * ((1 + q * t**2) / u) - time * (2 * offset * t / u)
     return w * arsinhc(curvature * w**2)
+
+
+def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
+    """The Lorentz space part `sinh(√c·v)/√c` of the point with signed distances `v` from the coordinate hyperplanes.
+
+    The k-th coordinate hyperplane passes through the origin at a right angle to the k-th axis. At `c = 0` the result is
+    `v`. Values of `√c·v` beyond `MAX_RAPIDITY` count as `MAX_RAPIDITY`.
+
+    Args:
+        v: Distances, `[..., K]`, float32 or float64.
+        curvature: `c >= 0`, broadcastable to `v`.
+
+    Returns:
+        Shape of `v`.
+
+    Source: Shimizu, Mukuta, Harada (2021), (7): their `w`.
+    """
+    q = curvature * v**2
+    far = q > MAX_RAPIDITY**2
+    v = v * torch.where(far, MAX_RAPIDITY * torch.where(far, q, 1).rsqrt(), 1)
+    return v * sinhc(curvature * v**2)

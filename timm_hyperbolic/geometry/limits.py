@@ -17,11 +17,21 @@ from torch import Tensor
 __all__ = ['Bounds', 'Limits']
 
 
-def _to_limit(q: Tensor, q_max: Tensor | float, outside: Tensor) -> Tensor:
-    """The factor that brings vectors of squared length `q` to `q_max` where they are outside; 1 elsewhere."""
-    # Multiplied by a tensor and not divided: torch divides a number by a tensor as number times reciprocal, which need
-    # not give one where the two are equal.
-    return torch.where(outside, (q_max / torch.where(outside, q, q_max)).sqrt(), 1)
+def _to_limits(*limits: tuple[Tensor, Tensor | float, Tensor]) -> Tensor:
+    """The factor that brings vectors inside of limits.
+
+    Args:
+        limits: Of each limit the squared lengths `q`, the largest one, and which vectors are outside: their length is
+            divided by `√(q/largest)`, that of others by 1.
+    """
+    # One root and one division for all limits, since they are what the scalars of a row cost.
+    largest, length = None, None
+    for q, q_max, outside in limits:
+        # Not where(outside, q_max, 1): torch takes two numbers as float32.
+        inside = torch.ones_like(q)
+        kept, own = torch.where(outside, q_max, inside), torch.where(outside, q, inside)
+        largest, length = (kept, own) if largest is None else (largest * kept, length * own)
+    return (largest / length).sqrt()
 
 
 class Bounds(NamedTuple):
@@ -54,6 +64,12 @@ class Bounds(NamedTuple):
     r2_max: float | None = None
     r2_edge: float | None = None
 
+    def _by_norm(self, r2: Tensor) -> tuple[tuple[Tensor, float, Tensor], ...]:
+        """The limit of Euclidean norms for `_to_limits`, if there is one."""
+        if self.r2_max is None or self.r2_edge is None:
+            return ()
+        return ((r2, self.r2_max, r2 >= self.r2_edge),)
+
     def reaches(self, r2: Tensor, c: Tensor) -> Tensor:
         """Whether tangent vectors at the origin count as clipped; see `Limits.reaches`."""
         long = c * r2 >= self.z2_edge
@@ -62,25 +78,20 @@ class Bounds(NamedTuple):
     def tangent(self, r2: Tensor, c: Tensor) -> Tensor:
         """The factor that brings tangent vectors at the origin inside; see `Limits.tangent`."""
         q = c * r2
-        scale = _to_limit(q, self.z2_max, q >= self.z2_edge)
-        if self.r2_max is None or self.r2_edge is None:
-            return scale
-        return scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
+        return _to_limits((q, self.z2_max, q >= self.z2_edge), *self._by_norm(r2))
 
     def point(self, r2: Tensor, u: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that brings points inside, and their complement there; see `Limits.point`."""
         n = c * r2
         outside = (n > self.n_edge) | (u < self.u_edge)
-        scale = _to_limit(n, self.n_max, outside)
-        if self.r2_max is not None and self.r2_edge is not None:
-            scale = scale * _to_limit(r2, self.r2_max, r2 >= self.r2_edge)
+        scale = _to_limits((n, self.n_max, outside), *self._by_norm(r2))
         return scale, torch.where(outside, self.u_max, torch.where(u > self.u_min, u, self.u_min))
 
     def given(self, r2: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The factor that keeps a stored point inside the ball, and its complement there; see `Limits.given`."""
         n = c * r2
         outside = n >= self.n_given
-        return _to_limit(n, self.n_given, outside), 1 - torch.where(outside, self.n_given, n)
+        return _to_limits((n, self.n_given, outside)), 1 - torch.where(outside, self.n_given, n)
 
     @property
     def klein_complement(self) -> float:

@@ -37,7 +37,14 @@ def midpoint_log0(weighted: Tensor, mass: Tensor, curvature: Tensor, limits: Lim
 
 
 def midpoint_factor(hh: Tensor, mass: Tensor, curvature: Tensor, bounds: Bounds) -> Tensor:
-    """The factor of `H` in `midpoint_log0` from `‖H‖²` and `T`."""
+    """The factor of `H` in `midpoint_log0` from `‖H‖²` and `T`.
+
+    Args:
+        hh: `‖H‖²`, of any shape.
+        mass: `T`, in the shape of `hh`.
+        curvature: Magnitude c of the curvature.
+        bounds: The bounds of the points.
+    """
     n, t2, finfo = curvature * hh, mass**2, torch.finfo(mass.dtype)
     # T² - c‖H‖² >= (Σ w)² in exact arithmetic; after rounding it is held to what points inside the bounds allow.
     m = t2 - n

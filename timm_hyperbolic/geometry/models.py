@@ -35,30 +35,11 @@ from .analytic import safe_sqrt, squared_distance
 from .ball import distance, midpoint
 from .gyrovector import dot
 
-__all__ = [
-    'MODELS',
-    'SpaceModel',
-    'ball_to_klein',
-    'ball_to_lorentz',
-    'convert',
-    'einstein_midpoint',
-    'half_space_distance',
-    'half_space_midpoint',
-    'half_space_to_lorentz',
-    'hemisphere_distance',
-    'hemisphere_midpoint',
-    'hemisphere_to_lorentz',
-    'klein_distance',
-    'klein_to_ball',
-    'klein_to_lorentz',
-    'lorentz_centroid',
-    'lorentz_distance',
-    'lorentz_time',
-    'lorentz_to_ball',
-    'lorentz_to_half_space',
-    'lorentz_to_hemisphere',
-    'lorentz_to_klein',
-]
+__all__ = ['MODELS', 'SpaceModel', 'ball_to_klein', 'ball_to_lorentz', 'convert', 'einstein_midpoint']
+__all__ += ['half_space_distance', 'half_space_midpoint', 'half_space_to_lorentz', 'hemisphere_distance']
+__all__ += ['hemisphere_midpoint', 'hemisphere_to_lorentz', 'klein_distance', 'klein_to_ball', 'klein_to_lorentz']
+__all__ += ['lorentz_centroid', 'lorentz_distance', 'lorentz_time', 'lorentz_to_ball', 'lorentz_to_half_space']
+__all__ += ['lorentz_to_hemisphere', 'lorentz_to_klein']
 
 
 def _square(x: Tensor) -> Tensor:
@@ -66,37 +47,72 @@ def _square(x: Tensor) -> Tensor:
 
 
 def ball_to_lorentz(p: Tensor, c: Tensor | float) -> Tensor:
-    """`h = 2p/(1 - c‖p‖²)`, `[..., D]`."""
+    """`h = 2p/(1 - c‖p‖²)`, `[..., D]`.
+
+    Args:
+        p: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return ((2 / (1 - c * _square(p))) * p).to(p.dtype)
 
 
 def ball_to_klein(p: Tensor, c: Tensor | float) -> Tensor:
-    """`k = 2p/(1 + c‖p‖²)`, `[..., D]`."""
+    """`k = 2p/(1 + c‖p‖²)`, `[..., D]`.
+
+    Args:
+        p: Points of the ball, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return ((2 / (1 + c * _square(p))) * p).to(p.dtype)
 
 
 def lorentz_to_ball(h: Tensor, c: Tensor | float) -> Tensor:
-    """`p = h/(1 + √(1 + c‖h‖²))`, `[..., D]`."""
+    """`p = h/(1 + √(1 + c‖h‖²))`, `[..., D]`.
+
+    Args:
+        h: Space parts of points of the hyperboloid, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return (h / (1 + (1 + c * _square(h)).sqrt())).to(h.dtype)
 
 
 def lorentz_to_klein(h: Tensor, c: Tensor | float) -> Tensor:
-    """`k = h/√(1 + c‖h‖²)`, `[..., D]`."""
+    """`k = h/√(1 + c‖h‖²)`, `[..., D]`.
+
+    Args:
+        h: Space parts of points of the hyperboloid, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return (h * (1 + c * _square(h)).rsqrt()).to(h.dtype)
 
 
 def klein_to_lorentz(k: Tensor, c: Tensor | float) -> Tensor:
-    """`h = k/√(1 - c‖k‖²)`, `[..., D]`."""
+    """`h = k/√(1 - c‖k‖²)`, `[..., D]`.
+
+    Args:
+        k: Points in Klein's model, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return (k * (1 - c * _square(k)).rsqrt()).to(k.dtype)
 
 
 def klein_to_ball(k: Tensor, c: Tensor | float) -> Tensor:
-    """`p = k/(1 + √(1 - c‖k‖²)) = ½ ⊗ k`, `[..., D]`."""
+    """`p = k/(1 + √(1 - c‖k‖²)) = ½ ⊗ k`, `[..., D]`.
+
+    Args:
+        k: Points in Klein's model, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return (k / (1 + (1 - c * _square(k)).sqrt())).to(k.dtype)
 
 
 def lorentz_time(h: Tensor, c: Tensor | float) -> Tensor:
-    """The time part `√(1/c + ‖h‖²)`, `[..., 1]`, `>= 1/√c`; infinite at `c = 0`."""
+    """The time part `√(1/c + ‖h‖²)`, `[..., 1]`, `>= 1/√c`; infinite at `c = 0`.
+
+    Args:
+        h: Space parts of points of the hyperboloid, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return (1 / torch.as_tensor(c, dtype=torch.float64) + _square(h)).sqrt().to(h.dtype)
 
 
@@ -105,6 +121,11 @@ def lorentz_distance(g: Tensor, h: Tensor, c: Tensor | float) -> Tensor:
 
     `sinh²(√c·d/2)` is the sum of a radial part `sinh²((a - b)/2)` and an angular one, `½c(|g||h| - ⟨g, h⟩)`, neither of
     which cancels, where `sinh a = √c|g|` and `sinh(a - b) = √c(|g|² - |h|²)/(|g|√(1 + c|h|²) + |h|√(1 + c|g|²))`.
+
+    Args:
+        g: Space parts of points of the hyperboloid, `[..., D]`.
+        h: Space parts of points of the hyperboloid, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
     """
     x, y = torch.broadcast_tensors(g.double(), h.double())
     xx, yy = _square(x), _square(y)
@@ -121,7 +142,13 @@ def lorentz_distance(g: Tensor, h: Tensor, c: Tensor | float) -> Tensor:
 
 
 def klein_distance(k: Tensor, m: Tensor, c: Tensor | float) -> Tensor:
-    """Geodesic distance between Klein points, `[..., D]` and `[..., D]` to `[...]`."""
+    """Geodesic distance between Klein points, `[..., D]` and `[..., D]` to `[...]`.
+
+    Args:
+        k: Points in Klein's model, `[..., D]`.
+        m: Points in Klein's model, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     return lorentz_distance(klein_to_lorentz(k.double(), c), klein_to_lorentz(m.double(), c), c).to(k.dtype)
 
 
@@ -129,13 +156,23 @@ def klein_distance(k: Tensor, m: Tensor, c: Tensor | float) -> Tensor:
 
 
 def lorentz_to_hemisphere(h: Tensor, c: Tensor | float) -> Tensor:
-    """`(h, 1)/√(1 + c‖h‖²)`, `[..., D]` to `[..., D + 1]`."""
+    """`(h, 1)/√(1 + c‖h‖²)`, `[..., D]` to `[..., D + 1]`.
+
+    Args:
+        h: Space parts of points of the hyperboloid, `[..., D]`.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+    """
     x = h.double()
     return (torch.cat([x, torch.ones_like(x[..., :1])], -1) * (1 + c * _square(x)).rsqrt()).to(h.dtype)
 
 
 def hemisphere_to_lorentz(j: Tensor, c: Tensor | float) -> Tensor:
-    """`h = k/s` of the point `(k, s)`, `[..., D + 1]` to `[..., D]`; `c` is not needed."""
+    """`h = k/s` of the point `(k, s)`, `[..., D + 1]` to `[..., D]`; `c` is not needed.
+
+    Args:
+        j: Points of the hemisphere, `[..., D + 1]`, the height last.
+        c: Any curvature; the result does not depend on it.
+    """
     return j[..., :-1] / j[..., -1:]
 
 
@@ -143,6 +180,11 @@ def hemisphere_distance(i: Tensor, j: Tensor, c: Tensor | float) -> Tensor:
     """Geodesic distance between points of the hemisphere, `[..., D + 1]` and `[..., D + 1]` to `[...]`.
 
     `sinh²(√c·d/2) = (c‖k - k'‖² + (s - s')²)/(4·s·s')`: the chord through the sphere, over the heights.
+
+    Args:
+        i: Points of the hemisphere, `[..., D + 1]`, the height last.
+        j: Points of the hemisphere, `[..., D + 1]`, the height last.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
     """
     x, y = i.double(), j.double()
     c = torch.as_tensor(c, dtype=torch.float64, device=i.device)
@@ -156,6 +198,10 @@ def lorentz_to_half_space(h: Tensor, c: Tensor | float) -> Tensor:
     """`(y, t) = (g, 1/√c)/(√(1 + c‖h‖²) - √c·e)` for the space part `h = (g, e)`, `[..., D]`; `c > 0`.
 
     Where `e > 0`, the denominator is computed as `(1 + c‖g‖²)/(√(1 + c‖h‖²) + √c·e)`, which does not cancel.
+
+    Args:
+        h: Space parts of points of the hyperboloid, `[..., D]`.
+        c: Curvature `c > 0`, broadcastable to `[..., 1]`.
     """
     x = h.double()
     root = torch.as_tensor(c, dtype=torch.float64, device=h.device).sqrt()
@@ -166,7 +212,12 @@ def lorentz_to_half_space(h: Tensor, c: Tensor | float) -> Tensor:
 
 
 def half_space_to_lorentz(z: Tensor, c: Tensor | float) -> Tensor:
-    """`h = (y, (t² - 1/c + ‖y‖²)·√c/2)/(√c·t)` of the point `(y, t)`, `[..., D]`; `c > 0`."""
+    """`h = (y, (t² - 1/c + ‖y‖²)·√c/2)/(√c·t)` of the point `(y, t)`, `[..., D]`; `c > 0`.
+
+    Args:
+        z: Points of the half-space, `[..., D]`, the height last.
+        c: Curvature `c > 0`, broadcastable to `[..., 1]`.
+    """
     x = z.double()
     root = torch.as_tensor(c, dtype=torch.float64, device=z.device).sqrt()
     y, t = x[..., :-1], x[..., -1:]
@@ -178,6 +229,11 @@ def half_space_distance(z: Tensor, w: Tensor, c: Tensor | float) -> Tensor:
     """Geodesic distance between points of the half-space, `[..., D]` and `[..., D]` to `[...]`; `c > 0`.
 
     `sinh²(√c·d/2) = ‖z - w‖²/(4·t·t')`, which does not know `c`.
+
+    Args:
+        z: Points of the half-space, `[..., D]`, the height last.
+        w: Points of the half-space, `[..., D]`, the height last.
+        c: Curvature `c > 0`, broadcastable to `[..., 1]`.
     """
     x, y = z.double(), w.double()
     gap2 = _square(x - y) / (4 * c * x[..., -1:] * y[..., -1:])
@@ -249,13 +305,25 @@ def einstein_midpoint(k: Tensor, c: Tensor | float, weights: Tensor | None = Non
 
 
 def hemisphere_midpoint(j: Tensor, c: Tensor | float, weights: Tensor | None = None) -> Tensor:
-    """The point `(H, √(T² - c‖H‖²))/T` of `lorentz_centroid` on the hemisphere, `[..., K, D + 1]` to `[..., D + 1]`."""
+    """The point `(H, √(T² - c‖H‖²))/T` of `lorentz_centroid` on the hemisphere, `[..., K, D + 1]` to `[..., D + 1]`.
+
+    Args:
+        j: Points of the hemisphere, `[..., K, D + 1]`, the height last.
+        c: Curvature `c >= 0`, broadcastable to `[..., 1]`.
+        weights: Weight of each point, `[..., K]`; None for equal weights.
+    """
     space, total, mass2 = _sums(hemisphere_to_lorentz(j.double(), c), c, weights)
     return (torch.cat([space, mass2.sqrt()], -1) / total).to(j.dtype)
 
 
 def half_space_midpoint(z: Tensor, c: Tensor | float, weights: Tensor | None = None) -> Tensor:
-    """The point of `lorentz_centroid` in the half-space, `[..., K, D]` to `[..., D]`; `c > 0`."""
+    """The point of `lorentz_centroid` in the half-space, `[..., K, D]` to `[..., D]`; `c > 0`.
+
+    Args:
+        z: Points of the half-space, `[..., K, D]`, the height last.
+        c: Curvature `c > 0`, broadcastable to `[..., 1]`.
+        weights: Weight of each point, `[..., K]`; None for equal weights.
+    """
     inner = c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() else c
     h = half_space_to_lorentz(z.double(), inner)
     return lorentz_to_half_space(lorentz_centroid(h, c, weights), c).to(z.dtype)

@@ -37,7 +37,19 @@ def pairwise_squared_distance(
 def squared_distance_of_pairs(
     inner: Tensor, p_r2: Tensor, p_inverse: Tensor, q_r2: Tensor, q_inverse: Tensor, curvature: Tensor
 ) -> Tensor:
-    """As `pairwise_squared_distance`, from the inverses `1/u` of the complements."""
+    """As `pairwise_squared_distance`, from the inverses of the complements.
+
+    Args:
+        inner: `⟨p_i, q_j⟩`, `[..., P, Q]`, float32 or float64.
+        p_r2: Squared norms of the first points, `[..., P, 1]`.
+        p_inverse: The inverses of their complements, `[..., P, 1]`.
+        q_r2: Squared norms of the second points, `[..., 1, Q]`.
+        q_inverse: The inverses of their complements, `[..., 1, Q]`.
+        curvature: `c >= 0`, broadcastable to `[..., P, Q]`.
+
+    Returns:
+        `[..., P, Q]`, `>= 0`.
+    """
     return squared_distance(_gaps(inner, p_r2, p_inverse, q_r2, q_inverse), curvature)
 
 

@@ -290,7 +290,12 @@ _HYPERBOLIC = {'hyperbolic', 'num_centroids', *HyperbolicConfig.names(), 'base',
 
 
 def differences(run: Run, other: Run) -> list[str]:
-    """Return the differences of two runs other than hyperbolic options, as text: `epochs 30 (here 3)`."""
+    """Return the differences of two runs other than hyperbolic options, as text: `epochs 30 (here 3)`.
+
+    Args:
+        run: The run that the card describes.
+        other: The run to compare it with.
+    """
     mine, theirs = (dict(_compared(each)) for each in (run, other))
     return [
         f'{name} {_plainly(theirs.get(name))} (here {_plainly(mine.get(name))})'

@@ -32,6 +32,9 @@ _COMMAND = 'timm-hyperbolic push'
 def check_publish(config: PublishConfig) -> None:
     """Check before training that a push can work.
 
+    Args:
+        config: Options of the push.
+
     Raises:
         UserError: `--push-to-hub` does not have the form OWNER/NAME, or there is no token.
     """
@@ -41,6 +44,10 @@ def check_publish(config: PublishConfig) -> None:
 
 def check_destination(repo_id: str, argument: str) -> None:
     """Check that a repository name has the form OWNER/NAME and that a token exists.
+
+    Args:
+        repo_id: The name of the repository.
+        argument: The flag or argument that gave the name, for messages.
 
     Raises:
         UserError: one of them is not the case. The message names the argument and the remedy.
@@ -53,6 +60,10 @@ def check_destination(repo_id: str, argument: str) -> None:
 def check_name(repo_id: str, argument: str) -> None:
     """Check that a repository name has the form OWNER/NAME.
 
+    Args:
+        repo_id: The name of the repository.
+        argument: The flag or argument that gave the name, for messages.
+
     Raises:
         UserError: it does not. The message names the argument.
     """
@@ -64,6 +75,9 @@ def check_name(repo_id: str, argument: str) -> None:
 
 def check_folder(folder: Path) -> None:
     """Check that a folder contains a model to push.
+
+    Args:
+        folder: The folder of a run.
 
     Raises:
         UserError: a file is missing. The message names it.
@@ -141,7 +155,11 @@ class Publisher:
         self.config = config
 
     def after_epoch(self, epochs: int) -> None:
-        """Push after every `--push-every` epochs. If the push fails, a message is printed and training continues."""
+        """Push after every `--push-every` epochs. If the push fails, a message is printed and training continues.
+
+        Args:
+            epochs: Number of epochs that are done.
+        """
         if self.config.push_to_hub and self.config.push_every and epochs % self.config.push_every == 0:
             try:
                 self._push(f'After epoch {epochs}')

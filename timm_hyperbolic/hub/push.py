@@ -1,4 +1,8 @@
-"""Pushing the folder of a run to the Hugging Face Hub in one commit, with the client of huggingface_hub."""
+"""Pushing the folder of a run to the Hugging Face Hub in one commit, with the client of huggingface_hub.
+
+Its `upload_folder` may split an upload into several commits. A push that breaks off between them would leave new
+weights beside an old configuration; `create_commit` pushes all files or none.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,9 @@ class PushError(Exception):
 def check_repo_id(repo_id: str) -> None:
     """Check that a repository name has the form OWNER/NAME.
 
+    Args:
+        repo_id: The name of the repository.
+
     Raises:
         ValueError: it does not. The message has the reason.
     """
@@ -48,6 +55,9 @@ def check_repo_id(repo_id: str) -> None:
 
 def contents(folder: Path) -> dict[str, Path]:
     """Return the files of a run to push by their names on the Hub: weights, configuration, card, metrics and figures.
+
+    Args:
+        folder: The folder of a run.
 
     Raises:
         ValueError: the folder has no weights or no configuration.

@@ -39,6 +39,9 @@ class Run:
     def read(cls, folder: Path) -> Run:
         """Read the folder of a run.
 
+        Args:
+            folder: The folder of the run.
+
         Raises:
             ValueError: a file is missing or invalid.
         """

@@ -1,21 +1,28 @@
-"""Hyperbolic layers that replace timm's. All act on tangent vectors at the origin, so that they can be mixed with
-Euclidean layers freely."""
+"""Hyperbolic layers that replace timm's.
+
+Layers named `Hyperbolic...` act on tangent vectors at the origin, so that they can be mixed with Euclidean layers
+freely. Layers named `Hyp...`, of convolutional networks, take and return points; see `PointModule`.
+"""
 
 from typing import TYPE_CHECKING
 
 from ..lazy import imported_on_use
 from .attention import Centroids, HyperbolicAttention
 from .basin import BasinHead, BasinScores
+from .batch_norm import HypBatchNorm2d
 from .classifier import ProjectedHead
 from .config import HyperbolicConfig
 from .curvature import Curvature, inverse_softplus, is_curvature, named_curvatures
+from .fully_connected import HypConv2d, HypLinear, HypMLR
 from .gated import Gated
 from .head import HyperbolicHead
 from .hierarchical_softmax import HierarchicalSoftmax
 from .linear import HyperbolicLinear
+from .maps import HypAvgPool2d, HypExp0, HypFlatten, HypGlobalPool, HypMaxPool2d, HypReLU
 from .mlp import HyperbolicMlp
 from .mlr import HyperbolicMLR
 from .module import HyperbolicModule
+from .point_module import MODES, PointModule
 from .pos_embed import HyperbolicPosEmbed
 from .residual import Add, CenteredResidual, OriginResidual, PointResidual
 from .staircase import CantorStaircase
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     from .manifold import LayerBall, manifold_parameter
 
 __all__ = [
+    'MODES',
     'Add',
     'BasinHead',
     'BasinScores',
@@ -34,6 +42,16 @@ __all__ = [
     'Curvature',
     'Gated',
     'HierarchicalSoftmax',
+    'HypAvgPool2d',
+    'HypBatchNorm2d',
+    'HypConv2d',
+    'HypExp0',
+    'HypFlatten',
+    'HypGlobalPool',
+    'HypLinear',
+    'HypMLR',
+    'HypMaxPool2d',
+    'HypReLU',
     'HyperbolicAttention',
     'HyperbolicConfig',
     'HyperbolicHead',
@@ -44,6 +62,7 @@ __all__ = [
     'HyperbolicPosEmbed',
     'LayerBall',
     'OriginResidual',
+    'PointModule',
     'PointResidual',
     'ProjectedHead',
     'TreeHead',

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any
+
+from ..errors import nearest
 
 __all__ = ['HyperbolicConfig', 'Margin']
 
@@ -127,9 +128,8 @@ class HyperbolicConfig:
             raise TypeError(f'config={config!r} must be a HyperbolicConfig; give single values by name: curvature=0.5')
         for name in keywords:
             if name not in cls.names():
-                near = get_close_matches(name, cls.names(), 1)
-                hint = f'; did you mean {near[0]!r}?' if near else f'; the hyperbolic keywords are {cls.names()}'
-                raise TypeError(f'unknown keyword {name!r}{hint}')
+                known = f' The hyperbolic keywords are {", ".join(cls.names())}.'
+                raise TypeError(f'unknown keyword {name!r}.{nearest(name, cls.names()) or known}')
         return replace(config, **keywords)
 
     @classmethod

@@ -141,7 +141,11 @@ class Curvature(nn.Module):
 
 
 def is_curvature(parameter: Tensor) -> bool:
-    """Return whether a parameter is the inverse softplus of a curvature that `Curvature` learns."""
+    """Return whether a parameter is the inverse softplus of a curvature that `Curvature` learns.
+
+    Args:
+        parameter: Any parameter.
+    """
     return getattr(parameter, 'is_curvature', False)
 
 
@@ -150,6 +154,10 @@ def stored_parameter(module: nn.Module, name: str) -> nn.Parameter | None:
 
     Pruning stores them under another name, and so does a parametrization that stays in the same space. A
     parametrization with a `right_inverse` maps from another space: for it, see `computed_from`.
+
+    Args:
+        module: The module.
+        name: The name of its parameter, such as `weight`.
     """
     for stored in (name, f'{name}_orig'):
         if isinstance(module._parameters.get(stored), nn.Parameter):
@@ -160,7 +168,12 @@ def stored_parameter(module: nn.Module, name: str) -> nn.Parameter | None:
 
 
 def computed_from(module: nn.Module, name: str) -> list[nn.Parameter]:
-    """Return the parameters from which a parametrization with a `right_inverse` computes `module.<name>`."""
+    """Return the parameters from which a parametrization with a `right_inverse` computes `module.<name>`.
+
+    Args:
+        module: The module.
+        name: The name of its parameter, such as `weight`.
+    """
     if parametrize.is_parametrized(module, name) and _maps_from_another_space(module, name):
         return list(_parametrization(module, name).parameters(recurse=False))
     return []

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..taxonomy.graphs import root_of
 
 __all__ = ['HierarchicalSoftmax']
 
@@ -24,8 +27,8 @@ class HierarchicalSoftmax(nn.Module):
         device: Of the buffers.
 
     Raises:
-        ValueError: there is not one root, the parents have a cycle, a class has no node, or the leaves of the tree are
-            not the classes.
+        ValueError: There is not exactly one root, the parents have a cycle, a class has no node, or the leaves of the
+            tree are not the classes.
 
     Source: Morin, Bengio, "Hierarchical Probabilistic Neural Network Language Model" (2005), for trees of any width as
     in Redmon, Farhadi, "YOLO9000" (2017), section 4.
@@ -93,11 +96,13 @@ def _tables(parent: list[int], classes: list[int]) -> dict[str, Tensor]:
     nodes above each class and itself, `[depth, K]`.
     """
     count = len(parent)
-    roots = [node for node, over in enumerate(parent) if over < 0]
-    if len(roots) != 1:
-        raise ValueError(f'parent has {len(roots)} roots (entries of -1); a tree has one')
     if any(over >= count for over in parent):
         raise ValueError(f'parent={max(parent)} is no node: the {count} nodes are numbered from 0')
+    links = [(node, over) for node, over in enumerate(parent) if over >= 0]
+    try:
+        root = root_of(count, np.array(links, np.int64).reshape(-1, 2))
+    except ValueError as error:
+        raise ValueError(f'parent: {error}') from None
     missing = [node for node in classes if not 0 <= node < count]
     if missing:
         raise ValueError(f'classes={missing[:5]} have no node: the {count} nodes are numbered from 0')
@@ -109,18 +114,16 @@ def _tables(parent: list[int], classes: list[int]) -> dict[str, Tensor]:
             f'the leaves of the tree are not the classes: there are {len(leaves)} leaves and {len(classes)} classes, '
             f'see nodes {wrong[:5]}; give each leaf as one class'
         )
-    place = {node: i for i, node in enumerate(node for node in range(count) if node != roots[0])}
+    place = {node: i for i, node in enumerate(node for node in range(count) if node != root)}
     families: list[list[int]] = [[] for _ in inner]
     for node, i in place.items():
         families[inner[parent[node]]].append(i)
 
     def path(node: int) -> list[int]:
         steps = []
-        while node != roots[0]:
+        while node != root:
             steps.append(place[node])
             node = parent[node]
-            if len(steps) >= count:
-                raise ValueError(f'the parents go in a cycle, which has node {node}')
         return steps[::-1]
 
     paths = [path(node) for node in range(count)]

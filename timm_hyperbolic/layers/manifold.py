@@ -55,7 +55,11 @@ class LayerBall(geoopt.PoincareBall):
 
 
 def manifold_of(curvature: Curvature) -> geoopt.Manifold:
-    """Return the ball of a layer's curvature, or Euclidean space where the curvature is fixed at zero."""
+    """Return the ball of a layer's curvature, or Euclidean space where the curvature is fixed at zero.
+
+    Args:
+        curvature: The layer's curvature.
+    """
     return geoopt.Euclidean(ndim=1) if curvature.is_flat else LayerBall(curvature)
 
 

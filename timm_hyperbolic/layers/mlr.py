@@ -70,5 +70,5 @@ class HyperbolicMLR(PointHead):
         z = self.weight.to(c.dtype)
         length = safe_sqrt(z.square().sum(-1))
         normals = z / torch.where(length > 0, length, 1).unsqueeze(-1)
-        inner = F.linear(p.to_tensor(), normals)
-        return 2 * length * hyperplane_distance(inner, p.r2, p.u, self.bias.to(c.dtype), c)
+        inner, time = F.linear(2 / p.u * p.to_tensor(), normals), (1 + c * p.r2) / p.u
+        return 2 * length * hyperplane_distance(inner, time, self.bias.to(c.dtype), c)

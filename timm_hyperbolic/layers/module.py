@@ -161,7 +161,11 @@ class HyperbolicModule(nn.Module):
 
 
 def layers_with(parameters: Iterable[Tensor]) -> Iterator[HyperbolicModule]:
-    """Yield the hyperbolic layers that own any of the parameters, for an optimizer, which knows no model."""
+    """Yield the hyperbolic layers that own any of the parameters, for an optimizer, which knows no model.
+
+    Args:
+        parameters: The parameters, as an optimizer has them.
+    """
     wanted = {id(p) for p in parameters}
     for layer in list(_LAYERS):
         is_made = '_parameters' in layer.__dict__

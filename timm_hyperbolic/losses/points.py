@@ -15,6 +15,10 @@ __all__ = ['all_distances', 'check_features', 'points_of']
 def check_features(features: Tensor, target: Tensor) -> None:
     """Refuse features and labels whose shapes do not fit.
 
+    Args:
+        features: Tangent vectors at the origin, `[B, D]`.
+        target: The class of each vector, `[B]`.
+
     Raises:
         ValueError: naming both shapes.
     """
@@ -25,7 +29,13 @@ def check_features(features: Tensor, target: Tensor) -> None:
 
 
 def points_of(features: Tensor, curvature: float, limits: Limits) -> tuple[Gyrovector, Tensor]:
-    """Return `exp0` of clipped tangent vectors `[B, D]`, and the curvature; in float64 where the device has it."""
+    """Return the points `exp0(v)` of clipped tangent vectors, in float64 where the device has it, and the curvature.
+
+    Args:
+        features: Tangent vectors at the origin, `[B, D]`.
+        curvature: Magnitude `c >= 0` of the curvature `-c`.
+        limits: The clip of the vectors.
+    """
     wide = torch.float32 if features.device.type == 'mps' else torch.float64
     c = torch.tensor([curvature], dtype=wide, device=features.device)
     frame = Frame.of((features.to(wide),), c, wide, limits)
@@ -33,7 +43,12 @@ def points_of(features: Tensor, curvature: float, limits: Limits) -> tuple[Gyrov
 
 
 def all_distances(p: Gyrovector, c: Tensor) -> Tensor:
-    """Return the geodesic distances of all pairs of points, `[B, B]`."""
+    """Return the geodesic distances of all pairs of points, `[B, B]`.
+
+    Args:
+        p: Points in one frame with their `to_tensor` of shape `[B, D]`.
+        c: Curvature, `[1]`.
+    """
     points = p.to_tensor()
     inner = F.linear(points, points)
     return safe_sqrt(pairwise_squared_distance(inner, p.r2, p.u, p.r2.squeeze(-1), p.u.squeeze(-1), c))

@@ -5,6 +5,7 @@ from .checkpoint import checkpoint_filter_fn
 from .convert import Plan, hyperbolize
 from .head_options import HEADS
 from .hyp_classifier import attach_head
+from .hyp_convnet import HyperbolicResNet, LeNet
 from .options import MODULES
 from .vit_hyp import HyperbolicVisionTransformer
 
@@ -12,7 +13,9 @@ __all__ = [
     'HEADS',
     'MODULES',
     'HyperbolicBlock',
+    'HyperbolicResNet',
     'HyperbolicVisionTransformer',
+    'LeNet',
     'Plan',
     'attach_head',
     'checkpoint_filter_fn',

@@ -187,7 +187,11 @@ _WITHOUT = {
 
 
 def residual_obstacle(block: nn.Module) -> str | None:
-    """Return the reason why the residuals of a block cannot be replaced, or None where they can."""
+    """Return the reason why the residuals of a block cannot be replaced, or None where they can.
+
+    Args:
+        block: A block of a timm model.
+    """
     if type(block) in RESIDUAL_BLOCKS:
         return None
     if type(block) in RESIDUAL_BLOCKS.values():
@@ -196,7 +200,11 @@ def residual_obstacle(block: nn.Module) -> str | None:
 
 
 def blocks_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the blocks of a model by name: the outermost modules whose class name says so, except in `patch_embed`."""
+    """Return the blocks of a model by name: the outermost modules whose class name says so, except in `patch_embed`.
+
+    Args:
+        model: Any model.
+    """
     blocks: dict[str, nn.Module] = {}
     for name, module in model.named_modules():
         inside = any(name.startswith(f'{outer}.') for outer in (*blocks, 'patch_embed'))

@@ -1,4 +1,8 @@
-"""Checks of the values in a `config.json` that may come from anywhere."""
+"""Checks of the values in a `config.json` that may come from anywhere.
+
+The strict dataclasses of huggingface_hub check types of the fields of one class: they take a number of any size, refuse
+`1` for `1.0`, and leave frozen classes unchecked. Here the keywords depend on the model, and every value has bounds.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +34,22 @@ Check = Callable[[Any], bool]
 
 
 def whole(low: int, high: int) -> Check:
-    """Return the check for a whole number in `[low, high]`."""
+    """Return the check for a whole number in `[low, high]`.
+
+    Args:
+        low: The smallest number that passes.
+        high: The largest number that passes.
+    """
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def real(low: float, high: float) -> Check:
-    """Return the check for a finite number in `[low, high]`."""
+    """Return the check for a finite number in `[low, high]`.
+
+    Args:
+        low: The smallest number that passes.
+        high: The largest number that passes.
+    """
     return lambda value: (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
@@ -45,37 +59,69 @@ def real(low: float, high: float) -> Check:
 
 
 def one_of(*values: Any) -> Check:
-    """Return the check for any of these values, of the same type."""
+    """Return the check for any of these values, of the same type.
+
+    Args:
+        *values: The values that pass.
+    """
     return lambda value: any(type(value) is type(each) and value == each for each in values)
 
 
 def listing(check: Check, low: int, high: int) -> Check:
-    """Return the check for a list of `low` to `high` values that pass a check."""
+    """Return the check for a list of `low` to `high` values that pass a check.
+
+    Args:
+        check: The check of each value.
+        low: The smallest length that passes.
+        high: The largest length that passes.
+    """
     return lambda value: isinstance(value, (list, tuple)) and low <= len(value) <= high and all(map(check, value))
 
 
 def mapping(check: Check, high: int) -> Check:
-    """Return the check for a dictionary of at most `high` values that pass a check."""
+    """Return the check for a dictionary of at most `high` values that pass a check.
+
+    Args:
+        check: The check of each value.
+        high: The largest number of values that passes.
+    """
     return lambda value: isinstance(value, dict) and len(value) <= high and all(map(check, value.values()))
 
 
 def either(*checks: Check) -> Check:
-    """Return the check for a value that passes at least one check."""
+    """Return the check for a value that passes at least one check.
+
+    Args:
+        *checks: The checks, of which one must pass.
+    """
     return lambda value: any(check(value) for check in checks)
 
 
 def text(high: int) -> Check:
-    """Return the check for a string of at most `high` characters."""
+    """Return the check for a string of at most `high` characters.
+
+    Args:
+        high: The largest number of characters that passes.
+    """
     return lambda value: isinstance(value, str) and len(value) <= high
 
 
 def nothing(value: Any) -> bool:
-    """Return whether a value is None."""
+    """Return whether a value is None.
+
+    Args:
+        value: The value to check.
+    """
     return value is None
 
 
 def plain(value: Any, levels: int = 3) -> bool:
-    """Return whether a value is JSON that is neither large nor deep: the check for keywords of unknown meaning."""
+    """Return whether a value is JSON that is neither large nor deep: the check for keywords of unknown meaning.
+
+    Args:
+        value: The value to check.
+        levels: How deep lists and dictionaries may be nested.
+    """
     if isinstance(value, (list, tuple, dict)):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         return levels > 0 and len(parts) <= 256 and all(plain(part, levels - 1) for part in parts)
@@ -112,6 +158,9 @@ MODEL_ARGS: dict[str, Check] = {
     'fc_norm': either(nothing, _flag),
     'weight_init': one_of('skip', 'reset', 'jax', 'jax_nlhb', 'moco', ''),
     'hyperbolic': either(text(100), listing(text(100), 0, 10)),
+    'mode': one_of('lorentz', 'poincare'),
+    'channels': listing(_side, 4, 4),
+    'stem_width': _side,
     'num_centroids': _classes,
     **_HYPERBOLIC,
     **dict.fromkeys(('qkv_bias', 'qk_norm', 'scale_attn_norm', 'scale_mlp_norm', 'proj_bias', 'class_token'), _flag),

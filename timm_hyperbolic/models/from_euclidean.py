@@ -51,7 +51,11 @@ _UNWRAP = (
 
 
 def linear_obstacle(source: nn.Module) -> str | None:
-    """Return the reason why a module is no linear layer that can be replaced, or None where it is one."""
+    """Return the reason why a module is no linear layer that can be replaced, or None where it is one.
+
+    Args:
+        source: The module in the place of a linear layer.
+    """
     if isinstance(source, HyperbolicModule):
         return f'{type(source).__name__} is hyperbolic already'
     if isinstance(source, nn.Conv2d):
@@ -64,7 +68,11 @@ def linear_obstacle(source: nn.Module) -> str | None:
 
 
 def attention_obstacle(source: nn.Module) -> str | None:
-    """Return the reason why an attention cannot be replaced, or None where it can."""
+    """Return the reason why an attention cannot be replaced, or None where it can.
+
+    Args:
+        source: The module in the place of timm's attention.
+    """
     if type(source) is not Attention:
         if isinstance(source, HyperbolicModule):
             return f'{type(source).__name__} is hyperbolic already'

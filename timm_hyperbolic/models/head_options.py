@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from timm.layers import get_device_dtype
 from torch import Tensor, nn
 
+from ..errors import nearest
 from ..layers import HyperbolicConfig, HyperbolicHead
 from ..layers.basin import BasinHead
 from ..layers.classifier import ProjectedHead
@@ -196,9 +196,7 @@ _REMEDY = {
 
 
 def _unknown(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    near = get_close_matches(str(value), allowed, 1)
-    hint = f'did you mean {near[0]!r}? ' if near else ''
-    return f'{name}={value!r} is unknown; {hint}choose from {allowed}'
+    return f'{name}={value!r} is unknown.{nearest(str(value), allowed)} Choose from: {", ".join(allowed)}.'
 
 
 def hierarchy_of(value: Any, model: nn.Module | None = None) -> Taxonomy:
@@ -241,7 +239,11 @@ def _named_hierarchy(value: Any, model: nn.Module | None) -> Taxonomy:
 
 
 def plain_hierarchy(tree: Taxonomy) -> dict[str, Any]:
-    """Return a tree with classes as plain data: the parent of each node, and the classes in the order of the labels."""
+    """Return a tree with classes as plain data: the parent of each node, and the classes in the order of the labels.
+
+    Args:
+        tree: A tree with classes.
+    """
     return {
         'parents': {
             name: None if parent < 0 else tree.names[parent]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any
 
 import timm
@@ -19,13 +18,14 @@ from timm.models._input import update_model_args
 from timm.utils import unwrap_model
 from torch import nn
 
+from ..errors import nearest
 from ..layers import HyperbolicConfig
 from .config_checks import MODEL_ARGS, Check, either, listing, nothing, one_of, text
 from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
 from .from_euclidean import linear_obstacle
 from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of
-from .hyperbolic_model import classifiers_of, set_classifiers
+from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
 
 __all__ = ['attach_head', 'backbone_of', 'hyp_classifier']
@@ -100,8 +100,16 @@ def attach_head(
     options = _options(keywords, model, backbone)
     if keywords:
         raise TypeError(f'unknown keyword {sorted(keywords)}; the keywords are {_names()}')
-    given = num_classes or options.num_classes
+    with unchanged_on_error(model):
+        _attach(model, options, num_classes or options.num_classes)
+    return model
+
+
+def _attach(model: nn.Module, options: HeadOptions, given: int | None) -> None:
+    """Replace the classifier of a model; `given` is the number of classes, None for that of the model."""
     if given and hasattr(model, 'reset_classifier') and getattr(model, 'num_classes', None) == 0:
+        if isinstance(getattr(model, 'make_head', None), HeadOptions):
+            model.make_head = None
         model.reset_classifier(given)
     current = _linear_classifiers(model)
     wanted = given or next(iter(current.values())).out_features
@@ -118,10 +126,10 @@ def attach_head(
     model.__class__ = hyperbolic_class(type(model))
     model.make_head = options
     set_classifiers(model)
+    cfg = getattr(model, 'pretrained_cfg', None) or {}
     if cfg and hasattr(model, '_model_args'):
         update_model_args(model, **options.model_args())
         model.pretrained_cfg = model.default_cfg = {**cfg, 'architecture': ENTRY_POINT}
-    return model
 
 
 def _names() -> tuple[str, ...]:
@@ -185,9 +193,8 @@ def _make(backbone: str = '', **kwargs: Any) -> nn.Module:
     if not backbone or backbone == ENTRY_POINT:
         raise ValueError(f"backbone={backbone!r} must be the name of a timm model, such as backbone='resnet18'")
     if ':' not in backbone and not is_model(backbone):
-        near = get_close_matches(backbone, timm.list_models(), 1)
-        hint = f'did you mean {near[0]!r}?' if near else 'see timm.list_models()'
-        raise ValueError(f'backbone={backbone!r} is no timm model; {hint}')
+        near = nearest(backbone, timm.list_models())
+        raise ValueError(f'backbone={backbone!r} is no timm model.{near or " See timm.list_models()."}')
     own = {name: kwargs.pop(name) for name in _names() if name in kwargs}
     if kwargs.get('features_only'):
         return timm.create_model(backbone, **kwargs)

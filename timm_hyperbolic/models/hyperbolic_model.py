@@ -5,7 +5,8 @@ The classes here are mixins: they stand before a model's own class and change on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ __all__ = [
     'ViTPosEmbed',
     'classifiers_of',
     'set_classifiers',
+    'unchanged_on_error',
 ]
 
 
@@ -60,10 +62,12 @@ class HyperbolicModel:
         """Replace the classifier by a new one of the same kind; the arguments are those of the model in timm.
 
         Raises:
-            ValueError: the model's new classifier is not linear, as without pooling in a convolutional model.
+            ValueError: the model's new classifier is not linear, as without pooling in a convolutional model, or the
+                number of classes is not that of the head's hierarchy. The model is unchanged.
         """
-        super().reset_classifier(*args, **kwargs)
-        set_classifiers(self)
+        with unchanged_on_error(self):
+            super().reset_classifier(*args, **kwargs)
+            set_classifiers(self)
 
 
 class StemGroups:
@@ -152,15 +156,48 @@ POS_EMBEDS: dict[Callable[..., Any], type[HyperbolicPosEmbedMixin]] = {
 }
 
 
+@contextmanager
+def unchanged_on_error(model: nn.Module) -> Iterator[None]:
+    """Give back the modules, parameters and attributes of a model if what is done to them fails.
+
+    What happens inside a parameter, a dictionary or a list is not undone.
+    """
+    tables = ('_modules', '_parameters', '_buffers')
+    before = [
+        (module, type(module), module.__dict__ | {name: dict(module.__dict__[name]) for name in tables})
+        for module in model.modules()
+    ]
+    try:
+        yield
+    except Exception:
+        for module, kind, attributes in before:
+            module.__class__ = kind
+            module.__dict__.clear()
+            module.__dict__.update(attributes)
+        raise
+
+
 def classifiers_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the classifiers of a timm model by name; a distilled model has two."""
-    found = model.get_classifier()
+    """Return the classifiers of a timm model by name; a distilled model has two, a model without classes none.
+
+    Args:
+        model: A timm model.
+    """
+    try:
+        found = model.get_classifier()
+    except AttributeError:  # timm's SHViT and EfficientViT-M look for a layer inside of the classifier that is gone
+        if getattr(model, 'num_classes', None) != 0:
+            raise
+        return {}
     found = found if isinstance(found, (tuple, list)) else (found,)
     return {name: module for name, module in model.named_modules() if any(module is one for one in found)}
 
 
 def set_classifiers(model: HyperbolicModel) -> None:
     """Replace the linear classifiers of a model by what its `make_head` makes of them, if it has a `make_head`.
+
+    Args:
+        model: The model, which is changed in place.
 
     Raises:
         ValueError: a classifier is not linear.

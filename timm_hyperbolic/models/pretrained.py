@@ -56,10 +56,11 @@ def build_model(
     Raises:
         ValueError: `config.json` or the weights of a folder or repository are refused; the message says why.
     """
-    weights = (fetched or FetchedCheckpoint).of(variant, kwargs)
+    fetched = fetched or FetchedCheckpoint
+    weights = fetched.of(variant, kwargs)
     if weights is None:
         return build_model_with_cfg(
-            model_cls, variant, pretrained, pretrained_filter_fn=checkpoint_filter_fn, **{**defaults, **kwargs}
+            model_cls, variant, pretrained, pretrained_filter_fn=fetched.converted, **{**defaults, **kwargs}
         )
     described = {**defaults, **weights.model_args}
     try:
@@ -98,6 +99,9 @@ class FetchedCheckpoint:
     Raises:
         ValueError: something in `config.json` is unknown, of a wrong type or absurdly large.
     """
+
+    #: Takes a checkpoint and the model, and returns the tensors by the model's names and in its shapes.
+    converted: Callable[[Mapping[str, Tensor], Any], dict[str, Tensor]] = staticmethod(checkpoint_filter_fn)
 
     def __init__(self, name: str, pretrained_cfg: Mapping[str, Any], model_args: Mapping[str, Any]) -> None:
         self.name = name
@@ -218,7 +222,7 @@ class FetchedCheckpoint:
 
     def fitted(self, state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         """Return the checkpoint in the names and shapes of `model`, which the user's keywords may have changed."""
-        return checkpoint_filter_fn(state_dict, model)
+        return self.converted(state_dict, model)
 
     def _find(self, cache_dir: str | Path | None) -> Path:
         missing = f'there is no {WEIGHTS}, and weights in any other format are not loaded'

@@ -55,7 +55,11 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
         self._restorer.warn()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, as one group for each kind of its parameters."""
+        """Add a group, as one group for each kind of its parameters.
+
+        Args:
+            param_group: The group, as torch takes it.
+        """
         if isinstance(param_group['params'], Tensor):
             param_group = {**param_group, 'params': [param_group['params']]}
         if isinstance(param_group['params'], set):
@@ -82,6 +86,9 @@ class HyperbolicOptimizer(torch.optim.Optimizer):
         """Make a step and return what `closure`, if given, returns.
 
         Points move last, on the ball of the new curvature: they end inside it.
+
+        Args:
+            closure: Computes the loss anew and returns it; None for no such function.
         """
         loss = None
         if closure is not None:

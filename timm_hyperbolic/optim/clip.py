@@ -110,7 +110,11 @@ class GradientClip:
 
 
 def gradient_norm(parameters: Sequence[Tensor]) -> Tensor:
-    """Return the Euclidean norm of all gradients together, `[]`, also where some parameters are sharded."""
+    """Return the Euclidean norm of all gradients together, `[]`, also where some parameters are sharded.
+
+    Args:
+        parameters: Parameters that have gradients.
+    """
     norms = []
     for same in alike(parameters):
         gradients = [p.grad for p in same]
@@ -124,7 +128,11 @@ def gradient_norm(parameters: Sequence[Tensor]) -> Tensor:
 
 
 def riemannian_norm(parameters: Sequence[geoopt.ManifoldParameter]) -> Tensor:
-    """Return the norm of all Riemannian gradients together, each measured at its point, `[]`."""
+    """Return the norm of all Riemannian gradients together, each measured at its point, `[]`.
+
+    Args:
+        parameters: Points on manifolds that have gradients.
+    """
     squares = []
     for stack in stacks(parameters):
         points = stack.points()

@@ -33,7 +33,11 @@ _SCALES = {CURVATURE: 'curv_lr_scale', MANIFOLD: 'man_lr_scale'}
 
 
 def kind_of(parameter: Tensor) -> str:
-    """`MANIFOLD` for a `geoopt.ManifoldParameter`, `CURVATURE` for what a `Curvature` learns, else `EUCLIDEAN`."""
+    """Return `MANIFOLD` for a `geoopt.ManifoldParameter`, `CURVATURE` for what a `Curvature` learns, else `EUCLIDEAN`.
+
+    Args:
+        parameter: Any parameter.
+    """
     if isinstance(parameter, geoopt.ManifoldParameter):
         return MANIFOLD
     return CURVATURE if is_curvature(parameter) else EUCLIDEAN
@@ -43,6 +47,9 @@ def manifold_parameters(model: nn.Module) -> list[geoopt.ManifoldParameter]:
     """Return the trainable parameters of `model` that are points of a manifold, each one once.
 
     Those of its layers that a tool has rebuilt without their ball are given it back.
+
+    Args:
+        model: Any model.
     """
     for layer in layers_with(model.parameters()):
         layer.restore_parameters()
@@ -78,6 +85,9 @@ def learning_rate(group: dict[str, Any]) -> float | Tensor:
 
     It is `lr`, which schedulers set and which is usually the same for all groups, times the group's `lr_factor`, times
     `curv_lr_scale` for curvatures or `man_lr_scale` for points on a manifold.
+
+    Args:
+        group: A parameter group.
     """
     return group['lr'] * (group['lr_factor'] * _scale_of_kind(group))
 
@@ -87,7 +97,11 @@ def _scale_of_kind(group: dict[str, Any]) -> float:
 
 
 def unscale_group(group: dict[str, Any]) -> None:
-    """Bring a saved group whose `lr` was already multiplied by its `lr_scale` to the form of `split_group`."""
+    """Bring a saved group whose `lr` was already multiplied by its `lr_scale` to the form of `split_group`.
+
+    Args:
+        group: A parameter group of a saved state, which is changed in place.
+    """
     scale, of_kind = group.pop('lr_scale', 1.0), _scale_of_kind(group)
     group['lr_factor'] = scale / of_kind if of_kind else 1.0
     group['lr'] = group['lr'] / scale if scale else group['initial_lr']
@@ -97,13 +111,20 @@ def apply_lr_scale(group: dict[str, Any]) -> None:
     """Scale the learning rate of a new group by its `lr_scale`, and keep the unscaled one, from which schedulers start.
 
     For optimizers of timm and torch, which leave `lr_scale` to timm's schedulers; ours apply it in every step.
+
+    Args:
+        group: A parameter group, which is changed in place.
     """
     group['initial_lr'] = group['lr']
     group['lr'] = group['lr'] * group.get('lr_scale', 1.0)
 
 
 def alike(parameters: Iterable[Tensor]) -> list[list[Tensor]]:
-    """Return parameters of one class, device and number type together; no operation takes whole and sharded ones."""
+    """Return parameters of one class, device and number type together; no operation takes whole and sharded ones.
+
+    Args:
+        parameters: Any parameters.
+    """
     found: dict[tuple, list[Tensor]] = {}
     for p in parameters:
         found.setdefault((type(p), p.device, p.dtype), []).append(p)
@@ -111,7 +132,12 @@ def alike(parameters: Iterable[Tensor]) -> list[list[Tensor]]:
 
 
 def check_curvatures(parameters: Sequence[Tensor], bounds: tuple[float, float]) -> None:
-    """Raise a ValueError if a curvature lies outside its bounds."""
+    """Check that curvatures lie within their bounds.
+
+    Args:
+        parameters: Parameters that a `Curvature` learns.
+        bounds: Smallest and largest curvature `c`.
+    """
     for p in parameters:
         if p.is_meta:
             continue
@@ -124,7 +150,12 @@ def check_curvatures(parameters: Sequence[Tensor], bounds: tuple[float, float]) 
 
 @torch.no_grad()
 def clamp_curvatures(parameters: Sequence[Tensor], bounds: tuple[float, float]) -> None:
-    """Bring curvatures, stored as inverse softplus, back to within `bounds` of `c`."""
+    """Bring curvatures back to within their bounds, in place.
+
+    Args:
+        parameters: Parameters that a `Curvature` learns: the inverse softplus of `c`.
+        bounds: Smallest and largest curvature `c`.
+    """
     low, high = map(inverse_softplus, bounds)
     torch._foreach_clamp_min_(parameters, low)
     torch._foreach_clamp_max_(parameters, high)

@@ -76,7 +76,11 @@ class Stack:
         return isinstance(self.manifold, (_StackedBall, geoopt.Euclidean))
 
     def gather(self, tensors: Iterable[Tensor]) -> Tensor:
-        """Stack one tensor for each parameter, of its shape; a copy, in float32 or float64."""
+        """Stack one tensor for each parameter, of its shape; a copy, in float32 or float64.
+
+        Args:
+            tensors: A tensor of each parameter, in the shape of the parameter.
+        """
         rows = list(tensors) if self._are_rows else [t.reshape(self._shape) for t in tensors]
         return torch.cat(rows).to(self.dtype)
 
@@ -90,16 +94,30 @@ class Stack:
         return self.gather(p.grad for p in self.parameters)
 
     def split(self, stacked: Tensor) -> list[Tensor]:
-        """Views of a stacked tensor, one for each parameter, of its shape."""
+        """Views of a stacked tensor, one for each parameter, of its shape.
+
+        Args:
+            stacked: A stacked tensor, `[P, D]`.
+        """
         rows = stacked.split(self._sizes)
         return list(rows) if self._are_rows else [t.view(p.shape) for t, p in zip(rows, self.parameters, strict=True)]
 
     def scatter(self, stacked: Tensor, tensors: Sequence[Tensor]) -> None:
-        """Write a stacked tensor back into one tensor for each parameter."""
+        """Write a stacked tensor back into one tensor for each parameter.
+
+        Args:
+            stacked: A stacked tensor, `[P, D]`.
+            tensors: A tensor of each parameter, which is overwritten.
+        """
         torch._foreach_copy_(tensors, self.split(stacked))
 
     def scale_(self, stacked: Tensor, factors: Sequence[float | Tensor]) -> Tensor:
-        """Multiply, in place, by one factor for each parameter; a factor may be a tensor of one number."""
+        """Multiply, in place, by one factor for each parameter; a factor may be a tensor of one number.
+
+        Args:
+            stacked: A stacked tensor, `[P, D]`, which is changed in place.
+            factors: The factor of each parameter.
+        """
         if len(set(factors)) == 1:
             return stacked.mul_(factors[0])
         if any(isinstance(factor, Tensor) for factor in factors):

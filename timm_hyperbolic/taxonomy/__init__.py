@@ -2,20 +2,29 @@
 
 - `tree`: `Taxonomy`, names with their parents; `reading` and `wordnet` read it, `cifar100` has CIFAR-100's classes.
 - `nodes`: the base class of `Taxonomy`, which answers questions about nodes; `graphs` has the functions on links.
+- `chains`: trees without the nodes that separate no two classes.
 - `embedding`: points of hyperbolic space for the nodes, by closed form; `directions` spreads the children of a node.
+- `points`: named points of any embedding, and their file; `training` trains them on related pairs, by the compiled
+  `descent`.
 - `reconstruction`: how well points give back the relations of a taxonomy.
 - `memory`: the limit on the memory of a computation.
 """
 
+from .chains import without_chains
 from .directions import spread
 from .embedding import TreeEmbedding, edge_length, embed_tree
+from .points import NodePoints
 from .reconstruction import Ranking, Report, rank_relations, relations_of, report
+from .training import DistanceTraining, TrainingSettings
 from .tree import Taxonomy
 
 __all__ = [
+    'DistanceTraining',
+    'NodePoints',
     'Ranking',
     'Report',
     'Taxonomy',
+    'TrainingSettings',
     'TreeEmbedding',
     'edge_length',
     'embed_tree',
@@ -23,4 +32,5 @@ __all__ = [
     'relations_of',
     'report',
     'spread',
+    'without_chains',
 ]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Indices', 'cycle', 'longest_depth', 'ranges', 'reached', 'spanning_tree']
+from ..errors import listed
+
+__all__ = ['Indices', 'cycle', 'longest_depth', 'ranges', 'reached', 'root_of', 'spanning_tree']
 
 Indices = NDArray[np.int64]
 
 
 def ranges(starts: Indices, ends: Indices) -> Indices:
-    """Return the whole numbers of several ranges, one range after the other; each range leaves out its end."""
+    """Return the whole numbers of several ranges, one range after the other; each range leaves out its end.
+
+    Args:
+        starts: The first number of each range, `[R]`.
+        ends: The number behind the last one of each range, `[R]`.
+    """
     counts = ends - starts
     return np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
 
@@ -35,12 +44,24 @@ def _kahn(count: int, links: Indices) -> tuple[Indices, NDArray[np.bool_]]:
 
 
 def longest_depth(count: int, links: Indices) -> Indices:
-    """Return the length of the longest path from a root to each node, `[N]`."""
+    """Return the length of the longest path from a root to each node, `[N]`.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+    """
     return _kahn(count, links)[0]
 
 
 def reached(count: int, links: Indices, node: int, upwards: bool) -> NDArray[np.bool_]:
-    """Return which nodes are ancestors (`upwards`) or descendants of a node, by all parents, `[N]`."""
+    """Return which nodes are ancestors (`upwards`) or descendants of a node, by all parents, `[N]`.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+        node: The number of the node at which the search begins.
+        upwards: Whether to follow links to parents, not to children.
+    """
     start, end = (0, 1) if upwards else (1, 0)
     order = np.argsort(links[:, start], kind='stable')
     begins = np.searchsorted(links[order, start], np.arange(count + 1))
@@ -53,7 +74,12 @@ def reached(count: int, links: Indices, node: int, upwards: bool) -> NDArray[np.
 
 
 def cycle(count: int, links: Indices) -> list[int]:
-    """Return the nodes of one cycle, each followed by its parent; an empty list if the graph has no cycle."""
+    """Return the nodes of one cycle, each followed by its parent; an empty list if the graph has no cycle.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+    """
     left = _kahn(count, links)[1]
     if not left.any():
         return []
@@ -69,10 +95,39 @@ def cycle(count: int, links: Indices) -> list[int]:
     return list(seen)[seen[node] :]
 
 
+def root_of(count: int, links: Indices, name_of: Callable[[int], str] = str) -> int:
+    """Return the root of a graph, after checking that it has one root and no cycle.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+        name_of: The name of a node for messages, by its number.
+
+    Raises:
+        ValueError: There is no node, there are several roots, or the links have a cycle; the message names nodes.
+    """
+    roots = np.flatnonzero(np.bincount(links[:, 0], minlength=count) == 0)
+    if len(roots) > 1:
+        names = listed((name_of(int(node)) for node in roots), 5)
+        raise ValueError(f'{len(roots)} roots, {names}; put them under one node')
+    nodes = cycle(count, links)
+    if nodes:
+        shown = [*map(name_of, nodes[:8]), *(['...'] if len(nodes) > 8 else []), name_of(nodes[0])]
+        raise ValueError(f'the parents go in a cycle, {" -> ".join(shown)}')
+    if not len(roots):
+        raise ValueError('there is no node')
+    return int(roots[0])
+
+
 def spanning_tree(count: int, links: Indices, root: int) -> Indices:
     """Return the parent of each node that is nearest to the root, `[N]`, and -1 for the root.
 
     Of several parents that are equally near to the root, the one listed first in `links` is taken.
+
+    Args:
+        count: The number N of nodes.
+        links: The links `[E, 2]`, each a node and one of its parents.
+        root: The number of the root.
     """
     order = np.argsort(links[:, 1], kind='stable')
     begins = np.searchsorted(links[order, 1], np.arange(count + 1))

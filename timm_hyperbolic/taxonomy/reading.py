@@ -13,6 +13,9 @@ __all__ = ['parents_of_columns', 'parents_of_lines', 'text_of']
 def text_of(text: str | Path) -> tuple[str, str]:
     """Return the lines of a tree and their source for messages; a text without a line break is a path.
 
+    Args:
+        text: The lines themselves, or the path of a UTF-8 file.
+
     Raises:
         UserError: the file cannot be read.
     """
@@ -26,6 +29,10 @@ def text_of(text: str | Path) -> tuple[str, str]:
 
 def parents_of_lines(content: str, where: str) -> dict[str, list[str]]:
     """Return the parent of each name of an indented text; see `Taxonomy.from_text`.
+
+    Args:
+        content: The lines.
+        where: Their source, for messages.
 
     Raises:
         UserError: naming the line that is wrong.
@@ -64,6 +71,10 @@ def parents_of_lines(content: str, where: str) -> dict[str, list[str]]:
 
 def parents_of_columns(columns: Sequence[Sequence[str]], root: str) -> dict[str, list[str]]:
     """Return the parent of each name in columns of labels; see `Taxonomy.from_columns`.
+
+    Args:
+        columns: Names of one level each, from the finest level to the coarsest, as long as each other.
+        root: The name of the node above the coarsest level.
 
     Raises:
         UserError: naming the row or the names that are wrong.

@@ -85,8 +85,6 @@ class Taxonomy(Nodes):
 
     @classmethod
     def _from_links(cls, names: tuple[str, ...], links: Indices, ids: tuple[str, ...] | None, where: str) -> Taxonomy:
-        if not names:
-            raise UserError(f'{where}: there is no node')
         if any(not isinstance(name, str) or not name.strip() for name in names):
             number = next(i for i, name in enumerate(names) if not isinstance(name, str) or not name.strip())
             raise UserError(f'{where}: node {number} has no name')
@@ -99,17 +97,11 @@ class Taxonomy(Nodes):
         first = np.unique(links[:, 0] * len(names) + links[:, 1], return_index=True)[1]
         links = links[np.sort(first)]
         links = links[np.argsort(links[:, 0], kind='stable')]
-        count = np.bincount(links[:, 0], minlength=len(names))
-        roots = np.flatnonzero(count == 0)
-        if len(roots) > 1:
-            raise UserError(
-                f'{where}: {len(roots)} roots, {listed((names[i] for i in roots), 5)}; put them under one node'
-            )
-        cycle = graphs.cycle(len(names), links)
-        if cycle:
-            shown = ' -> '.join([*(names[i] for i in cycle[:8]), *(['...'] if len(cycle) > 8 else []), names[cycle[0]]])
-            raise UserError(f'{where}: the parents go in a cycle, {shown}')
-        return cls(names, links, graphs.spanning_tree(len(names), links, int(roots[0])), ids)
+        try:
+            root = graphs.root_of(len(names), links, names.__getitem__)
+        except ValueError as error:
+            raise UserError(f'{where}: {error}') from None
+        return cls(names, links, graphs.spanning_tree(len(names), links, root), ids)
 
     @classmethod
     def from_wordnet(cls, path: str | Path | None = None) -> Taxonomy:
@@ -232,14 +224,21 @@ class Taxonomy(Nodes):
         Raises:
             UserError: the classes of the model are not known, or one of them has no node.
         """
-        return self.with_classes(self._known_as(_class_names(model)))
+        return self.for_names(_class_names(model))
 
-    def _known_as(self, names: Sequence[str]) -> list[str]:
-        if all(name in self for name in names):
-            return list(names)
-        if all(name in cifar100.SYNSETS for name in names):
-            return [cifar100.SYNSETS[name] for name in names]
-        return list(names)
+    def for_names(self, names: Sequence[str]) -> Taxonomy:
+        """Return the tree of classes with these names.
+
+        Args:
+            names: names of nodes, ids of nodes such as WordNet's `n02084071`, or all of them names of CIFAR-100, in the
+                order of the labels.
+
+        Raises:
+            UserError: one of the classes has no node.
+        """
+        if not all(name in self for name in names) and all(name in cifar100.SYNSETS for name in names):
+            names = [cifar100.SYNSETS[name] for name in names]
+        return self.with_classes(names)
 
     # --- parts and relations ------------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ import pickle
 import re
 import sys
 import zipfile
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,16 +79,26 @@ class Checkpoints:
         loop: The training loop whose state is saved.
         config: Options of the run.
         classes: Class names by label; None if there are none.
+        schedule_steps: Number of steps of the learning rate schedule; None for the schedule of an old checkpoint, see
+            `extends`.
 
     Attributes:
         closed: Whether writing checkpoints has ended.
     """
 
-    def __init__(self, folder: OutputFolder, loop: Loop, config: TrainConfig, classes: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: OutputFolder,
+        loop: Loop,
+        config: TrainConfig,
+        classes: list[str] | None = None,
+        schedule_steps: int | None = None,
+    ) -> None:
         self.folder = folder
         self.loop = loop
         self.config = config
         self.classes = classes
+        self.schedule_steps = schedule_steps
         self.closed = False
 
     def close(self) -> None:
@@ -126,6 +135,7 @@ class Checkpoints:
             'state': asdict(loop.state),
             'rows': self.folder.rows,
             'optimizer': loop.optimizer.state_dict(),
+            'schedule_steps': self.schedule_steps,
             'scheduler': None if loop.scheduler is None else loop.scheduler.state_dict(),
             'scaler': None if loop.scaler is None else loop.scaler.state_dict(),
             **task.get_checkpoint_state(),
@@ -207,6 +217,9 @@ def find_shared_checkpoint(resume: str, folder: OutputFolder, processes: Process
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint, after verifying its checksums.
 
+    Args:
+        path: The file.
+
     Raises:
         ValueError: the file is damaged, or is not a checkpoint of this package.
         UserError: it contains code, which is not executed, or a newer version wrote it.
@@ -233,34 +246,60 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_options(content: dict[str, Any], config: TrainConfig, fixed: Iterable[str] = ()) -> None:
-    """Check that a resumed run has the same options as before, except for `FREE_OPTIONS`.
+def check_options(content: dict[str, Any], config: TrainConfig, steps: int, stays_best: bool = False) -> None:
+    """Check that a resumed run computes the same as before: the same options except for `FREE_OPTIONS`.
 
     Args:
         content: Content of the checkpoint.
         config: Options of the present run, with defaults filled in.
-        fixed: Options of `FREE_OPTIONS` that must not change in this run either.
+        steps: Number of steps of the present run.
+        stays_best: Whether a model that was saved within an epoch may remain the best one of the run.
 
     Raises:
-        UserError: an option differs. The message names it and both values.
+        UserError: An option differs. The message names it and both values.
     """
-    before = yaml.safe_load(content['args'])
-    now = to_values(config)
-    if extends(content, config):
+    before, now, done = yaml.safe_load(content['args']), to_values(config), content['state']['step']
+    max_steps, scheduled = now['max_steps'], content.get('schedule_steps')
+    longer = extends(content, config, steps)
+    if longer:
         before['epochs'] = now['epochs']
-    for name in sorted(before.keys() & now.keys() - (FREE_OPTIONS - set(fixed))):
+    elif now['epochs'] > before['epochs'] and max_steps is not None:
+        raise UserError(f'--epochs {now["epochs"]}: the run ends at --max-steps {max_steps}; give a larger one too')
+    for name in sorted(before.keys() & now.keys() - FREE_OPTIONS):
         if before[name] != now[name]:
             flag = '--' + name.replace('_', '-')
             raise UserError(
                 f'{flag} {now[name]}: the run to resume has {flag} {before[name]}. Leave it so, or start a new run, '
                 'for example with --initial-checkpoint'
             )
+    if not longer and scheduled is not None and steps > scheduled:
+        raise UserError(
+            f'--max-steps {max_steps}: the learning rate of the run to resume is scheduled for {scheduled} steps, of '
+            f'which {done} are done. Resume it as it is; once it is finished, a larger --max-steps extends it'
+        )
+    if stays_best and done == before.get('max_steps') and done < steps:
+        raise UserError(
+            f'--max-steps {max_steps}: the run to resume stopped within an epoch, and the model that it saved there '
+            'may stay the best one, although that epoch is now trained to its end. Start a new run with '
+            '--initial-checkpoint'
+        )
 
 
-def extends(content: dict[str, Any], config: TrainConfig) -> bool:
-    """Whether a finished run is resumed with a larger number of epochs."""
-    epochs = yaml.safe_load(content['args'])['epochs']
-    return content['state']['epoch'] >= epochs < config.schedule.epochs
+def extends(content: dict[str, Any], config: TrainConfig, steps: int) -> bool:
+    """Whether a finished run is resumed with more epochs or steps, on a longer schedule of the learning rate.
+
+    A run is finished when its schedule is. An old checkpoint has no `schedule_steps`: it was written when `--max-steps`
+    did not shorten the schedule, and keeps the schedule of its epochs.
+
+    Args:
+        content: Content of the checkpoint.
+        config: Options of the present run.
+        steps: Number of steps of the present run.
+    """
+    if content.get('schedule_steps') is None:
+        epochs = yaml.safe_load(content['args'])['epochs']
+        return content['state']['epoch'] >= epochs < config.schedule.epochs
+    return content['state']['step'] >= content['schedule_steps'] < steps
 
 
 def restore(loop: Loop, content: dict[str, Any], new_schedule: bool = False) -> None:

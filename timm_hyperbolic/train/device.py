@@ -13,7 +13,10 @@ __all__ = ['create_autocast', 'create_scaler', 'resolve_device']
 
 
 def resolve_device(name: str | None) -> torch.device:
-    """Return the device called `name`; by default the first CUDA device, or the CPU if there is none.
+    """Return a device by its name; without a name the first CUDA device, or the CPU if there is none.
+
+    Args:
+        name: A name of torch, such as `cuda:1`, or None.
 
     Raises:
         UserError: torch knows no such device, or this machine has none.
@@ -31,6 +34,10 @@ def resolve_device(name: str | None) -> torch.device:
 def create_autocast(config: DeviceConfig, device: torch.device) -> Callable[[], AbstractContextManager]:
     """Return a function that makes the context of a forward pass: torch's autocast with `--amp`, else a null context.
 
+    Args:
+        config: Options of the device.
+        device: The device of the model.
+
     Raises:
         UserError: the device has no autocast of that type.
     """
@@ -44,5 +51,10 @@ def create_autocast(config: DeviceConfig, device: torch.device) -> Callable[[], 
 
 
 def create_scaler(config: DeviceConfig, device: torch.device) -> torch.amp.GradScaler | None:
-    """Return the loss scaler for float16, or None for other types, whose small gradients do not underflow."""
+    """Return the loss scaler for float16, or None for other types, whose small gradients do not underflow.
+
+    Args:
+        config: Options of the device.
+        device: The device of the model.
+    """
     return torch.amp.GradScaler(device.type) if config.amp and config.dtype_on(device.type) == 'float16' else None

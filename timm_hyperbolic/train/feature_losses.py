@@ -121,7 +121,19 @@ def add_feature_losses(
     splits: int = 0,
     classes: list[str] | None = None,
 ) -> None:
-    """Have a task add the losses that the options and the head of its model ask for; see `FeatureLosses`."""
+    """Have a task add the losses that the options and the head of its model ask for.
+
+    Args:
+        task: The task.
+        model: The model that it trains.
+        config: The weights.
+        label_weight: The weight of the task's own loss.
+        splits: Number of differently augmented copies of each image in a batch; 0 for one copy.
+        classes: Names of the classes of the data set by label, in whose order those of a tree are brought.
+
+    Raises:
+        UserError: see `FeatureLosses`.
+    """
     losses = FeatureLosses(model, config, label_weight, splits, classes)
     if any(part is not None for part in (losses.basin, losses.tree, losses.pairwise)):
         task.feature_losses = losses.to(task.device)

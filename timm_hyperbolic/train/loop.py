@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from timm.data import Mixup
+from timm.data.loader import PrefetchLoader
 from timm.scheduler.scheduler import Scheduler
-from timm.task import TrainingTask, evaluation_sample_limit
+from timm.task import ClassificationEvaluator, TrainingTask, evaluation_sample_limit
 from timm.utils import unwrap_model
 from torch import nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..config.run import LoopConfig
@@ -51,7 +53,8 @@ class EpochStats:
 class State:
     """The position of a run and the sums of its current epoch, in plain numbers that a checkpoint stores.
 
-    A skipped step counts as a step, because the learning rate schedule follows the data.
+    A skipped step counts as a step, because the learning rate schedule follows the data. timm's `AverageMeter` keeps a
+    sum and a count too, but can neither be saved in a checkpoint nor summed over processes.
 
     Attributes:
         epoch: Number of the current epoch, counted from 0.
@@ -304,7 +307,7 @@ class Loop:
     def _lr(self) -> float:
         return max(group['lr'] for group in self.optimizer.param_groups)
 
-    def evaluate(self, loader) -> dict[str, float]:
+    def evaluate(self, loader: DataLoader | PrefetchLoader) -> dict[str, float]:
         """Return `loss`, `top1` and `top5` (percent) of the model, or of its moving average if there is one.
 
         All processes must call this method; the result covers the images of all of them.
@@ -326,7 +329,7 @@ class Loop:
             )
         return metrics
 
-    def _evaluate(self, loader):
+    def _evaluate(self, loader: DataLoader | PrefetchLoader) -> ClassificationEvaluator:
         model = plain_module(self.task.get_eval_model(ema=self.task.has_ema()))
         model.eval()
         evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))

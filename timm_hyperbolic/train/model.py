@@ -15,10 +15,9 @@ from timm.data import resolve_input_data_config
 from timm.models import parse_model_name, resolve_model_input_args, split_model_name_tag
 from torch import nn
 
-from ..config.argtypes import nearest
 from ..config.model import ModelConfig, ModelTrainingConfig, StartConfig
 from ..config.options import to_values
-from ..errors import UserError, listed
+from ..errors import UserError, listed, nearest
 from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import mismatches, with_tied_names
 from .label_order import with_label_order
@@ -167,6 +166,10 @@ def _check_name(name: str) -> None:
 
 def resolve_data_config(model: nn.Module, config: ModelConfig) -> dict[str, Any]:
     """Return input size, mean, std, interpolation and crop of a model, as resolved by timm.
+
+    Args:
+        model: The model, whose pretrained configuration has the defaults.
+        config: Options of the model.
 
     Raises:
         UserError: A value of `config` does not fit the model.

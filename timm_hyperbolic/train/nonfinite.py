@@ -15,7 +15,11 @@ __all__ = ['find_nonfinite', 'running_statistics']
 
 
 def running_statistics(model: nn.Module) -> list[torch.Tensor]:
-    """Return the running statistics of batch normalisation, the buffers that a forward pass in training changes."""
+    """Return the running statistics of batch normalisation, the buffers that a forward pass in training changes.
+
+    Args:
+        model: Any model.
+    """
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
 

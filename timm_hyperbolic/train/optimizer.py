@@ -56,7 +56,12 @@ def create_optimizer(model: nn.Module, config: OptimizerConfig, name: str = '') 
 
 
 def create_clip(model: nn.Module, config: OptimizerConfig) -> GradientClip:
-    """Create the gradient clipping of a model."""
+    """Create the gradient clipping of a model.
+
+    Args:
+        model: The trained model.
+        config: Options of the optimizer.
+    """
     return GradientClip(
         model,
         clip_grad=config.clip_grad or None,

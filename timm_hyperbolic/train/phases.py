@@ -35,7 +35,11 @@ class Phases:
         self._chosen = matching(config.train_only or (), self._parameters, '--train-only')
 
     def begin(self, epoch: int) -> None:
-        """Prepare the task for `epoch`, counted from 0, whatever epoch came before it."""
+        """Prepare the task for an epoch, whatever epoch came before it.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+        """
         self._freeze(bool(self.config.train_only) and epoch < (self.config.train_only_epochs or epoch + 1))
         if self.config.hamp:
             for ema in (False, True):

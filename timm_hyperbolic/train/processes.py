@@ -44,7 +44,11 @@ class Processes:
 
     @classmethod
     def start(cls, device: torch.device) -> 'Processes':
-        """Join the process group described by the environment; each process uses the device of its local rank."""
+        """Join the process group described by the environment; each process uses the device of its local rank.
+
+        Args:
+            device: The device of a single process, or the kind of device of several.
+        """
         if not is_distributed_env():
             return cls(device)
         if dist.is_initialized():
@@ -65,6 +69,9 @@ class Processes:
 
     def check(self, config: TrainConfig) -> None:
         """Check that the run can be divided among the processes.
+
+        Args:
+            config: Options of the run.
 
         Raises:
             UserError: The batch size is not a multiple of the number of processes, or an option excludes `--fsdp`.
@@ -92,7 +99,11 @@ class Processes:
                 raise UserError(f'{flag}: not with --fsdp; leave out one of the two')
 
     def sum(self, values: list[float]) -> list[float]:
-        """Return the sum of each value over all processes."""
+        """Return the sum of each value over all processes.
+
+        Args:
+            values: This process's values.
+        """
         if self.count == 1:
             return values
         dtype = torch.float32 if self.device.type == 'mps' else torch.float64
@@ -101,7 +112,11 @@ class Processes:
         return total.tolist()
 
     def from_first(self, value: Any) -> Any:
-        """Return the value of the first process on all processes."""
+        """Return the value of the first process on all processes.
+
+        Args:
+            value: Any value that can be pickled; that of the first process counts.
+        """
         if self.count == 1:
             return value
         values = [value]
@@ -123,7 +138,11 @@ def wrap_task(task: TrainingTask, processes: Processes) -> None:
 
 
 def plain_module(module: nn.Module) -> nn.Module:
-    """Return the module without its DistributedDataParallel wrapper; a compiled module stays compiled."""
+    """Return the module without its DistributedDataParallel wrapper; a compiled module stays compiled.
+
+    Args:
+        module: The module that a task trains.
+    """
     return module.module if isinstance(module, DistributedDataParallel) else module
 
 
@@ -153,12 +172,21 @@ def shard_task(task: TrainingTask, processes: Processes, min_sharded: int = MIN_
 
 
 def is_sharded(module: nn.Module) -> bool:
-    """Whether `shard_task` has sharded the module."""
+    """Return whether `shard_task` has sharded a module.
+
+    Args:
+        module: The module.
+    """
     return isinstance(module, FSDPModule)
 
 
 def average_whole_gradients(model: nn.Module, processes: Processes) -> None:
-    """Average the gradients of replicated parameters over all processes; torch averages those of sharded ones."""
+    """Average the gradients of replicated parameters over all processes; torch averages those of sharded ones.
+
+    Args:
+        model: A sharded model after its backward pass.
+        processes: The processes of the run.
+    """
     gradients = [p.grad for p in model.parameters() if p.grad is not None and not isinstance(p.grad, DTensor)]
     if not gradients:
         return
@@ -170,7 +198,14 @@ def average_whole_gradients(model: nn.Module, processes: Processes) -> None:
 
 
 def to_whole(content: Any) -> Any:
-    """Return nested containers with sharded tensors gathered into whole ones. All processes must call this."""
+    """Return nested containers with sharded tensors gathered into whole ones. All processes must call this.
+
+    torch's `get_optimizer_state_dict` names the parameters of an optimizer; a checkpoint has their numbers, as those of
+    runs in one process do, so that either kind of run resumes the other.
+
+    Args:
+        content: Dictionaries, lists and tuples that contain tensors and plain values.
+    """
     if isinstance(content, DTensor):
         return content.full_tensor()
     if isinstance(content, dict):
@@ -181,7 +216,12 @@ def to_whole(content: Any) -> Any:
 
 
 def load(model: nn.Module, state_dict: dict[str, Tensor]) -> None:
-    """Load an unsharded state dict into a model, sharded or not."""
+    """Load an unsharded state dict into a model, sharded or not.
+
+    Args:
+        model: The model.
+        state_dict: Whole tensors by the names of parameters and buffers.
+    """
     if is_sharded(model):
         set_model_state_dict(model, state_dict, options=StateDictOptions(full_state_dict=True))
     else:
@@ -189,7 +229,14 @@ def load(model: nn.Module, state_dict: dict[str, Tensor]) -> None:
 
 
 def shard_optimizer_state(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """Shard the state dict of an optimizer in the way its parameters are sharded."""
+    """Shard the state dict of an optimizer in the way its parameters are sharded.
+
+    torch's `set_optimizer_state_dict` takes names of parameters only, not the numbers of `Optimizer.state_dict`.
+
+    Args:
+        optimizer: The optimizer of a sharded model.
+        state_dict: The state of an optimizer of the same parameters, as whole tensors.
+    """
     parameters = [p for group in optimizer.param_groups for p in group['params']]
     numbers = [number for group in state_dict['param_groups'] for number in group['params']]
     by_number = dict(zip(numbers, parameters, strict=True))

@@ -45,7 +45,14 @@ class Progress:
         self.bar = tqdm(total=batches, desc=self.title, unit='batch', leave=False, disable=None)
 
     def update(self, batch: int, loss: float, lr: float, images_per_second: float) -> None:
-        """Show the state after `batch` batches; `loss` is the mean over the last `log_interval` of them."""
+        """Show the state after some batches.
+
+        Args:
+            batch: Number of finished batches of the epoch.
+            loss: Mean loss of the last `log_interval` batches.
+            lr: Learning rate of the last step.
+            images_per_second: Speed since the start of this epoch or of this resumption.
+        """
         status = f'loss {loss:.4f}  lr {lr:.2e}  {images_per_second:.0f} images/s'
         self.bar.set_postfix_str(status + self._estimate(batch), refresh=False)
         self.bar.update(batch - self.bar.n)
@@ -67,12 +74,16 @@ class Progress:
     def __enter__(self) -> 'Progress':
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.bar.close()
 
 
 def curvature_summary(model: nn.Module) -> dict[str, float]:
-    """Return minimum, mean and maximum of the curvatures of `model`; empty if it has none."""
+    """Return minimum, mean and maximum of the curvatures of `model`; empty if it has none.
+
+    Args:
+        model: Any model.
+    """
     values = list(named_curvatures(model).values())
     if not values:
         return {}
@@ -84,7 +95,11 @@ def curvature_summary(model: nn.Module) -> dict[str, float]:
 
 
 def format_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Return lines with two aligned columns, the second one right-aligned."""
+    """Return lines with two aligned columns, the second one right-aligned.
+
+    Args:
+        rows: The two texts of each line.
+    """
     rows = list(rows)
     left = max(len(name) for name, _ in rows)
     right = max(len(value) for _, value in rows)
@@ -116,7 +131,11 @@ def final_summary(row: Mapping[str, float], metrics: Mapping[str, Any], num_clas
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as text: `42 s`, `12 min`, `3 h 5 min`."""
+    """Return a duration as text: `42 s`, `12 min`, `3 h 5 min`.
+
+    Args:
+        seconds: The duration in seconds.
+    """
     if seconds < 120:
         return f'{seconds:.0f} s'
     minutes = round(seconds / 60)

@@ -63,7 +63,9 @@ class Provenance:
         """The health warnings about the model that is the result so far."""
         return self.about['advice']
 
-    def write(self, state: State, result: Mapping[str, Any], advice: Sequence[str] | None = None, last: bool = False):
+    def write(
+        self, state: State, result: Mapping[str, Any], advice: Sequence[str] | None = None, last: bool = False
+    ) -> None:
         """Write the progress and the result of the run. If writing fails, the next call tries again.
 
         Args:

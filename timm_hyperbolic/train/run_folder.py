@@ -72,7 +72,12 @@ class OutputFolder:
 
     @classmethod
     def of(cls, config: RunConfig, name: str) -> 'OutputFolder':
-        """Return the folder that `--output` and `--experiment` name, by default `name` with a suffix if it is taken."""
+        """Return the folder that `--output` and `--experiment` name, by default `name` with a suffix if it is taken.
+
+        Args:
+            config: The folder of the run.
+            name: The name of the folder where `--experiment` gives none.
+        """
         if config.experiment:
             path = Path(config.output) / config.experiment
             return cls(path, resumed=_goes_on_in(config.resume, path))
@@ -80,7 +85,13 @@ class OutputFolder:
 
     @classmethod
     def shared(cls, config: RunConfig, name: str, processes: Processes) -> 'OutputFolder':
-        """Return the folder of a run of several processes, which the first process chooses and alone writes to."""
+        """Return the folder of a run of several processes, which the first process chooses and alone writes to.
+
+        Args:
+            config: The folder of the run.
+            name: The name of the folder where `--experiment` gives none.
+            processes: Processes of the run, all of which call this method.
+        """
         own = cls.of(config, name) if processes.first else None
         path = processes.from_first(None if own is None else str(own.path))
         return cls(Path(path), writes=False) if own is None else own
@@ -153,7 +164,11 @@ class OutputFolder:
             self._lock = None
 
     def append_summary(self, row: dict[str, Any]) -> None:
-        """Add the metrics of an epoch to `summary.csv`."""
+        """Add the metrics of an epoch to `summary.csv`.
+
+        Args:
+            row: The metrics by name.
+        """
         self.rows.append(row)
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), lineterminator='\n')
@@ -162,11 +177,19 @@ class OutputFolder:
         self._write(SUMMARY, text.getvalue())
 
     def save_test(self, metrics: dict[str, Any]) -> None:
-        """Write the metrics of the test split to `test.json`."""
+        """Write the metrics of the test split to `test.json`.
+
+        Args:
+            metrics: The metrics by name.
+        """
         self._write(TEST, json.dumps(metrics, indent=1) + '\n')
 
     def save_about(self, about: dict[str, Any]) -> None:
-        """Write the provenance of the run and its result so far to `run.json`."""
+        """Write the provenance of the run and its result so far to `run.json`.
+
+        Args:
+            about: Plain values by name.
+        """
         self._write(ABOUT, json.dumps(about, indent=1) + '\n')
 
     def save_model(self, model: nn.Module, data_config: dict[str, Any], classes: list[str] | None) -> None:
@@ -189,7 +212,12 @@ class OutputFolder:
             (scratch / MODEL).chmod((scratch / CONFIG).stat().st_mode)
 
     def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
-        """Write a checkpoint that torch loads with `weights_only=True`."""
+        """Write a checkpoint that torch loads with `weights_only=True`.
+
+        Args:
+            name: The name of the file.
+            content: What torch saves.
+        """
         if not self.writes:
             return
         with scratch_folder(self.path) as scratch:
@@ -204,6 +232,9 @@ class OutputFolder:
 
 def check_output(path: Path) -> None:
     """Check that a folder, which need not exist, can be written to.
+
+    Args:
+        path: The folder.
 
     Raises:
         UserError: the folder cannot be created or written to.
@@ -221,6 +252,9 @@ def check_output(path: Path) -> None:
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder; at the end its files, synced to the disk, replace those of the same name in `path`.
+
+    Args:
+        path: The folder of the run.
 
     Raises:
         TrainingError: the files could not be written.

@@ -11,14 +11,21 @@ __all__ = ['create_schedule']
 
 
 def create_schedule(
-    optimizer: torch.optim.Optimizer, config: ScheduleConfig, steps_per_epoch: int
+    optimizer: torch.optim.Optimizer, config: ScheduleConfig, steps_per_epoch: int, max_steps: int | None = None
 ) -> tuple[Scheduler | None, int]:
-    """Return a scheduler of timm, updated after every step, and the number of epochs including the cooldown.
+    """Return a scheduler of timm, which is updated after every step, and the number of steps of the run.
+
+    The run has `(epochs + cooldown_epochs) * steps_per_epoch` steps. If `max_steps` is less than that, the schedule is
+    compressed to `max_steps` steps in its whole length: warm-up, decay and cooldown keep their shares of the run.
 
     Args:
         optimizer: The optimizer whose learning rates are scheduled.
         config: Options of the schedule.
-        steps_per_epoch: Steps of the optimizer in an epoch.
+        steps_per_epoch: Number of steps of the optimizer in an epoch.
+        max_steps: Largest number of steps of the run; None for no limit.
+
+    Returns:
+        The scheduler, which is None for `--sched none`, and the number of steps.
 
     Raises:
         UserError: The warm-up is too long, or timm rejects a value.
@@ -26,6 +33,17 @@ def create_schedule(
     config = config.with_warmup()
     if config.warmup_epochs >= config.epochs:
         raise UserError(f'--warmup-epochs {config.warmup_epochs:g}: must be less than --epochs {config.epochs}')
+    scheduler, epochs = _create(optimizer, config, steps_per_epoch)
+    steps = epochs * steps_per_epoch
+    if max_steps is None or max_steps >= steps:
+        return scheduler, steps
+    return _create(optimizer, config, max_steps / epochs)[0], max_steps
+
+
+def _create(
+    optimizer: torch.optim.Optimizer, config: ScheduleConfig, steps_per_epoch: float
+) -> tuple[Scheduler | None, int]:
+    """Return a scheduler and the number of epochs with the cooldown."""
     try:
         scheduler, epochs = create_scheduler_v2(
             optimizer,
@@ -42,5 +60,5 @@ def create_schedule(
             updates_per_epoch=steps_per_epoch,
         )
     except (AssertionError, ValueError) as error:
-        raise UserError(f'--sched {config.sched}: {error}') from error
+        raise UserError(f'--sched {config.sched}, {steps_per_epoch:g} steps an epoch: {error}') from error
     return scheduler, round(epochs)

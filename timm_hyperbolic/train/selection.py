@@ -120,6 +120,9 @@ class Result:
     def finish(self, loop: Loop) -> dict[str, Any]:
         """Load the result into the saved model, evaluate it on the test split if there is one, and write `test.json`.
 
+        Args:
+            loop: The training loop, whose evaluation is used.
+
         Returns:
             The result with the keys of `so_far`, on the test split if there is one.
         """

@@ -29,7 +29,7 @@ class StopRequest:
                 self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
@@ -43,5 +43,9 @@ class StopRequest:
         os.write(2, f'{signal.Signals(number).name}: finishing the step and saving{more}\n'.encode())
 
     def interrupted(self, message: str) -> Interrupted:
-        """Return the exception to raise after everything is saved."""
+        """Return the exception to raise after everything is saved.
+
+        Args:
+            message: What was saved, and how to go on.
+        """
         return Interrupted(message, self.signal or signal.SIGTERM)  # only another process may have received the signal

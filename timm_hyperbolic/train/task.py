@@ -131,6 +131,10 @@ def _to_channels_last(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tu
 
 
 def use_channels_last(model: nn.Module) -> None:
-    """Convert the model, and each batch that it gets, to torch's channels-last memory format."""
+    """Convert the model, and each batch that it gets, to torch's channels-last memory format.
+
+    Args:
+        model: The model, which is changed in place.
+    """
     model.to(memory_format=torch.channels_last)
     model.register_forward_pre_hook(_to_channels_last)

@@ -21,6 +21,9 @@ _MOST_IMAGES, _IMAGES_ACROSS = 64, 8
 def check_trackers(config: TrackerConfig) -> None:
     """Check that the packages of the trackers are installed.
 
+    Args:
+        config: Options of the trackers.
+
     Raises:
         UserError: a package is missing. The message names the extra to install.
     """
@@ -41,16 +44,35 @@ class Tracker(Protocol):
     """The interface of experiment trackers."""
 
     def log_images(self, images: Tensor) -> None:
-        """Log the first batch of images, `[B, 3, H, W]` or `[B, 1, H, W]` in [0, 1]."""
+        """Log the first batch of images, `[B, 3, H, W]` or `[B, 1, H, W]` in [0, 1].
+
+        Args:
+            images: `[B, C, H, W]`, in `[0, 1]`.
+        """
 
     def log_step(self, row: Mapping[str, float], step: int) -> None:
-        """Log `loss` and `lr` of a step of the optimizer, counted from 1."""
+        """Log `loss` and `lr` of a step of the optimizer, counted from 1.
+
+        Args:
+            row: The numbers by name.
+            step: Number of steps so far.
+        """
 
     def log(self, row: Mapping[str, float], epoch: int) -> None:
-        """Log the metrics of an epoch, counted from 0, under the names of `summary.csv`."""
+        """Log the metrics of an epoch, counted from 0, under the names of `summary.csv`.
+
+        Args:
+            row: The row of `summary.csv`.
+            epoch: Number of the epoch, from 0.
+        """
 
     def log_test(self, row: Mapping[str, float], epoch: int) -> None:
-        """Log `loss`, `top1` and `top5` on the test split, measured with the model of this epoch."""
+        """Log `loss`, `top1` and `top5` on the test split, measured with the model of this epoch.
+
+        Args:
+            row: The metrics by name.
+            epoch: Number of the epoch whose model is the result, from 0.
+        """
 
     def close(self) -> None:
         """Write all remaining data and close the tracker."""

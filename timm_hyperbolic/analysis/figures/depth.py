@@ -40,7 +40,13 @@ class ColorScale:
 
 
 def linear_scale(low: float, high: float, unit: str = '') -> ColorScale:
-    """Return a scale from light at `low` to dark at `high`."""
+    """Return a scale from light at `low` to dark at `high`.
+
+    Args:
+        low: The value with the lightest colour.
+        high: The value with the darkest colour.
+        unit: Text behind the numbers of the scale.
+    """
     ticks = {value: f'{value:.3g}{unit}' for value in (low, (low + high) / 2, high)}
     return ColorScale(Normalize(low, high), colormaps['YlGnBu'], ticks)
 

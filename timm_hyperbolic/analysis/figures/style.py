@@ -74,7 +74,11 @@ def clean(axes: Axes, grid: str | None = 'y') -> Axes:
 
 
 def colors(count: int) -> list[tuple[float, ...]]:
-    """Return `count` colours that can be told apart: of matplotlib's tab10, else of tab20, else of the rainbow."""
+    """Return `count` colours that can be told apart: of matplotlib's tab10, else of tab20, else of the rainbow.
+
+    Args:
+        count: The number of colours.
+    """
     if count <= 20:
         return list(colormaps['tab10' if count <= 10 else 'tab20'].colors)[:count]
     return [colormaps['turbo'](i / (count - 1)) for i in range(count)]
@@ -104,7 +108,14 @@ def numbered(axes: Axes, blocks: Sequence[int], most: int = 13) -> None:
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int, fontsize: float = 9) -> None:
-    """Put a legend below the axes of a figure, filled row by row as far as matplotlib's columns allow."""
+    """Put a legend below the axes of a figure, filled row by row as far as matplotlib's columns allow.
+
+    Args:
+        figure: The figure.
+        handles: The artists that the legend explains, by their labels.
+        columns: Largest number of columns.
+        fontsize: Size of the text in points.
+    """
     figure.legend(
         handles=handles,
         fontsize=fontsize,
@@ -118,7 +129,12 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int, fontsi
 
 
 def shortened(name: str, length: int) -> str:
-    """Return a name with spaces for underscores, cut to `length` characters."""
+    """Return a name with spaces for underscores, cut to `length` characters.
+
+    Args:
+        name: The name of a class or of a module.
+        length: Largest number of characters, an ellipsis included.
+    """
     name = name.replace('_', ' ')
     return name if len(name) <= length else f'{name[: length - 1]}…'
 
@@ -128,6 +144,9 @@ def to_svg(figure: Figure) -> bytes:
 
     Text is drawn as shapes, so that no font can be missing. Where the reader prefers dark mode, the colours of text,
     lines and background change; a program that ignores such rules shows the light colours.
+
+    Args:
+        figure: The figure.
     """
     svg = _saved(figure, 'svg')
     rules = ''.join(
@@ -139,7 +158,11 @@ def to_svg(figure: Figure) -> bytes:
 
 
 def to_png(figure: Figure) -> bytes:
-    """Return a figure as PNG, in the colours of light mode."""
+    """Return a figure as PNG, in the colours of light mode.
+
+    Args:
+        figure: The figure.
+    """
     return _saved(figure, 'png')
 
 

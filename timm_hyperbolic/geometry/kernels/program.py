@@ -116,6 +116,9 @@ class Program:
                 return e('mul', args[0], self.constant(1 / numbers[1]))
             if numbers[0] != 1:
                 return e('mul', args[0], e('div', self.constant(1), args[1]))
+            if ops[1][0] == 'mul' and ops[1][1] == ops[1][2]:  # 1/x² is the square of 1/x, which there may be already
+                inverse = e('div', args[0], ops[1][1])
+                return e('mul', inverse, inverse)
             if ops[1][0] == 'mul':  # 1/(2x) is ½·(1/x), which there may be already
                 for this, other in (ops[1][1:], ops[1][:0:-1]):
                     number = self._number(this)

@@ -120,7 +120,14 @@ def _(g: Any, qkv: Any, centroids: Any, numbers: Any, keep: Any, out: Any, known
 
 
 def both_ways(name: str, device: str, dtype: torch.dtype, dim: int) -> Iterator[tuple[str, Tensor, Tensor, float]]:
-    """What the kernels of attention give for a few tokens on a GPU, and its definition; see `trial.reason_against`."""
+    """Yield what the kernels of attention and its definition give for a few tokens, as `trial.reason_against` takes it.
+
+    Args:
+        name: The name of the kernel.
+        device: The device, such as `cuda:0`.
+        dtype: The type of the vectors.
+        dim: The number D of entries of a vector.
+    """
     clip = clip_numbers(Limits(0.985))
     # More tokens than a program of the kernels computes.
     qkv, g = 2 * drawn(0, device, dtype, 2, 40, 3, 2, dim), drawn(1, device, dtype, 2, 40, 2 * dim)

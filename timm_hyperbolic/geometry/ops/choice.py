@@ -43,7 +43,14 @@ def kernels(enable: bool) -> Iterator[None]:
 
 
 def has_kernel(x: Tensor, *names: str, longest: int = 0, dtype: torch.dtype | None = None) -> bool:
-    """Whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`."""
+    """Return whether formulas of vectors like `x` are computed by kernels here and now; see `reason_for_definition`.
+
+    Args:
+        x: Vectors.
+        *names: The kernels that are wanted.
+        longest: As in `reason_for_definition`.
+        dtype: As in `reason_for_definition`.
+    """
     return reason_for_definition(x, *names, longest=longest, dtype=dtype) is None
 
 
@@ -84,7 +91,14 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0, dtype: torch
 
 @torch.compiler.assume_constant_result  # the compiler does not trace it, but runs it
 def try_on_gpu(name: str, device: str, dtype: torch.dtype, dim: int) -> str | None:
-    """Why a kernel is not to be used for vectors of that kind; None where it agrees with its definition."""
+    """Return why a kernel is not to be used for vectors of a kind; None where it agrees with its definition.
+
+    Args:
+        name: The name of the kernel.
+        device: The device, such as `cuda:0`.
+        dtype: The type of the vectors.
+        dim: The number D of entries of a vector.
+    """
     both_ways = TRIALS.get(name, TRIALS['two vectors'])
     return reason_against(name, device, dtype, functools.partial(both_ways, name, device, dtype, dim))
 

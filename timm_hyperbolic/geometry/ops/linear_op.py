@@ -138,7 +138,14 @@ def _(g: Any, x: Any, weight: Any, bias: Any, p_in: Any, p_out: Any, c: Any, out
 
 
 def both_ways(name: str, device: str, dtype: torch.dtype, dim: int) -> Iterator[tuple[str, Tensor, Tensor, float]]:
-    """What the kernels of a linear map give for a few rows on a GPU, and its definition; see `trial.reason_against`."""
+    """Yield what the kernels of a linear map and its definition give for few rows, as `trial.reason_against` takes it.
+
+    Args:
+        name: The name of the kernel.
+        device: The device, such as `cuda:0`.
+        dtype: The type of the vectors.
+        dim: The number D of entries of a vector.
+    """
     clip, (x, g) = clip_numbers(Limits(0.985)), 2 * drawn(0, device, dtype, 2, 40, dim)
     weight, centres = drawn(1, device, dtype, dim, dim), 0.3 * drawn(2, device, dtype, 3, 1, dim)
     inputs = x, weight, centres[0, 0], centres[1], centres[2], torch.full((1,), 0.9, dtype=torch.float64, device=device)

@@ -120,7 +120,14 @@ def _(g: Any, x: Any, weight: Any, bias: Any, numbers: Any, relative: Any, clip:
 
 
 def both_ways(name: str, device: str, dtype: torch.dtype, dim: int) -> Iterator[tuple[str, Tensor, Tensor, float]]:
-    """What the kernels of logits give for a few features on a GPU, and their definition; see `trial.reason_against`."""
+    """Yield what the kernels of logits and their definition give for few features, as `trial.reason_against` takes it.
+
+    Args:
+        name: The name of the kernel.
+        device: The device, such as `cuda:0`.
+        dtype: The type of the vectors.
+        dim: The number D of entries of a vector.
+    """
     clip = clip_numbers(Limits(0.96))
     # More features and prototypes than a program of the kernels computes; half of the features are within the margin.
     x, g = 2 * drawn(0, device, dtype, 40, dim), drawn(1, device, dtype, 40, 150)

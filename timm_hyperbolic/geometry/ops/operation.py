@@ -26,7 +26,17 @@ __all__ = [
 def in_float64(
     definition: Callable[..., Tensor], inputs: Sequence[Tensor], others: Sequence[Any], g: Tensor
 ) -> list[Tensor]:
-    """The result of a definition in float64, and its gradients, for a trial."""
+    """Return the result of a definition in float64, and its gradients, for a trial.
+
+    Args:
+        definition: The function.
+        inputs: Tensors with respect to which it is differentiated.
+        others: Its other arguments.
+        g: The gradient of a loss with respect to the result.
+
+    Returns:
+        The result, and the gradient with respect to each input.
+    """
     inputs = [t.double().requires_grad_() for t in inputs]
     with torch.enable_grad():
         out = definition(*inputs, *others)
@@ -34,14 +44,25 @@ def in_float64(
 
 
 def drawn(seed: int, device: str, dtype: torch.dtype, *shape: int) -> Tensor:
-    """Numbers for a trial, normally distributed, of vectors as long as numbers are in the last axis."""
+    """Return normally distributed numbers for a trial, scaled so that the vectors have a length of about 1.
+
+    Args:
+        seed: The seed of the generator.
+        device: The device of the result.
+        dtype: The type of the result.
+        *shape: The shape of the result, vectors in the last axis.
+    """
     generator = torch.Generator().manual_seed(seed)
     numbers = torch.randn(shape, generator=generator, dtype=torch.float64, device='cpu')
     return (numbers / shape[-1] ** 0.5).to(device, dtype)
 
 
 def clip_numbers(limits: Limits) -> list[float]:
-    """The numbers of a clip as a kernel takes them."""
+    """Return the numbers of a clip as a kernel takes them.
+
+    Args:
+        limits: The clip.
+    """
     bounds = limits.bounds(torch.float64)
     never = 1e300  # so that its reciprocal is a normal number
     return [never if b is None else b for b in bounds]
@@ -52,7 +73,11 @@ cached_clip_numbers = functools.cache(clip_numbers)
 
 
 def bounds_of(clip: Limits | list[float]) -> Limits | Bounds:
-    """Return a clip as a definition takes it."""
+    """Return a clip as a definition takes it.
+
+    Args:
+        clip: The clip, or its numbers as a kernel takes them.
+    """
     return clip if isinstance(clip, Limits) else Bounds(*clip)
 
 
@@ -108,7 +133,18 @@ def differentiated(
     wanted: Sequence[bool],
     g: Tensor,
 ) -> list[Tensor | None]:
-    """Gradients that have a graph of their own, by autograd of the definition."""
+    """Return gradients that have a graph of their own, by autograd of the definition.
+
+    Args:
+        definition: The function.
+        inputs: Tensors with respect to which it is differentiated.
+        others: Its other arguments.
+        wanted: Whether the gradient with respect to each input is wanted.
+        g: The gradient of a loss with respect to the result.
+
+    Returns:
+        The gradient with respect to each input; None where it is not wanted.
+    """
     # One input may be made of another: as views of their own, each has the gradient that reaches it directly.
     inputs = [t.view_as(t) if needed else t for t, needed in zip(inputs, wanted, strict=True)]
     some = [t for t, needed in zip(inputs, wanted, strict=True) if needed]

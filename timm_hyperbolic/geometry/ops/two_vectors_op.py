@@ -89,7 +89,14 @@ def _(g: Any, x: Any, y: Any, numbers: Any, formula: Any, clip: Any) -> Any:
 
 
 def both_ways(name: str, device: str, dtype: torch.dtype, dim: int) -> Iterator[tuple[str, Tensor, Tensor, float]]:
-    """What the kernel of a formula gives for a few rows on a GPU, and its definition; see `trial.reason_against`."""
+    """Yield what the kernel of a formula and its definition give for a few rows, as `trial.reason_against` takes it.
+
+    Args:
+        name: The name of the kernel.
+        device: The device, such as `cuda:0`.
+        dtype: The type of the vectors.
+        dim: The number D of entries of a vector.
+    """
     formula, clip = two_vector_formula(name), clip_numbers(Limits(0.985))
     # More rows than a block has; half of them are within the margin.
     x, y, g = 2 * drawn(0, device, dtype, 3, 40, dim)

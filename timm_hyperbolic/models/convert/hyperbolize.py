@@ -144,7 +144,9 @@ def _heads(model: nn.Module, options: HyperbolicOptions) -> Iterator[Swap | Obst
         else:
             yield Swap(name, 'head', 'Linear', 'HyperbolicHead', EQUAL, apply if i == 0 else _nothing)
     if not obstacles:
-        yield Obstacle('the model', 'head', 'its classifier is none of its modules')
+        there_is_none = getattr(model, 'num_classes', None) == 0
+        reason = 'there is no classifier (num_classes=0)' if there_is_none else 'its classifier is none of its modules'
+        yield Obstacle('the model', 'head', reason)
 
 
 def _nothing() -> None:

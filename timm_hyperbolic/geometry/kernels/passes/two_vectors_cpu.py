@@ -30,7 +30,7 @@ from timm_hyperbolic.geometry.kernels.placeholder import (
     backward_scalars,
     forward_scalars,
 )
-from timm_hyperbolic.geometry.kernels.primitives import jit
+from timm_hyperbolic.geometry.kernels.primitives import jit, where
 
 # Squared sine of the angle below which `w` is summed from the vectors, since its length cancels in inner products.
 NEARLY_PARALLEL = 1e-3
@@ -81,30 +81,39 @@ def remainder(e, o, k):
 
 
 @jit
-def plane(x, y, S, r):
-    """The basis of row `r`: its Gram matrix and the coordinates of `x` and `y`. Returns `k` and `swap`."""
-    xx, xy, yy = inner_products(x, y)
-    swap = yy > xx
-    if swap:
-        ee, oo = yy, xx
-    else:
-        ee, oo = xx, yy
-    k = xy / ee if ee > 0.0 else 0.0
-    ew = 0.0
-    ww = oo - k * xy
-    if ww < NEARLY_PARALLEL * oo:
-        if swap:
-            ew, ww = remainder(y, x, k)
-        else:
-            ew, ww = remainder(x, y, k)
-    S[EE * ROWS + r] = ee
-    S[EW * ROWS + r] = ew
-    S[WW * ROWS + r] = ww
-    S[X1 * ROWS + r] = k if swap else 1.0
-    S[X2 * ROWS + r] = 1.0 if swap else 0.0
-    S[Y1 * ROWS + r] = 1.0 if swap else k
-    S[Y2 * ROWS + r] = 0.0 if swap else 1.0
-    return k, swap
+def planes(x, y, S):
+    """The bases of the rows of a block: their Gram matrices, and the coordinates of `x` and `y` in them."""
+    for r in range(len(x)):
+        S[EE * ROWS + r], S[EW * ROWS + r], S[WW * ROWS + r] = inner_products(x[r], y[r])
+    parallel = 0.0
+    for r in range(ROWS):
+        xx, xy, yy = S[EE * ROWS + r], S[EW * ROWS + r], S[WW * ROWS + r]
+        swap = yy > xx
+        ee, oo = where(swap, yy, xx), where(swap, xx, yy)
+        k = where(ee > 0.0, xy, 0.0) / where(ee > 0.0, ee, 1.0)
+        ww = oo - k * xy
+        nearly = where(ww < NEARLY_PARALLEL * oo, 1.0, 0.0)
+        parallel += nearly
+        S[EE * ROWS + r] = ee
+        S[EW * ROWS + r] = nearly
+        S[WW * ROWS + r] = ww
+        S[X1 * ROWS + r] = where(swap, k, 1.0)
+        S[X2 * ROWS + r] = where(swap, 1.0, 0.0)
+        S[Y1 * ROWS + r] = where(swap, 1.0, k)
+        S[Y2 * ROWS + r] = where(swap, 0.0, 1.0)
+    if parallel > 0.0:
+        for r in range(len(x)):
+            if S[EW * ROWS + r] > 0.0:
+                k, swap = basis_of(S, r)
+                e, o = (y[r], x[r]) if swap else (x[r], y[r])
+                S[EW * ROWS + r], S[WW * ROWS + r] = remainder(e, o, k)
+
+
+@jit
+def basis_of(S, r):
+    """`k` of a row, and whether `e` is `y`."""
+    swap = S[X2 * ROWS + r] > 0.0
+    return where(swap, S[X1 * ROWS + r], S[Y1 * ROWS + r]), swap
 
 
 @jit(any_order=True)
@@ -115,97 +124,98 @@ def combine(x, y, a, b, out):
 
 
 @jit(any_order=True)
-def combine_gradients(g, e, o, of_e, of_o, de, do):
-    """The gradients of `e` and `o` as combinations of `g`, `e` and `o`."""
-    a0, a1, a2 = of_e
-    b0, b1, b2 = of_o
+def combine_gradients(g, x, y, of_x, of_y, dx, dy):
+    """The gradients of `x` and `y` as combinations of `g`, `x` and `y`."""
+    a0, a1, a2 = of_x
+    b0, b1, b2 = of_y
     for j in range(len(g)):
         u = np.float64(g[j])
-        v = np.float64(e[j])
-        w = np.float64(o[j])
-        de[j] = a0 * u + a1 * v + a2 * w
-        do[j] = b0 * u + b1 * v + b2 * w
+        v = np.float64(x[j])
+        w = np.float64(y[j])
+        dx[j] = a0 * u + a1 * v + a2 * w
+        dy[j] = b0 * u + b1 * v + b2 * w
 
 
 @jit
 def forward_block(block, x, y, numbers, out):
     """The results of one block of rows."""
-    first = block * ROWS
-    rows = min(ROWS, len(x) - first)
+    some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
+    x, y, out = x[some], y[some], out[some]
     S = np.zeros(SLOTS * ROWS)
-    K = np.empty(ROWS)
-    swaps = np.empty(ROWS, np.bool_)
-    for r in range(rows):
-        K[r], swaps[r] = plane(x[first + r], y[first + r], S, r)
+    planes(x, y, S)
     forward_scalars(S, numbers)
-    for r in range(rows):
-        a = S[A * ROWS + r]
-        b = S[B * ROWS + r]
-        a -= K[r] * b
-        if swaps[r]:
-            a, b = b, a
-        combine(x[first + r], y[first + r], a, b, out[first + r])
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
+        a, b = S[A * ROWS + r], S[B * ROWS + r]
+        a -= k * b
+        S[A * ROWS + r] = where(swap, b, a)
+        S[B * ROWS + r] = where(swap, a, b)
+    for r in range(len(x)):
+        combine(x[r], y[r], S[A * ROWS + r], S[B * ROWS + r], out[r])
 
 
 @jit
 def significant(coefficient, length2, size):
     """The coefficient of a vector, zero where the two are no more than the rounding of a gradient of that size."""
-    return coefficient if coefficient * coefficient * length2 > size else 0.0
+    return where(coefficient * coefficient * length2 > size, coefficient, 0.0)
 
 
 @jit
 def held(gradient, bound):
     """A gradient with respect to an inner product, held to what the vectors' type can take: see `gyrovector.widen`."""
-    return max(-bound, min(gradient, bound))
+    gradient = where(gradient > bound, bound, gradient)
+    return where(gradient < -bound, -bound, gradient)
 
 
 @jit
 def backward_block(block, x, y, g, numbers, bound, dx, dy, sums):
     """The gradients of one block of rows; those of the numbers are summed over the block."""
-    first = block * ROWS
-    rows = min(ROWS, len(x) - first)
+    some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
+    x, y, g, dx, dy = x[some], y[some], g[some], dx[some], dy[some]
     S = np.zeros(SLOTS * ROWS)
-    K = np.empty(ROWS)
-    swaps = np.empty(ROWS, np.bool_)
-    for r in range(rows):
-        k, swap = plane(x[first + r], y[first + r], S, r)
-        gx, gy = inner_products_with(g[first + r], x[first + r], y[first + r])
-        K[r], swaps[r] = k, swap
-        S[G_A * ROWS + r] = gy if swap else gx
-        S[G_B * ROWS + r] = (gx - k * gy) if swap else (gy - k * gx)
+    planes(x, y, S)
+    for r in range(len(x)):
+        S[G_A * ROWS + r], S[G_B * ROWS + r] = inner_products_with(g[r], x[r], y[r])
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
+        gx, gy = S[G_A * ROWS + r], S[G_B * ROWS + r]
+        S[G_A * ROWS + r] = where(swap, gy, gx)
+        S[G_B * ROWS + r] = where(swap, gx - k * gy, gy - k * gx)
     backward_scalars(S, numbers)
     for i in range(SLOTS - D_C):
         total = 0.0
-        for r in range(rows):
+        for r in range(len(x)):
             total += S[(D_C + i) * ROWS + r]
         sums[block, i] = total
-    for r in range(rows):
-        k = K[r]
+    C = np.empty(6 * ROWS)
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
         ee, ww = S[EE * ROWS + r], S[WW * ROWS + r]
         oo = ww + k * k * ee
         along_e, along_w = S[G_A * ROWS + r], S[G_B * ROWS + r]
-        size = ROUNDING**2 * (along_e**2 / (ee + TINY) + along_w**2 / (ww + TINY))
+        size = ROUNDING**2 * (along_e * along_e / (ee + TINY) + along_w * along_w / (ww + TINY))
         a, b = S[A * ROWS + r], S[B * ROWS + r]
         by_ee = held(S[D_EE * ROWS + r], bound)
         by_ew = held(S[D_EW * ROWS + r], bound)
         by_ww = held(S[D_WW * ROWS + r], bound)
         # With d‖e‖² = 2⟨e, de⟩, d⟨e, w⟩ = ⟨w, de⟩ + ⟨e, dw⟩, d‖w‖² = 2⟨w, dw⟩ and dw = do - k·de
         across = by_ew - 2.0 * k * by_ww
-        of_e = (
-            significant(a - k * b, 1.0, ROUNDING**2),
-            significant(2.0 * by_ee - k * by_ew - k * across, ee, size),
-            significant(across, oo, size),
-        )
-        of_o = (
-            significant(b, 1.0, ROUNDING**2),
-            significant(across, ee, size),
-            significant(2.0 * by_ww, oo, size),
-        )
-        i = first + r
-        if swaps[r]:
-            combine_gradients(g[i], y[i], x[i], of_e, of_o, dy[i], dx[i])
-        else:
-            combine_gradients(g[i], x[i], y[i], of_e, of_o, dx[i], dy[i])
+        e_by_g = significant(a - k * b, 1.0, ROUNDING**2)
+        e_by_e = significant(2.0 * by_ee - k * by_ew - k * across, ee, size)
+        e_by_o = significant(across, oo, size)
+        o_by_g = significant(b, 1.0, ROUNDING**2)
+        o_by_e = significant(across, ee, size)
+        o_by_o = significant(2.0 * by_ww, oo, size)
+        C[r] = where(swap, o_by_g, e_by_g)
+        C[ROWS + r] = where(swap, o_by_o, e_by_e)
+        C[2 * ROWS + r] = where(swap, o_by_e, e_by_o)
+        C[3 * ROWS + r] = where(swap, e_by_g, o_by_g)
+        C[4 * ROWS + r] = where(swap, e_by_o, o_by_e)
+        C[5 * ROWS + r] = where(swap, e_by_e, o_by_o)
+    for r in range(len(x)):
+        of_x = C[r], C[ROWS + r], C[2 * ROWS + r]
+        of_y = C[3 * ROWS + r], C[4 * ROWS + r], C[5 * ROWS + r]
+        combine_gradients(g[r], x[r], y[r], of_x, of_y, dx[r], dy[r])
 
 
 @jit

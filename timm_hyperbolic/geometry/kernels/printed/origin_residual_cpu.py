@@ -59,90 +59,88 @@ def forward_scalars(S, numbers):
         t29 = t26 + (ww * (x2 * x2))
         t30 = c * t29
         t31 = z2_edge <= t30
-        t34 = z2_max * (1.0 / where(t31, t30, z2_max))
-        t37 = r2_edge <= t29
-        t40 = r2_max * (1.0 / where(t37, t29, r2_max))
-        t43 = where(t31, sqrt(t34), 1.0) * where(t37, sqrt(t40), 1.0)
-        t48 = c * (t29 * (t43 * t43))
-        t50 = t48 < 0.015625
-        t52 = sqrt(where(t50, 1.0, t48))
-        t54 = where(t50, t48, 0.0)
-        t58 = (t54 * (-0.0014558343870513183)) + 0.003592128036572481
-        t62 = t54 * ((t54 * t58) + (-0.008863235529902197))
-        t67 = (t54 * (t62 + 0.021869488536155203)) + (-0.05396825396825397)
-        t71 = t54 * ((t54 * t67) + 0.13333333333333333)
-        t75 = 1.0 + (t54 * (t71 + (-0.3333333333333333)))
-        t78 = exp((t52 * (-2.0)))
-        t80 = 1.0 + t78
-        t84 = ((1.0 - t78) * (1.0 / t80)) * (1.0 / t52)
-        t85 = where(t50, t75, t84)
-        t86 = (x1 * t43) * t85
-        t87 = (x2 * t43) * t85
-        t98 = where(t50, (1.0 - (t48 * (t75 * t75))), ((t78 * 4.0) * (1.0 / (t80 * t80))))
-        t104 = (ee * (y1 * y1)) + (ew * (y2 * (y1 * 2.0)))
-        t107 = t104 + (ww * (y2 * y2))
-        t108 = c * t107
-        t109 = z2_edge <= t108
-        t112 = z2_max * (1.0 / where(t109, t108, z2_max))
-        t115 = r2_edge <= t107
-        t118 = r2_max * (1.0 / where(t115, t107, r2_max))
-        t121 = where(t109, sqrt(t112), 1.0) * where(t115, sqrt(t118), 1.0)
-        t169 = (t107 * (t121 * t121)) * (gamma * gamma)
-        t170 = c * t169
-        t171 = z2_edge <= t170
-        t174 = z2_max * (1.0 / where(t171, t170, z2_max))
-        t177 = r2_edge <= t169
-        t180 = r2_max * (1.0 / where(t177, t169, r2_max))
-        t183 = where(t171, sqrt(t174), 1.0) * where(t177, sqrt(t180), 1.0)
-        t188 = c * (t169 * (t183 * t183))
-        t189 = t188 < 0.015625
-        t191 = sqrt(where(t189, 1.0, t188))
-        t192 = where(t189, t188, 0.0)
-        t194 = 0.003592128036572481 + ((-0.0014558343870513183) * t192)
-        t197 = t192 * ((-0.008863235529902197) + (t192 * t194))
-        t200 = (-0.05396825396825397) + (t192 * (0.021869488536155203 + t197))
-        t203 = t192 * (0.13333333333333333 + (t192 * t200))
-        t206 = 1.0 + (t192 * ((-0.3333333333333333) + t203))
-        t208 = exp(((-2.0) * t191))
-        t210 = 1.0 + t208
-        t214 = ((1.0 - t208) * (1.0 / t210)) * (1.0 / t191)
-        t215 = where(t189, t206, t214)
-        t216 = ((gamma * (y1 * t121)) * t183) * t215
-        t217 = ((gamma * (y2 * t121)) * t183) * t215
-        t227 = where(t189, (1.0 - (t188 * (t206 * t206))), ((4.0 * t208) * (1.0 / (t210 * t210))))
-        t228 = t86 + t216
-        t229 = t87 + t217
-        t235 = (ee * (t228 * t228)) + (ew * (t229 * (2.0 * t228)))
-        t238 = t235 + (ww * (t229 * t229))
-        t239 = c * t238
-        t240 = t98 * t227
-        t243 = 1.0 / (t239 + t240)
-        t244 = (t98 + t239) * t243
-        t247 = t98 * t243
-        t252 = t238 * t243
-        t253 = t240 * t243
-        t254 = c * t252
-        t257 = (n_edge < t254) | (t253 < u_edge)
-        t260 = n_max * (1.0 / where(t257, t254, n_max))
-        t263 = r2_edge <= t252
-        t266 = r2_max * (1.0 / where(t263, t252, r2_max))
-        t269 = where(t257, sqrt(t260), 1.0) * where(t263, sqrt(t266), 1.0)
-        t272 = where(t257, u_max, where((u_min < t253), t253, u_min))
-        t279 = (c * (t252 * (t269 * t269))) * (1.0 / t272)
-        t280 = t279 < 0.015625
-        t282 = sqrt(where(t280, 1.0, t279))
-        t283 = where(t280, t279, 0.0)
-        t287 = (t283 * (-0.01396484375)) + 0.017352764423076924
-        t291 = t283 * ((t283 * t287) + (-0.022372159090909092))
-        t296 = (t283 * (t291 + 0.030381944444444444)) + (-0.044642857142857144)
-        t302 = (t283 * ((t283 * t296) + 0.075)) + (-0.16666666666666666)
-        t309 = log((t282 + sqrt((1.0 + (t282 * t282)))))
-        t312 = where(t280, (1.0 + (t283 * t302)), (t309 * (1.0 / t282)))
-        t315 = t312 * (1.0 / sqrt(t272))
-        t316 = (((t86 * t244) + (t216 * t247)) * t269) * t315
-        t317 = (((t87 * t244) + (t217 * t247)) * t269) * t315
-        S[A * ROWS + r] = t316
-        S[B * ROWS + r] = t317
+        t32 = r2_edge <= t29
+        t37 = where(t31, z2_max, 1.0) * where(t32, r2_max, 1.0)
+        t38 = where(t31, t30, 1.0) * where(t32, t29, 1.0)
+        t41 = sqrt((t37 * (1.0 / t38)))
+        t46 = c * (t29 * (t41 * t41))
+        t48 = t46 < 0.015625
+        t50 = sqrt(where(t48, 1.0, t46))
+        t52 = where(t48, t46, 0.0)
+        t56 = (t52 * (-0.0014558343870513183)) + 0.003592128036572481
+        t60 = t52 * ((t52 * t56) + (-0.008863235529902197))
+        t65 = (t52 * (t60 + 0.021869488536155203)) + (-0.05396825396825397)
+        t69 = t52 * ((t52 * t65) + 0.13333333333333333)
+        t73 = 1.0 + (t52 * (t69 + (-0.3333333333333333)))
+        t76 = exp((t50 * (-2.0)))
+        t79 = 1.0 / (1.0 + t76)
+        t83 = where(t48, t73, (((1.0 - t76) * t79) * (1.0 / t50)))
+        t84 = (x1 * t41) * t83
+        t85 = (x2 * t41) * t83
+        t96 = where(t48, (1.0 - (t46 * (t73 * t73))), ((t76 * 4.0) * (t79 * t79)))
+        t102 = (ee * (y1 * y1)) + (ew * (y2 * (y1 * 2.0)))
+        t105 = t102 + (ww * (y2 * y2))
+        t106 = c * t105
+        t107 = z2_edge <= t106
+        t108 = r2_edge <= t105
+        t113 = where(t107, z2_max, 1.0) * where(t108, r2_max, 1.0)
+        t114 = where(t107, t106, 1.0) * where(t108, t105, 1.0)
+        t117 = sqrt((t113 * (1.0 / t114)))
+        t165 = (t105 * (t117 * t117)) * (gamma * gamma)
+        t166 = c * t165
+        t167 = z2_edge <= t166
+        t168 = r2_edge <= t165
+        t173 = where(t167, z2_max, 1.0) * where(t168, r2_max, 1.0)
+        t174 = where(t167, t166, 1.0) * where(t168, t165, 1.0)
+        t177 = sqrt((t173 * (1.0 / t174)))
+        t182 = c * (t165 * (t177 * t177))
+        t183 = t182 < 0.015625
+        t185 = sqrt(where(t183, 1.0, t182))
+        t186 = where(t183, t182, 0.0)
+        t188 = 0.003592128036572481 + ((-0.0014558343870513183) * t186)
+        t191 = t186 * ((-0.008863235529902197) + (t186 * t188))
+        t194 = (-0.05396825396825397) + (t186 * (0.021869488536155203 + t191))
+        t197 = t186 * (0.13333333333333333 + (t186 * t194))
+        t200 = 1.0 + (t186 * ((-0.3333333333333333) + t197))
+        t202 = exp(((-2.0) * t185))
+        t205 = 1.0 / (1.0 + t202)
+        t209 = where(t183, t200, (((1.0 - t202) * t205) * (1.0 / t185)))
+        t210 = ((gamma * (y1 * t117)) * t177) * t209
+        t211 = ((gamma * (y2 * t117)) * t177) * t209
+        t221 = where(t183, (1.0 - (t182 * (t200 * t200))), ((4.0 * t202) * (t205 * t205)))
+        t222 = t84 + t210
+        t223 = t85 + t211
+        t229 = (ee * (t222 * t222)) + (ew * (t223 * (2.0 * t222)))
+        t232 = t229 + (ww * (t223 * t223))
+        t233 = c * t232
+        t234 = t96 * t221
+        t237 = 1.0 / (t233 + t234)
+        t238 = (t96 + t233) * t237
+        t241 = t96 * t237
+        t246 = t232 * t237
+        t247 = t234 * t237
+        t248 = c * t246
+        t251 = (n_edge < t248) | (t247 < u_edge)
+        t252 = r2_edge <= t246
+        t257 = where(t251, n_max, 1.0) * where(t252, r2_max, 1.0)
+        t258 = where(t251, t248, 1.0) * where(t252, t246, 1.0)
+        t261 = sqrt((t257 * (1.0 / t258)))
+        t264 = where(t251, u_max, where((u_min < t247), t247, u_min))
+        t271 = (c * (t246 * (t261 * t261))) * (1.0 / t264)
+        t272 = t271 < 0.015625
+        t274 = sqrt(where(t272, 1.0, t271))
+        t275 = where(t272, t271, 0.0)
+        t279 = (t275 * (-0.01396484375)) + 0.017352764423076924
+        t283 = t275 * ((t275 * t279) + (-0.022372159090909092))
+        t288 = (t275 * (t283 + 0.030381944444444444)) + (-0.044642857142857144)
+        t294 = (t275 * ((t275 * t288) + 0.075)) + (-0.16666666666666666)
+        t301 = log((t274 + sqrt((1.0 + (t274 * t274)))))
+        t304 = where(t272, (1.0 + (t275 * t294)), (t301 * (1.0 / t274)))
+        t307 = t304 * (1.0 / sqrt(t264))
+        t308 = (((t84 * t238) + (t210 * t241)) * t261) * t307
+        t309 = (((t85 * t238) + (t211 * t241)) * t261) * t307
+        S[A * ROWS + r] = t308
+        S[B * ROWS + r] = t309
 
 
 @jit
@@ -175,308 +173,294 @@ def backward_scalars(S, numbers):
         t31 = ((ee * t22) + (ew * t26)) + (ww * t29)
         t32 = c * t31
         t33 = z2_edge <= t32
-        t35 = 1.0 / where(t33, t32, z2_max)
-        t36 = z2_max * t35
-        t37 = sqrt(t36)
-        t38 = where(t33, t37, 1.0)
-        t39 = r2_edge <= t31
-        t41 = 1.0 / where(t39, t31, r2_max)
-        t42 = r2_max * t41
+        t34 = r2_edge <= t31
+        t36 = where(t33, t32, 1.0)
+        t38 = where(t34, t31, 1.0)
+        t39 = where(t33, z2_max, 1.0) * where(t34, r2_max, 1.0)
+        t41 = 1.0 / (t36 * t38)
+        t42 = t39 * t41
         t43 = sqrt(t42)
-        t44 = where(t39, t43, 1.0)
-        t45 = t38 * t44
-        t46 = x1 * t45
-        t47 = x2 * t45
-        t48 = t45 * t45
-        t49 = t31 * t48
-        t50 = c * t49
-        t52 = t50 < 0.015625
-        t54 = sqrt(where(t52, 1.0, t50))
-        t56 = where(t52, t50, 0.0)
-        t60 = (t56 * (-0.0014558343870513183)) + 0.003592128036572481
-        t63 = (t56 * t60) + (-0.008863235529902197)
-        t66 = (t56 * t63) + 0.021869488536155203
-        t69 = (t56 * t66) + (-0.05396825396825397)
-        t72 = (t56 * t69) + 0.13333333333333333
-        t75 = (t56 * t72) + (-0.3333333333333333)
-        t77 = 1.0 + (t56 * t75)
-        t80 = exp((t54 * (-2.0)))
-        t82 = 1.0 + t80
-        t84 = (1.0 - t80) * (1.0 / t82)
-        t85 = 1.0 / t54
-        t86 = t84 * t85
-        t87 = where(t52, t77, t86)
-        t88 = t46 * t87
-        t89 = t47 * t87
-        t92 = t77 * t77
-        t98 = 1.0 / (t82 * t82)
-        t99 = (t80 * 4.0) * t98
-        t100 = where(t52, (1.0 - (t50 * t92)), t99)
-        t101 = y1 * y1
-        t104 = y2 * (y1 * 2.0)
-        t107 = y2 * y2
-        t109 = ((ee * t101) + (ew * t104)) + (ww * t107)
-        t110 = c * t109
-        t111 = z2_edge <= t110
-        t113 = 1.0 / where(t111, t110, z2_max)
-        t114 = z2_max * t113
-        t115 = sqrt(t114)
-        t116 = where(t111, t115, 1.0)
-        t117 = r2_edge <= t109
-        t119 = 1.0 / where(t117, t109, r2_max)
-        t120 = r2_max * t119
-        t121 = sqrt(t120)
-        t122 = where(t117, t121, 1.0)
-        t123 = t116 * t122
-        t124 = y1 * t123
-        t125 = y2 * t123
-        t126 = t123 * t123
-        t127 = t109 * t126
-        t168 = gamma * t124
-        t169 = gamma * t125
-        t170 = gamma * gamma
-        t171 = t127 * t170
-        t172 = c * t171
-        t173 = z2_edge <= t172
-        t175 = 1.0 / where(t173, t172, z2_max)
-        t176 = z2_max * t175
-        t177 = sqrt(t176)
-        t178 = where(t173, t177, 1.0)
-        t179 = r2_edge <= t171
-        t181 = 1.0 / where(t179, t171, r2_max)
-        t182 = r2_max * t181
-        t183 = sqrt(t182)
-        t184 = where(t179, t183, 1.0)
-        t185 = t178 * t184
-        t186 = t168 * t185
-        t187 = t169 * t185
-        t188 = t185 * t185
-        t189 = t171 * t188
-        t190 = c * t189
-        t191 = t190 < 0.015625
-        t193 = sqrt(where(t191, 1.0, t190))
-        t194 = where(t191, t190, 0.0)
-        t196 = 0.003592128036572481 + ((-0.0014558343870513183) * t194)
-        t198 = (-0.008863235529902197) + (t194 * t196)
-        t200 = 0.021869488536155203 + (t194 * t198)
-        t202 = (-0.05396825396825397) + (t194 * t200)
-        t204 = 0.13333333333333333 + (t194 * t202)
-        t206 = (-0.3333333333333333) + (t194 * t204)
-        t208 = 1.0 + (t194 * t206)
-        t210 = exp(((-2.0) * t193))
-        t212 = 1.0 + t210
-        t214 = (1.0 - t210) * (1.0 / t212)
-        t215 = 1.0 / t193
-        t216 = t214 * t215
-        t217 = where(t191, t208, t216)
-        t218 = t186 * t217
-        t219 = t187 * t217
-        t222 = t208 * t208
-        t227 = 1.0 / (t212 * t212)
-        t228 = (4.0 * t210) * t227
-        t229 = where(t191, (1.0 - (t190 * t222)), t228)
-        t230 = t88 + t218
-        t231 = t89 + t219
-        t232 = t230 * t230
-        t234 = 2.0 * t230
-        t235 = t231 * t234
-        t238 = t231 * t231
-        t240 = ((ee * t232) + (ew * t235)) + (ww * t238)
-        t241 = c * t240
-        t242 = t100 * t229
-        t245 = 1.0 / (t241 + t242)
-        t246 = (t100 + t241) * t245
-        t249 = t100 * t245
-        t252 = (t88 * t246) + (t218 * t249)
-        t253 = (t89 * t246) + (t219 * t249)
-        t254 = t240 * t245
-        t255 = t242 * t245
-        t256 = c * t254
-        t259 = (n_edge < t256) | (t255 < u_edge)
-        t261 = 1.0 / where(t259, t256, n_max)
-        t262 = n_max * t261
+        t44 = x1 * t43
+        t45 = x2 * t43
+        t46 = t43 * t43
+        t47 = t31 * t46
+        t48 = c * t47
+        t50 = t48 < 0.015625
+        t52 = sqrt(where(t50, 1.0, t48))
+        t54 = where(t50, t48, 0.0)
+        t58 = (t54 * (-0.0014558343870513183)) + 0.003592128036572481
+        t61 = (t54 * t58) + (-0.008863235529902197)
+        t64 = (t54 * t61) + 0.021869488536155203
+        t67 = (t54 * t64) + (-0.05396825396825397)
+        t70 = (t54 * t67) + 0.13333333333333333
+        t73 = (t54 * t70) + (-0.3333333333333333)
+        t75 = 1.0 + (t54 * t73)
+        t78 = exp((t52 * (-2.0)))
+        t80 = 1.0 + t78
+        t81 = 1.0 / t80
+        t82 = (1.0 - t78) * t81
+        t83 = 1.0 / t52
+        t84 = t82 * t83
+        t85 = where(t50, t75, t84)
+        t86 = t44 * t85
+        t87 = t45 * t85
+        t90 = t75 * t75
+        t96 = t81 * t81
+        t97 = (t78 * 4.0) * t96
+        t98 = where(t50, (1.0 - (t48 * t90)), t97)
+        t99 = y1 * y1
+        t102 = y2 * (y1 * 2.0)
+        t105 = y2 * y2
+        t107 = ((ee * t99) + (ew * t102)) + (ww * t105)
+        t108 = c * t107
+        t109 = z2_edge <= t108
+        t110 = r2_edge <= t107
+        t112 = where(t109, t108, 1.0)
+        t114 = where(t110, t107, 1.0)
+        t115 = where(t109, z2_max, 1.0) * where(t110, r2_max, 1.0)
+        t117 = 1.0 / (t112 * t114)
+        t118 = t115 * t117
+        t119 = sqrt(t118)
+        t120 = y1 * t119
+        t121 = y2 * t119
+        t122 = t119 * t119
+        t123 = t107 * t122
+        t164 = gamma * t120
+        t165 = gamma * t121
+        t166 = gamma * gamma
+        t167 = t123 * t166
+        t168 = c * t167
+        t169 = z2_edge <= t168
+        t170 = r2_edge <= t167
+        t172 = where(t169, t168, 1.0)
+        t174 = where(t170, t167, 1.0)
+        t175 = where(t169, z2_max, 1.0) * where(t170, r2_max, 1.0)
+        t177 = 1.0 / (t172 * t174)
+        t178 = t175 * t177
+        t179 = sqrt(t178)
+        t180 = t164 * t179
+        t181 = t165 * t179
+        t182 = t179 * t179
+        t183 = t167 * t182
+        t184 = c * t183
+        t185 = t184 < 0.015625
+        t187 = sqrt(where(t185, 1.0, t184))
+        t188 = where(t185, t184, 0.0)
+        t190 = 0.003592128036572481 + ((-0.0014558343870513183) * t188)
+        t192 = (-0.008863235529902197) + (t188 * t190)
+        t194 = 0.021869488536155203 + (t188 * t192)
+        t196 = (-0.05396825396825397) + (t188 * t194)
+        t198 = 0.13333333333333333 + (t188 * t196)
+        t200 = (-0.3333333333333333) + (t188 * t198)
+        t202 = 1.0 + (t188 * t200)
+        t204 = exp(((-2.0) * t187))
+        t206 = 1.0 + t204
+        t207 = 1.0 / t206
+        t208 = (1.0 - t204) * t207
+        t209 = 1.0 / t187
+        t210 = t208 * t209
+        t211 = where(t185, t202, t210)
+        t212 = t180 * t211
+        t213 = t181 * t211
+        t216 = t202 * t202
+        t221 = t207 * t207
+        t222 = (4.0 * t204) * t221
+        t223 = where(t185, (1.0 - (t184 * t216)), t222)
+        t224 = t86 + t212
+        t225 = t87 + t213
+        t226 = t224 * t224
+        t228 = 2.0 * t224
+        t229 = t225 * t228
+        t232 = t225 * t225
+        t234 = ((ee * t226) + (ew * t229)) + (ww * t232)
+        t235 = c * t234
+        t236 = t98 * t223
+        t239 = 1.0 / (t235 + t236)
+        t240 = (t98 + t235) * t239
+        t243 = t98 * t239
+        t246 = (t86 * t240) + (t212 * t243)
+        t247 = (t87 * t240) + (t213 * t243)
+        t248 = t234 * t239
+        t249 = t236 * t239
+        t250 = c * t248
+        t253 = (n_edge < t250) | (t249 < u_edge)
+        t254 = r2_edge <= t248
+        t256 = where(t253, t250, 1.0)
+        t258 = where(t254, t248, 1.0)
+        t259 = where(t253, n_max, 1.0) * where(t254, r2_max, 1.0)
+        t261 = 1.0 / (t256 * t258)
+        t262 = t259 * t261
         t263 = sqrt(t262)
-        t264 = where(t259, t263, 1.0)
-        t265 = r2_edge <= t254
-        t267 = 1.0 / where(t265, t254, r2_max)
-        t268 = r2_max * t267
-        t269 = sqrt(t268)
-        t270 = where(t265, t269, 1.0)
-        t271 = t264 * t270
-        t272 = u_min < t255
-        t274 = where(t259, u_max, where(t272, t255, u_min))
-        t275 = t252 * t271
-        t276 = t253 * t271
-        t277 = t271 * t271
-        t278 = t254 * t277
-        t280 = 1.0 / t274
-        t281 = (c * t278) * t280
-        t282 = t281 < 0.015625
-        t284 = sqrt(where(t282, 1.0, t281))
-        t285 = where(t282, t281, 0.0)
-        t289 = (t285 * (-0.01396484375)) + 0.017352764423076924
-        t292 = (t285 * t289) + (-0.022372159090909092)
-        t295 = (t285 * t292) + 0.030381944444444444
-        t298 = (t285 * t295) + (-0.044642857142857144)
-        t301 = (t285 * t298) + 0.075
-        t304 = (t285 * t301) + (-0.16666666666666666)
-        t309 = sqrt((1.0 + (t284 * t284)))
-        t312 = 1.0 / t284
-        t313 = log((t284 + t309)) * t312
-        t314 = where(t282, (1.0 + (t285 * t304)), t313)
-        t316 = 1.0 / sqrt(t274)
-        t317 = t314 * t316
-        t318 = t275 * t317
-        t319 = t276 * t317
-        t323 = g_b * t317
-        t325 = g_a * t317
-        t326 = (g_b * t276) + (g_a * t275)
-        t328 = t316 * t326
-        t333 = (t316 * (t316 * t316)) * ((t314 * t326) * (-0.5))
-        t334 = where(t282, 0.0, t328)
-        t335 = where(t282, t328, 0.0)
-        t343 = ((t312 * t334) * (1.0 / t309)) - (t334 * (t312 * t313))
-        t345 = t285 * t335
-        t347 = t285 * t345
-        t350 = t285 * t347
-        t351 = ((t304 * t335) + (t301 * t345)) + (t298 * t347)
-        t353 = t285 * t350
-        t356 = t285 * t353
-        t360 = ((t351 + (t295 * t350)) + (t292 * t353)) + (t289 * t356)
-        t362 = t360 + ((-0.01396484375) * (t285 * t356))
-        t369 = where(t282, t362, 0.0) + where(t282, 0.0, (t343 * (t312 * 0.5)))
-        t374 = t280 * t369
-        t376 = c * t374
-        t383 = t271 * t323
-        t384 = ((t254 * t376) * (2.0 * t271)) + (t253 * t323)
-        t386 = t271 * t325
-        t387 = t384 + (t252 * t325)
-        t388 = where(t259, 0.0, (t333 - (t369 * (t280 * t281))))
-        t389 = where(t272, t388, 0.0)
-        t396 = where(t265, (t264 * t387), 0.0) * (0.5 * (1.0 / t269))
-        t401 = where(t265, (-(t396 * (t267 * t268))), 0.0)
-        t407 = where(t259, (t270 * t387), 0.0) * (0.5 * (1.0 / t263))
-        t412 = where(t259, (-(t407 * (t261 * t262))), 0.0)
-        t416 = ((t277 * t376) + t401) + (c * t412)
-        t427 = (-(t389 * (t245 * t255))) - (t416 * (t245 * t254))
-        t432 = (t219 * t383) + (t218 * t386)
-        t443 = (t89 * t383) + (t88 * t386)
-        t448 = t245 * t443
-        t449 = (t427 - (t432 * (t245 * t249))) - (t443 * (t245 * t246))
-        t451 = (t245 * t389) + t449
-        t452 = t448 + t449
-        t453 = t100 * t451
-        t455 = ((t245 * t432) + t448) + (t229 * t451)
-        t458 = ((t278 * t374) + (t254 * t412)) + (t240 * t452)
-        t459 = (t245 * t416) + (c * t452)
-        t462 = t231 * (ww * t459)
-        t465 = ew * t459
-        t468 = (t462 + t462) + (t234 * t465)
-        t472 = t230 * (ee * t459)
-        t474 = t472 + ((2.0 * (t231 * t465)) + t472)
-        t475 = (t246 * t383) + t468
-        t476 = (t249 * t383) + t468
-        t477 = (t246 * t386) + t474
-        t478 = (t249 * t386) + t474
-        t479 = where(t191, 0.0, t453)
-        t480 = where(t191, t453, 0.0)
-        t490 = (4.0 * (t227 * t479)) - ((t479 * (t227 * t228)) * (2.0 * t212))
-        t497 = (t190 * t480) * (2.0 * t208)
-        t501 = t194 * t497
-        t505 = t194 * t501
-        t510 = t194 * t505
-        t512 = ((-(t206 * t497)) - (t204 * t501)) - (t202 * t505)
-        t515 = t194 * t510
-        t520 = t194 * t515
-        t527 = ((t512 - (t200 * t510)) - (t198 * t515)) - (t196 * t520)
-        t528 = (-0.0014558343870513183) * (t194 * t520)
-        t532 = where(t191, (t527 - t528), 0.0) - (t222 * t480)
-        t536 = t215 * 0.5
-        t538 = where(t191, 0.0, (((-2.0) * (t210 * t490)) * t536))
-        t541 = t217 * t476
-        t543 = t217 * t478
-        t544 = (t187 * t476) + (t186 * t478)
-        t545 = where(t191, 0.0, t544)
-        t546 = where(t191, t544, 0.0)
-        t555 = ((t215 * t545) * (1.0 - (t214 * t214))) - (t545 * (t215 * t216))
-        t557 = t194 * t546
-        t559 = t194 * t557
-        t562 = t194 * t559
-        t563 = ((t206 * t546) + (t204 * t557)) + (t202 * t559)
-        t565 = t194 * t562
-        t568 = t194 * t565
-        t572 = ((t563 + (t200 * t562)) + (t198 * t565)) + (t196 * t568)
-        t573 = (-0.0014558343870513183) * (t194 * t568)
-        t576 = (t532 + t538) + where(t191, (t572 + t573), 0.0)
-        t579 = t576 + where(t191, 0.0, (t536 * t555))
-        t580 = c * t579
-        t588 = t185 * t541
-        t589 = ((t171 * t580) * (2.0 * t185)) + (t169 * t541)
-        t591 = t185 * t543
-        t592 = t589 + (t168 * t543)
-        t599 = where(t179, (t178 * t592), 0.0) * (0.5 * (1.0 / t183))
-        t604 = where(t179, (-(t599 * (t181 * t182))), 0.0)
-        t610 = where(t173, (t184 * t592), 0.0) * (0.5 * (1.0 / t177))
-        t615 = where(t173, (-(t610 * (t175 * t176))), 0.0)
-        t619 = ((t188 * t580) + t604) + (c * t615)
-        t621 = t170 * t619
-        t626 = ((t127 * t619) * (gamma * 2.0)) + (t125 * t588)
-        t629 = t626 + (t124 * t591)
-        t635 = ((t109 * t621) * (2.0 * t123)) + (y2 * (gamma * t588))
-        t637 = t635 + (y1 * (gamma * t591))
-        t644 = where(t117, (t116 * t637), 0.0) * (0.5 * (1.0 / t121))
-        t649 = where(t117, (-(t644 * (t119 * t120))), 0.0)
-        t655 = where(t111, (t122 * t637), 0.0) * (0.5 * (1.0 / t115))
-        t660 = where(t111, (-(t655 * (t113 * t114))), 0.0)
-        t663 = ((t458 + (t189 * t579)) + (t171 * t615)) + (t109 * t660)
-        t664 = ((t126 * t621) + t649) + (c * t660)
-        t671 = where(t52, 0.0, t455)
-        t672 = where(t52, t455, 0.0)
-        t682 = (4.0 * (t98 * t671)) - ((t671 * (t98 * t99)) * (2.0 * t82))
-        t689 = (t50 * t672) * (2.0 * t77)
-        t693 = t56 * t689
-        t697 = t56 * t693
-        t702 = t56 * t697
-        t704 = ((-(t75 * t689)) - (t72 * t693)) - (t69 * t697)
-        t707 = t56 * t702
-        t712 = t56 * t707
-        t719 = ((t704 - (t66 * t702)) - (t63 * t707)) - (t60 * t712)
-        t722 = t719 - ((-0.0014558343870513183) * (t56 * t712))
-        t728 = t85 * 0.5
-        t730 = where(t52, 0.0, (((-2.0) * (t80 * t682)) * t728))
-        t731 = (where(t52, t722, 0.0) - (t92 * t672)) + t730
-        t736 = (t47 * t475) + (t46 * t477)
-        t737 = where(t52, 0.0, t736)
-        t738 = where(t52, t736, 0.0)
-        t747 = ((t85 * t737) * (1.0 - (t84 * t84))) - (t737 * (t85 * t86))
-        t749 = t56 * t738
-        t751 = t56 * t749
-        t754 = t56 * t751
-        t755 = ((t75 * t738) + (t72 * t749)) + (t69 * t751)
-        t757 = t56 * t754
-        t760 = t56 * t757
-        t764 = ((t755 + (t66 * t754)) + (t63 * t757)) + (t60 * t760)
-        t766 = t764 + ((-0.0014558343870513183) * (t56 * t760))
-        t771 = (t731 + where(t52, t766, 0.0)) + where(t52, 0.0, (t728 * t747))
-        t772 = c * t771
-        t780 = ((t31 * t772) * (2.0 * t45)) + (x2 * (t87 * t475))
-        t782 = t780 + (x1 * (t87 * t477))
-        t789 = where(t39, (t38 * t782), 0.0) * (0.5 * (1.0 / t43))
-        t794 = where(t39, (-(t789 * (t41 * t42))), 0.0)
-        t800 = where(t33, (t44 * t782), 0.0) * (0.5 * (1.0 / t37))
-        t805 = where(t33, (-(t800 * (t35 * t36))), 0.0)
-        t808 = (t663 + (t49 * t771)) + (t31 * t805)
-        t809 = ((t48 * t772) + t794) + (c * t805)
-        t811 = ((t238 * t459) + (t107 * t664)) + (t29 * t809)
-        t813 = ((t235 * t459) + (t104 * t664)) + (t26 * t809)
-        t815 = ((t232 * t459) + (t101 * t664)) + (t22 * t809)
-        S[A * ROWS + r] = t318
-        S[B * ROWS + r] = t319
-        S[D_EE * ROWS + r] = t815
-        S[D_EW * ROWS + r] = t813
-        S[D_WW * ROWS + r] = t811
-        S[D_C * ROWS + r] = t808
-        S[D_GAMMA * ROWS + r] = t629
+        t264 = u_min < t249
+        t266 = where(t253, u_max, where(t264, t249, u_min))
+        t267 = t246 * t263
+        t268 = t247 * t263
+        t269 = t263 * t263
+        t270 = t248 * t269
+        t272 = 1.0 / t266
+        t273 = (c * t270) * t272
+        t274 = t273 < 0.015625
+        t276 = sqrt(where(t274, 1.0, t273))
+        t277 = where(t274, t273, 0.0)
+        t281 = (t277 * (-0.01396484375)) + 0.017352764423076924
+        t284 = (t277 * t281) + (-0.022372159090909092)
+        t287 = (t277 * t284) + 0.030381944444444444
+        t290 = (t277 * t287) + (-0.044642857142857144)
+        t293 = (t277 * t290) + 0.075
+        t296 = (t277 * t293) + (-0.16666666666666666)
+        t301 = sqrt((1.0 + (t276 * t276)))
+        t304 = 1.0 / t276
+        t305 = log((t276 + t301)) * t304
+        t306 = where(t274, (1.0 + (t277 * t296)), t305)
+        t308 = 1.0 / sqrt(t266)
+        t309 = t306 * t308
+        t310 = t267 * t309
+        t311 = t268 * t309
+        t315 = g_b * t309
+        t317 = g_a * t309
+        t318 = (g_b * t268) + (g_a * t267)
+        t320 = t308 * t318
+        t325 = (t308 * (t308 * t308)) * ((t306 * t318) * (-0.5))
+        t326 = where(t274, 0.0, t320)
+        t327 = where(t274, t320, 0.0)
+        t335 = ((t304 * t326) * (1.0 / t301)) - (t326 * (t304 * t305))
+        t337 = t277 * t327
+        t339 = t277 * t337
+        t342 = t277 * t339
+        t343 = ((t296 * t327) + (t293 * t337)) + (t290 * t339)
+        t345 = t277 * t342
+        t348 = t277 * t345
+        t352 = ((t343 + (t287 * t342)) + (t284 * t345)) + (t281 * t348)
+        t354 = t352 + ((-0.01396484375) * (t277 * t348))
+        t361 = where(t274, t354, 0.0) + where(t274, 0.0, (t335 * (t304 * 0.5)))
+        t366 = t272 * t361
+        t368 = c * t366
+        t375 = t263 * t315
+        t376 = ((t248 * t368) * (2.0 * t263)) + (t247 * t315)
+        t378 = t263 * t317
+        t380 = where(t253, 0.0, (t325 - (t361 * (t272 * t273))))
+        t381 = where(t264, t380, 0.0)
+        t384 = (t376 + (t246 * t317)) * (0.5 * (1.0 / t263))
+        t387 = t384 * (t261 * t262)
+        t394 = (t269 * t368) + where(t254, (-(t256 * t387)), 0.0)
+        t395 = where(t253, (-(t258 * t387)), 0.0)
+        t399 = t394 + (c * t395)
+        t410 = (-(t381 * (t239 * t249))) - (t399 * (t239 * t248))
+        t415 = (t213 * t375) + (t212 * t378)
+        t426 = (t87 * t375) + (t86 * t378)
+        t431 = t239 * t426
+        t432 = (t410 - (t415 * (t239 * t243))) - (t426 * (t239 * t240))
+        t434 = (t239 * t381) + t432
+        t435 = t431 + t432
+        t436 = t98 * t434
+        t438 = ((t239 * t415) + t431) + (t223 * t434)
+        t441 = ((t270 * t366) + (t248 * t395)) + (t234 * t435)
+        t442 = (t239 * t399) + (c * t435)
+        t445 = t225 * (ww * t442)
+        t448 = ew * t442
+        t451 = (t445 + t445) + (t228 * t448)
+        t455 = t224 * (ee * t442)
+        t457 = t455 + ((2.0 * (t225 * t448)) + t455)
+        t458 = (t240 * t375) + t451
+        t459 = (t243 * t375) + t451
+        t460 = (t240 * t378) + t457
+        t461 = (t243 * t378) + t457
+        t462 = where(t185, 0.0, t436)
+        t463 = where(t185, t436, 0.0)
+        t473 = (4.0 * (t221 * t462)) - ((t462 * (t221 * t222)) * (2.0 * t206))
+        t480 = (t184 * t463) * (2.0 * t202)
+        t484 = t188 * t480
+        t488 = t188 * t484
+        t493 = t188 * t488
+        t495 = ((-(t200 * t480)) - (t198 * t484)) - (t196 * t488)
+        t498 = t188 * t493
+        t503 = t188 * t498
+        t510 = ((t495 - (t194 * t493)) - (t192 * t498)) - (t190 * t503)
+        t511 = (-0.0014558343870513183) * (t188 * t503)
+        t515 = where(t185, (t510 - t511), 0.0) - (t216 * t463)
+        t519 = t209 * 0.5
+        t521 = where(t185, 0.0, (((-2.0) * (t204 * t473)) * t519))
+        t524 = t211 * t459
+        t526 = t211 * t461
+        t527 = (t181 * t459) + (t180 * t461)
+        t528 = where(t185, 0.0, t527)
+        t529 = where(t185, t527, 0.0)
+        t538 = ((t209 * t528) * (1.0 - (t208 * t208))) - (t528 * (t209 * t210))
+        t540 = t188 * t529
+        t542 = t188 * t540
+        t545 = t188 * t542
+        t546 = ((t200 * t529) + (t198 * t540)) + (t196 * t542)
+        t548 = t188 * t545
+        t551 = t188 * t548
+        t555 = ((t546 + (t194 * t545)) + (t192 * t548)) + (t190 * t551)
+        t556 = (-0.0014558343870513183) * (t188 * t551)
+        t559 = (t515 + t521) + where(t185, (t555 + t556), 0.0)
+        t562 = t559 + where(t185, 0.0, (t519 * t538))
+        t563 = c * t562
+        t571 = t179 * t524
+        t572 = ((t167 * t563) * (2.0 * t179)) + (t165 * t524)
+        t574 = t179 * t526
+        t578 = (t572 + (t164 * t526)) * (0.5 * (1.0 / t179))
+        t581 = t578 * (t177 * t178)
+        t588 = (t182 * t563) + where(t170, (-(t172 * t581)), 0.0)
+        t589 = where(t169, (-(t174 * t581)), 0.0)
+        t593 = t588 + (c * t589)
+        t595 = t166 * t593
+        t600 = ((t123 * t593) * (gamma * 2.0)) + (t121 * t571)
+        t603 = t600 + (t120 * t574)
+        t609 = ((t107 * t595) * (2.0 * t119)) + (y2 * (gamma * t571))
+        t614 = (t609 + (y1 * (gamma * t574))) * (0.5 * (1.0 / t119))
+        t617 = t614 * (t117 * t118)
+        t624 = (t122 * t595) + where(t110, (-(t112 * t617)), 0.0)
+        t625 = where(t109, (-(t114 * t617)), 0.0)
+        t628 = ((t441 + (t183 * t562)) + (t167 * t589)) + (t107 * t625)
+        t629 = t624 + (c * t625)
+        t636 = where(t50, 0.0, t438)
+        t637 = where(t50, t438, 0.0)
+        t647 = (4.0 * (t96 * t636)) - ((t636 * (t96 * t97)) * (2.0 * t80))
+        t654 = (t48 * t637) * (2.0 * t75)
+        t658 = t54 * t654
+        t662 = t54 * t658
+        t667 = t54 * t662
+        t669 = ((-(t73 * t654)) - (t70 * t658)) - (t67 * t662)
+        t672 = t54 * t667
+        t677 = t54 * t672
+        t684 = ((t669 - (t64 * t667)) - (t61 * t672)) - (t58 * t677)
+        t687 = t684 - ((-0.0014558343870513183) * (t54 * t677))
+        t693 = t83 * 0.5
+        t695 = where(t50, 0.0, (((-2.0) * (t78 * t647)) * t693))
+        t696 = (where(t50, t687, 0.0) - (t90 * t637)) + t695
+        t701 = (t45 * t458) + (t44 * t460)
+        t702 = where(t50, 0.0, t701)
+        t703 = where(t50, t701, 0.0)
+        t712 = ((t83 * t702) * (1.0 - (t82 * t82))) - (t702 * (t83 * t84))
+        t714 = t54 * t703
+        t716 = t54 * t714
+        t719 = t54 * t716
+        t720 = ((t73 * t703) + (t70 * t714)) + (t67 * t716)
+        t722 = t54 * t719
+        t725 = t54 * t722
+        t729 = ((t720 + (t64 * t719)) + (t61 * t722)) + (t58 * t725)
+        t731 = t729 + ((-0.0014558343870513183) * (t54 * t725))
+        t736 = (t696 + where(t50, t731, 0.0)) + where(t50, 0.0, (t693 * t712))
+        t737 = c * t736
+        t745 = ((t31 * t737) * (2.0 * t43)) + (x2 * (t85 * t458))
+        t750 = (t745 + (x1 * (t85 * t460))) * (0.5 * (1.0 / t43))
+        t753 = t750 * (t41 * t42)
+        t760 = (t46 * t737) + where(t34, (-(t36 * t753)), 0.0)
+        t761 = where(t33, (-(t38 * t753)), 0.0)
+        t764 = (t628 + (t47 * t736)) + (t31 * t761)
+        t765 = t760 + (c * t761)
+        t767 = ((t232 * t442) + (t105 * t629)) + (t29 * t765)
+        t769 = ((t229 * t442) + (t102 * t629)) + (t26 * t765)
+        t771 = ((t226 * t442) + (t99 * t629)) + (t22 * t765)
+        S[A * ROWS + r] = t310
+        S[B * ROWS + r] = t311
+        S[D_EE * ROWS + r] = t771
+        S[D_EW * ROWS + r] = t769
+        S[D_WW * ROWS + r] = t767
+        S[D_C * ROWS + r] = t764
+        S[D_GAMMA * ROWS + r] = t603
 
 
 # Squared sine of the angle below which `w` is summed from the vectors, since its length cancels in inner products.
@@ -528,30 +512,39 @@ def remainder(e, o, k):
 
 
 @jit
-def plane(x, y, S, r):
-    """The basis of row `r`: its Gram matrix and the coordinates of `x` and `y`. Returns `k` and `swap`."""
-    xx, xy, yy = inner_products(x, y)
-    swap = yy > xx
-    if swap:
-        ee, oo = yy, xx
-    else:
-        ee, oo = xx, yy
-    k = xy / ee if ee > 0.0 else 0.0
-    ew = 0.0
-    ww = oo - k * xy
-    if ww < NEARLY_PARALLEL * oo:
-        if swap:
-            ew, ww = remainder(y, x, k)
-        else:
-            ew, ww = remainder(x, y, k)
-    S[EE * ROWS + r] = ee
-    S[EW * ROWS + r] = ew
-    S[WW * ROWS + r] = ww
-    S[X1 * ROWS + r] = k if swap else 1.0
-    S[X2 * ROWS + r] = 1.0 if swap else 0.0
-    S[Y1 * ROWS + r] = 1.0 if swap else k
-    S[Y2 * ROWS + r] = 0.0 if swap else 1.0
-    return k, swap
+def planes(x, y, S):
+    """The bases of the rows of a block: their Gram matrices, and the coordinates of `x` and `y` in them."""
+    for r in range(len(x)):
+        S[EE * ROWS + r], S[EW * ROWS + r], S[WW * ROWS + r] = inner_products(x[r], y[r])
+    parallel = 0.0
+    for r in range(ROWS):
+        xx, xy, yy = S[EE * ROWS + r], S[EW * ROWS + r], S[WW * ROWS + r]
+        swap = yy > xx
+        ee, oo = where(swap, yy, xx), where(swap, xx, yy)
+        k = where(ee > 0.0, xy, 0.0) / where(ee > 0.0, ee, 1.0)
+        ww = oo - k * xy
+        nearly = where(ww < NEARLY_PARALLEL * oo, 1.0, 0.0)
+        parallel += nearly
+        S[EE * ROWS + r] = ee
+        S[EW * ROWS + r] = nearly
+        S[WW * ROWS + r] = ww
+        S[X1 * ROWS + r] = where(swap, k, 1.0)
+        S[X2 * ROWS + r] = where(swap, 1.0, 0.0)
+        S[Y1 * ROWS + r] = where(swap, 1.0, k)
+        S[Y2 * ROWS + r] = where(swap, 0.0, 1.0)
+    if parallel > 0.0:
+        for r in range(len(x)):
+            if S[EW * ROWS + r] > 0.0:
+                k, swap = basis_of(S, r)
+                e, o = (y[r], x[r]) if swap else (x[r], y[r])
+                S[EW * ROWS + r], S[WW * ROWS + r] = remainder(e, o, k)
+
+
+@jit
+def basis_of(S, r):
+    """`k` of a row, and whether `e` is `y`."""
+    swap = S[X2 * ROWS + r] > 0.0
+    return where(swap, S[X1 * ROWS + r], S[Y1 * ROWS + r]), swap
 
 
 @jit(any_order=True)
@@ -562,97 +555,98 @@ def combine(x, y, a, b, out):
 
 
 @jit(any_order=True)
-def combine_gradients(g, e, o, of_e, of_o, de, do):
-    """The gradients of `e` and `o` as combinations of `g`, `e` and `o`."""
-    a0, a1, a2 = of_e
-    b0, b1, b2 = of_o
+def combine_gradients(g, x, y, of_x, of_y, dx, dy):
+    """The gradients of `x` and `y` as combinations of `g`, `x` and `y`."""
+    a0, a1, a2 = of_x
+    b0, b1, b2 = of_y
     for j in range(len(g)):
         u = np.float64(g[j])
-        v = np.float64(e[j])
-        w = np.float64(o[j])
-        de[j] = a0 * u + a1 * v + a2 * w
-        do[j] = b0 * u + b1 * v + b2 * w
+        v = np.float64(x[j])
+        w = np.float64(y[j])
+        dx[j] = a0 * u + a1 * v + a2 * w
+        dy[j] = b0 * u + b1 * v + b2 * w
 
 
 @jit
 def forward_block(block, x, y, numbers, out):
     """The results of one block of rows."""
-    first = block * ROWS
-    rows = min(ROWS, len(x) - first)
+    some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
+    x, y, out = x[some], y[some], out[some]
     S = np.zeros(SLOTS * ROWS)
-    K = np.empty(ROWS)
-    swaps = np.empty(ROWS, np.bool_)
-    for r in range(rows):
-        K[r], swaps[r] = plane(x[first + r], y[first + r], S, r)
+    planes(x, y, S)
     forward_scalars(S, numbers)
-    for r in range(rows):
-        a = S[A * ROWS + r]
-        b = S[B * ROWS + r]
-        a -= K[r] * b
-        if swaps[r]:
-            a, b = b, a
-        combine(x[first + r], y[first + r], a, b, out[first + r])
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
+        a, b = S[A * ROWS + r], S[B * ROWS + r]
+        a -= k * b
+        S[A * ROWS + r] = where(swap, b, a)
+        S[B * ROWS + r] = where(swap, a, b)
+    for r in range(len(x)):
+        combine(x[r], y[r], S[A * ROWS + r], S[B * ROWS + r], out[r])
 
 
 @jit
 def significant(coefficient, length2, size):
     """The coefficient of a vector, zero where the two are no more than the rounding of a gradient of that size."""
-    return coefficient if coefficient * coefficient * length2 > size else 0.0
+    return where(coefficient * coefficient * length2 > size, coefficient, 0.0)
 
 
 @jit
 def held(gradient, bound):
     """A gradient with respect to an inner product, held to what the vectors' type can take: see `gyrovector.widen`."""
-    return max(-bound, min(gradient, bound))
+    gradient = where(gradient > bound, bound, gradient)
+    return where(gradient < -bound, -bound, gradient)
 
 
 @jit
 def backward_block(block, x, y, g, numbers, bound, dx, dy, sums):
     """The gradients of one block of rows; those of the numbers are summed over the block."""
-    first = block * ROWS
-    rows = min(ROWS, len(x) - first)
+    some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
+    x, y, g, dx, dy = x[some], y[some], g[some], dx[some], dy[some]
     S = np.zeros(SLOTS * ROWS)
-    K = np.empty(ROWS)
-    swaps = np.empty(ROWS, np.bool_)
-    for r in range(rows):
-        k, swap = plane(x[first + r], y[first + r], S, r)
-        gx, gy = inner_products_with(g[first + r], x[first + r], y[first + r])
-        K[r], swaps[r] = k, swap
-        S[G_A * ROWS + r] = gy if swap else gx
-        S[G_B * ROWS + r] = (gx - k * gy) if swap else (gy - k * gx)
+    planes(x, y, S)
+    for r in range(len(x)):
+        S[G_A * ROWS + r], S[G_B * ROWS + r] = inner_products_with(g[r], x[r], y[r])
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
+        gx, gy = S[G_A * ROWS + r], S[G_B * ROWS + r]
+        S[G_A * ROWS + r] = where(swap, gy, gx)
+        S[G_B * ROWS + r] = where(swap, gx - k * gy, gy - k * gx)
     backward_scalars(S, numbers)
     for i in range(SLOTS - D_C):
         total = 0.0
-        for r in range(rows):
+        for r in range(len(x)):
             total += S[(D_C + i) * ROWS + r]
         sums[block, i] = total
-    for r in range(rows):
-        k = K[r]
+    C = np.empty(6 * ROWS)
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
         ee, ww = S[EE * ROWS + r], S[WW * ROWS + r]
         oo = ww + k * k * ee
         along_e, along_w = S[G_A * ROWS + r], S[G_B * ROWS + r]
-        size = ROUNDING**2 * (along_e**2 / (ee + TINY) + along_w**2 / (ww + TINY))
+        size = ROUNDING**2 * (along_e * along_e / (ee + TINY) + along_w * along_w / (ww + TINY))
         a, b = S[A * ROWS + r], S[B * ROWS + r]
         by_ee = held(S[D_EE * ROWS + r], bound)
         by_ew = held(S[D_EW * ROWS + r], bound)
         by_ww = held(S[D_WW * ROWS + r], bound)
         # With d‖e‖² = 2⟨e, de⟩, d⟨e, w⟩ = ⟨w, de⟩ + ⟨e, dw⟩, d‖w‖² = 2⟨w, dw⟩ and dw = do - k·de
         across = by_ew - 2.0 * k * by_ww
-        of_e = (
-            significant(a - k * b, 1.0, ROUNDING**2),
-            significant(2.0 * by_ee - k * by_ew - k * across, ee, size),
-            significant(across, oo, size),
-        )
-        of_o = (
-            significant(b, 1.0, ROUNDING**2),
-            significant(across, ee, size),
-            significant(2.0 * by_ww, oo, size),
-        )
-        i = first + r
-        if swaps[r]:
-            combine_gradients(g[i], y[i], x[i], of_e, of_o, dy[i], dx[i])
-        else:
-            combine_gradients(g[i], x[i], y[i], of_e, of_o, dx[i], dy[i])
+        e_by_g = significant(a - k * b, 1.0, ROUNDING**2)
+        e_by_e = significant(2.0 * by_ee - k * by_ew - k * across, ee, size)
+        e_by_o = significant(across, oo, size)
+        o_by_g = significant(b, 1.0, ROUNDING**2)
+        o_by_e = significant(across, ee, size)
+        o_by_o = significant(2.0 * by_ww, oo, size)
+        C[r] = where(swap, o_by_g, e_by_g)
+        C[ROWS + r] = where(swap, o_by_o, e_by_e)
+        C[2 * ROWS + r] = where(swap, o_by_e, e_by_o)
+        C[3 * ROWS + r] = where(swap, e_by_g, o_by_g)
+        C[4 * ROWS + r] = where(swap, e_by_o, o_by_e)
+        C[5 * ROWS + r] = where(swap, e_by_e, o_by_o)
+    for r in range(len(x)):
+        of_x = C[r], C[ROWS + r], C[2 * ROWS + r]
+        of_y = C[3 * ROWS + r], C[4 * ROWS + r], C[5 * ROWS + r]
+        combine_gradients(g[r], x[r], y[r], of_x, of_y, dx[r], dy[r])
 
 
 @jit

@@ -57,83 +57,81 @@ def forward_scalars(S, numbers):
         t28 = t25 + (ww * (x2 * x2))
         t29 = c * t28
         t30 = z2_edge <= t29
-        t33 = z2_max * (1.0 / where(t30, t29, z2_max))
-        t36 = r2_edge <= t28
-        t39 = r2_max * (1.0 / where(t36, t28, r2_max))
-        t42 = where(t30, sqrt(t33), 1.0) * where(t36, sqrt(t39), 1.0)
-        t47 = c * (t28 * (t42 * t42))
-        t49 = t47 < 0.015625
-        t51 = sqrt(where(t49, 1.0, t47))
-        t53 = where(t49, t47, 0.0)
-        t57 = (t53 * (-0.0014558343870513183)) + 0.003592128036572481
-        t61 = t53 * ((t53 * t57) + (-0.008863235529902197))
-        t66 = (t53 * (t61 + 0.021869488536155203)) + (-0.05396825396825397)
-        t70 = t53 * ((t53 * t66) + 0.13333333333333333)
-        t74 = 1.0 + (t53 * (t70 + (-0.3333333333333333)))
-        t77 = exp((t51 * (-2.0)))
-        t79 = 1.0 + t77
-        t83 = ((1.0 - t77) * (1.0 / t79)) * (1.0 / t51)
-        t84 = where(t49, t74, t83)
-        t85 = (x1 * t42) * t84
-        t86 = (x2 * t42) * t84
-        t97 = where(t49, (1.0 - (t47 * (t74 * t74))), ((t77 * 4.0) * (1.0 / (t79 * t79))))
-        t103 = (ee * (y1 * y1)) + (ew * (y2 * (y1 * 2.0)))
-        t106 = t103 + (ww * (y2 * y2))
-        t107 = c * t106
-        t108 = z2_edge <= t107
-        t111 = z2_max * (1.0 / where(t108, t107, z2_max))
-        t114 = r2_edge <= t106
-        t117 = r2_max * (1.0 / where(t114, t106, r2_max))
-        t120 = where(t108, sqrt(t111), 1.0) * where(t114, sqrt(t117), 1.0)
-        t125 = c * (t106 * (t120 * t120))
-        t126 = t125 < 0.015625
-        t128 = sqrt(where(t126, 1.0, t125))
-        t129 = where(t126, t125, 0.0)
-        t131 = 0.003592128036572481 + ((-0.0014558343870513183) * t129)
-        t134 = t129 * ((-0.008863235529902197) + (t129 * t131))
-        t137 = (-0.05396825396825397) + (t129 * (0.021869488536155203 + t134))
-        t140 = t129 * (0.13333333333333333 + (t129 * t137))
-        t143 = 1.0 + (t129 * ((-0.3333333333333333) + t140))
-        t145 = exp(((-2.0) * t128))
-        t147 = 1.0 + t145
-        t151 = ((1.0 - t145) * (1.0 / t147)) * (1.0 / t128)
-        t152 = where(t126, t143, t151)
-        t153 = (y1 * t120) * t152
-        t154 = (y2 * t120) * t152
-        t164 = where(t126, (1.0 - (t125 * (t143 * t143))), ((4.0 * t145) * (1.0 / (t147 * t147))))
-        t165 = t85 + t153
-        t166 = t86 + t154
-        t172 = (ee * (t165 * t165)) + (ew * (t166 * (2.0 * t165)))
-        t175 = t172 + (ww * (t166 * t166))
-        t176 = c * t175
-        t177 = t97 * t164
-        t180 = 1.0 / (t176 + t177)
-        t181 = (t97 + t176) * t180
-        t184 = t97 * t180
-        t189 = t175 * t180
-        t190 = t177 * t180
-        t191 = c * t189
-        t194 = (n_edge < t191) | (t190 < u_edge)
-        t197 = n_max * (1.0 / where(t194, t191, n_max))
-        t200 = r2_edge <= t189
-        t203 = r2_max * (1.0 / where(t200, t189, r2_max))
-        t206 = where(t194, sqrt(t197), 1.0) * where(t200, sqrt(t203), 1.0)
-        t209 = where(t194, u_max, where((u_min < t190), t190, u_min))
-        t216 = (c * (t189 * (t206 * t206))) * (1.0 / t209)
-        t217 = t216 < 0.015625
-        t219 = sqrt(where(t217, 1.0, t216))
-        t220 = where(t217, t216, 0.0)
-        t224 = (t220 * (-0.01396484375)) + 0.017352764423076924
-        t228 = t220 * ((t220 * t224) + (-0.022372159090909092))
-        t233 = (t220 * (t228 + 0.030381944444444444)) + (-0.044642857142857144)
-        t239 = (t220 * ((t220 * t233) + 0.075)) + (-0.16666666666666666)
-        t246 = log((t219 + sqrt((1.0 + (t219 * t219)))))
-        t249 = where(t217, (1.0 + (t220 * t239)), (t246 * (1.0 / t219)))
-        t252 = t249 * (1.0 / sqrt(t209))
-        t253 = (((t85 * t181) + (t153 * t184)) * t206) * t252
-        t254 = (((t86 * t181) + (t154 * t184)) * t206) * t252
-        S[A * ROWS + r] = t253
-        S[B * ROWS + r] = t254
+        t31 = r2_edge <= t28
+        t36 = where(t30, z2_max, 1.0) * where(t31, r2_max, 1.0)
+        t37 = where(t30, t29, 1.0) * where(t31, t28, 1.0)
+        t40 = sqrt((t36 * (1.0 / t37)))
+        t45 = c * (t28 * (t40 * t40))
+        t47 = t45 < 0.015625
+        t49 = sqrt(where(t47, 1.0, t45))
+        t51 = where(t47, t45, 0.0)
+        t55 = (t51 * (-0.0014558343870513183)) + 0.003592128036572481
+        t59 = t51 * ((t51 * t55) + (-0.008863235529902197))
+        t64 = (t51 * (t59 + 0.021869488536155203)) + (-0.05396825396825397)
+        t68 = t51 * ((t51 * t64) + 0.13333333333333333)
+        t72 = 1.0 + (t51 * (t68 + (-0.3333333333333333)))
+        t75 = exp((t49 * (-2.0)))
+        t78 = 1.0 / (1.0 + t75)
+        t82 = where(t47, t72, (((1.0 - t75) * t78) * (1.0 / t49)))
+        t83 = (x1 * t40) * t82
+        t84 = (x2 * t40) * t82
+        t95 = where(t47, (1.0 - (t45 * (t72 * t72))), ((t75 * 4.0) * (t78 * t78)))
+        t101 = (ee * (y1 * y1)) + (ew * (y2 * (y1 * 2.0)))
+        t104 = t101 + (ww * (y2 * y2))
+        t105 = c * t104
+        t106 = z2_edge <= t105
+        t107 = r2_edge <= t104
+        t112 = where(t106, z2_max, 1.0) * where(t107, r2_max, 1.0)
+        t113 = where(t106, t105, 1.0) * where(t107, t104, 1.0)
+        t116 = sqrt((t112 * (1.0 / t113)))
+        t121 = c * (t104 * (t116 * t116))
+        t122 = t121 < 0.015625
+        t124 = sqrt(where(t122, 1.0, t121))
+        t125 = where(t122, t121, 0.0)
+        t127 = 0.003592128036572481 + ((-0.0014558343870513183) * t125)
+        t130 = t125 * ((-0.008863235529902197) + (t125 * t127))
+        t133 = (-0.05396825396825397) + (t125 * (0.021869488536155203 + t130))
+        t136 = t125 * (0.13333333333333333 + (t125 * t133))
+        t139 = 1.0 + (t125 * ((-0.3333333333333333) + t136))
+        t141 = exp(((-2.0) * t124))
+        t144 = 1.0 / (1.0 + t141)
+        t148 = where(t122, t139, (((1.0 - t141) * t144) * (1.0 / t124)))
+        t149 = (y1 * t116) * t148
+        t150 = (y2 * t116) * t148
+        t160 = where(t122, (1.0 - (t121 * (t139 * t139))), ((4.0 * t141) * (t144 * t144)))
+        t161 = t83 + t149
+        t162 = t84 + t150
+        t168 = (ee * (t161 * t161)) + (ew * (t162 * (2.0 * t161)))
+        t171 = t168 + (ww * (t162 * t162))
+        t172 = c * t171
+        t173 = t95 * t160
+        t176 = 1.0 / (t172 + t173)
+        t177 = (t95 + t172) * t176
+        t180 = t95 * t176
+        t185 = t171 * t176
+        t186 = t173 * t176
+        t187 = c * t185
+        t190 = (n_edge < t187) | (t186 < u_edge)
+        t191 = r2_edge <= t185
+        t196 = where(t190, n_max, 1.0) * where(t191, r2_max, 1.0)
+        t197 = where(t190, t187, 1.0) * where(t191, t185, 1.0)
+        t200 = sqrt((t196 * (1.0 / t197)))
+        t203 = where(t190, u_max, where((u_min < t186), t186, u_min))
+        t210 = (c * (t185 * (t200 * t200))) * (1.0 / t203)
+        t211 = t210 < 0.015625
+        t213 = sqrt(where(t211, 1.0, t210))
+        t214 = where(t211, t210, 0.0)
+        t218 = (t214 * (-0.01396484375)) + 0.017352764423076924
+        t222 = t214 * ((t214 * t218) + (-0.022372159090909092))
+        t227 = (t214 * (t222 + 0.030381944444444444)) + (-0.044642857142857144)
+        t233 = (t214 * ((t214 * t227) + 0.075)) + (-0.16666666666666666)
+        t240 = log((t213 + sqrt((1.0 + (t213 * t213)))))
+        t243 = where(t211, (1.0 + (t214 * t233)), (t240 * (1.0 / t213)))
+        t246 = t243 * (1.0 / sqrt(t203))
+        t247 = (((t83 * t177) + (t149 * t180)) * t200) * t246
+        t248 = (((t84 * t177) + (t150 * t180)) * t200) * t246
+        S[A * ROWS + r] = t247
+        S[B * ROWS + r] = t248
 
 
 @jit
@@ -165,273 +163,263 @@ def backward_scalars(S, numbers):
         t30 = ((ee * t21) + (ew * t25)) + (ww * t28)
         t31 = c * t30
         t32 = z2_edge <= t31
-        t34 = 1.0 / where(t32, t31, z2_max)
-        t35 = z2_max * t34
-        t36 = sqrt(t35)
-        t37 = where(t32, t36, 1.0)
-        t38 = r2_edge <= t30
-        t40 = 1.0 / where(t38, t30, r2_max)
-        t41 = r2_max * t40
+        t33 = r2_edge <= t30
+        t35 = where(t32, t31, 1.0)
+        t37 = where(t33, t30, 1.0)
+        t38 = where(t32, z2_max, 1.0) * where(t33, r2_max, 1.0)
+        t40 = 1.0 / (t35 * t37)
+        t41 = t38 * t40
         t42 = sqrt(t41)
-        t43 = where(t38, t42, 1.0)
-        t44 = t37 * t43
-        t45 = x1 * t44
-        t46 = x2 * t44
-        t47 = t44 * t44
-        t48 = t30 * t47
-        t49 = c * t48
-        t51 = t49 < 0.015625
-        t53 = sqrt(where(t51, 1.0, t49))
-        t55 = where(t51, t49, 0.0)
-        t59 = (t55 * (-0.0014558343870513183)) + 0.003592128036572481
-        t62 = (t55 * t59) + (-0.008863235529902197)
-        t65 = (t55 * t62) + 0.021869488536155203
-        t68 = (t55 * t65) + (-0.05396825396825397)
-        t71 = (t55 * t68) + 0.13333333333333333
-        t74 = (t55 * t71) + (-0.3333333333333333)
-        t76 = 1.0 + (t55 * t74)
-        t79 = exp((t53 * (-2.0)))
-        t81 = 1.0 + t79
-        t83 = (1.0 - t79) * (1.0 / t81)
-        t84 = 1.0 / t53
-        t85 = t83 * t84
-        t86 = where(t51, t76, t85)
-        t87 = t45 * t86
-        t88 = t46 * t86
-        t91 = t76 * t76
-        t97 = 1.0 / (t81 * t81)
-        t98 = (t79 * 4.0) * t97
-        t99 = where(t51, (1.0 - (t49 * t91)), t98)
-        t100 = y1 * y1
-        t103 = y2 * (y1 * 2.0)
-        t106 = y2 * y2
-        t108 = ((ee * t100) + (ew * t103)) + (ww * t106)
-        t109 = c * t108
-        t110 = z2_edge <= t109
-        t112 = 1.0 / where(t110, t109, z2_max)
-        t113 = z2_max * t112
-        t114 = sqrt(t113)
-        t115 = where(t110, t114, 1.0)
-        t116 = r2_edge <= t108
-        t118 = 1.0 / where(t116, t108, r2_max)
-        t119 = r2_max * t118
-        t120 = sqrt(t119)
-        t121 = where(t116, t120, 1.0)
-        t122 = t115 * t121
-        t123 = y1 * t122
-        t124 = y2 * t122
-        t125 = t122 * t122
-        t126 = t108 * t125
-        t127 = c * t126
-        t128 = t127 < 0.015625
-        t130 = sqrt(where(t128, 1.0, t127))
-        t131 = where(t128, t127, 0.0)
-        t133 = 0.003592128036572481 + ((-0.0014558343870513183) * t131)
-        t135 = (-0.008863235529902197) + (t131 * t133)
-        t137 = 0.021869488536155203 + (t131 * t135)
-        t139 = (-0.05396825396825397) + (t131 * t137)
-        t141 = 0.13333333333333333 + (t131 * t139)
-        t143 = (-0.3333333333333333) + (t131 * t141)
-        t145 = 1.0 + (t131 * t143)
-        t147 = exp(((-2.0) * t130))
-        t149 = 1.0 + t147
-        t151 = (1.0 - t147) * (1.0 / t149)
-        t152 = 1.0 / t130
-        t153 = t151 * t152
-        t154 = where(t128, t145, t153)
-        t155 = t123 * t154
-        t156 = t124 * t154
-        t159 = t145 * t145
-        t164 = 1.0 / (t149 * t149)
-        t165 = (4.0 * t147) * t164
-        t166 = where(t128, (1.0 - (t127 * t159)), t165)
-        t167 = t87 + t155
-        t168 = t88 + t156
-        t169 = t167 * t167
-        t171 = 2.0 * t167
-        t172 = t168 * t171
-        t175 = t168 * t168
-        t177 = ((ee * t169) + (ew * t172)) + (ww * t175)
-        t178 = c * t177
-        t179 = t99 * t166
-        t182 = 1.0 / (t178 + t179)
-        t183 = (t99 + t178) * t182
-        t186 = t99 * t182
-        t189 = (t87 * t183) + (t155 * t186)
-        t190 = (t88 * t183) + (t156 * t186)
-        t191 = t177 * t182
-        t192 = t179 * t182
-        t193 = c * t191
-        t196 = (n_edge < t193) | (t192 < u_edge)
-        t198 = 1.0 / where(t196, t193, n_max)
-        t199 = n_max * t198
-        t200 = sqrt(t199)
-        t201 = where(t196, t200, 1.0)
-        t202 = r2_edge <= t191
-        t204 = 1.0 / where(t202, t191, r2_max)
-        t205 = r2_max * t204
-        t206 = sqrt(t205)
-        t207 = where(t202, t206, 1.0)
-        t208 = t201 * t207
-        t209 = u_min < t192
-        t211 = where(t196, u_max, where(t209, t192, u_min))
-        t212 = t189 * t208
-        t213 = t190 * t208
-        t214 = t208 * t208
-        t215 = t191 * t214
-        t217 = 1.0 / t211
-        t218 = (c * t215) * t217
-        t219 = t218 < 0.015625
-        t221 = sqrt(where(t219, 1.0, t218))
-        t222 = where(t219, t218, 0.0)
-        t226 = (t222 * (-0.01396484375)) + 0.017352764423076924
-        t229 = (t222 * t226) + (-0.022372159090909092)
-        t232 = (t222 * t229) + 0.030381944444444444
-        t235 = (t222 * t232) + (-0.044642857142857144)
-        t238 = (t222 * t235) + 0.075
-        t241 = (t222 * t238) + (-0.16666666666666666)
-        t246 = sqrt((1.0 + (t221 * t221)))
-        t249 = 1.0 / t221
-        t250 = log((t221 + t246)) * t249
-        t251 = where(t219, (1.0 + (t222 * t241)), t250)
-        t253 = 1.0 / sqrt(t211)
-        t254 = t251 * t253
-        t255 = t212 * t254
-        t256 = t213 * t254
-        t260 = g_b * t254
-        t262 = g_a * t254
-        t263 = (g_b * t213) + (g_a * t212)
-        t265 = t253 * t263
-        t270 = (t253 * (t253 * t253)) * ((t251 * t263) * (-0.5))
-        t271 = where(t219, 0.0, t265)
-        t272 = where(t219, t265, 0.0)
-        t280 = ((t249 * t271) * (1.0 / t246)) - (t271 * (t249 * t250))
-        t282 = t222 * t272
-        t284 = t222 * t282
-        t287 = t222 * t284
-        t288 = ((t241 * t272) + (t238 * t282)) + (t235 * t284)
-        t290 = t222 * t287
-        t293 = t222 * t290
-        t297 = ((t288 + (t232 * t287)) + (t229 * t290)) + (t226 * t293)
-        t299 = t297 + ((-0.01396484375) * (t222 * t293))
-        t306 = where(t219, t299, 0.0) + where(t219, 0.0, (t280 * (t249 * 0.5)))
-        t311 = t217 * t306
-        t313 = c * t311
-        t320 = t208 * t260
-        t321 = ((t191 * t313) * (2.0 * t208)) + (t190 * t260)
-        t323 = t208 * t262
-        t324 = t321 + (t189 * t262)
-        t325 = where(t196, 0.0, (t270 - (t306 * (t217 * t218))))
-        t326 = where(t209, t325, 0.0)
-        t333 = where(t202, (t201 * t324), 0.0) * (0.5 * (1.0 / t206))
-        t338 = where(t202, (-(t333 * (t204 * t205))), 0.0)
-        t344 = where(t196, (t207 * t324), 0.0) * (0.5 * (1.0 / t200))
-        t349 = where(t196, (-(t344 * (t198 * t199))), 0.0)
-        t353 = ((t214 * t313) + t338) + (c * t349)
-        t364 = (-(t326 * (t182 * t192))) - (t353 * (t182 * t191))
-        t369 = (t156 * t320) + (t155 * t323)
-        t380 = (t88 * t320) + (t87 * t323)
-        t385 = t182 * t380
-        t386 = (t364 - (t369 * (t182 * t186))) - (t380 * (t182 * t183))
-        t388 = (t182 * t326) + t386
-        t389 = t385 + t386
-        t390 = t99 * t388
-        t392 = ((t182 * t369) + t385) + (t166 * t388)
-        t395 = ((t215 * t311) + (t191 * t349)) + (t177 * t389)
-        t396 = (t182 * t353) + (c * t389)
-        t399 = t168 * (ww * t396)
-        t402 = ew * t396
-        t405 = (t399 + t399) + (t171 * t402)
-        t409 = t167 * (ee * t396)
-        t411 = t409 + ((2.0 * (t168 * t402)) + t409)
-        t412 = (t183 * t320) + t405
-        t413 = (t186 * t320) + t405
-        t414 = (t183 * t323) + t411
-        t415 = (t186 * t323) + t411
-        t416 = where(t128, 0.0, t390)
-        t417 = where(t128, t390, 0.0)
-        t427 = (4.0 * (t164 * t416)) - ((t416 * (t164 * t165)) * (2.0 * t149))
-        t434 = (t127 * t417) * (2.0 * t145)
-        t438 = t131 * t434
-        t442 = t131 * t438
-        t447 = t131 * t442
-        t449 = ((-(t143 * t434)) - (t141 * t438)) - (t139 * t442)
-        t452 = t131 * t447
-        t457 = t131 * t452
-        t464 = ((t449 - (t137 * t447)) - (t135 * t452)) - (t133 * t457)
-        t465 = (-0.0014558343870513183) * (t131 * t457)
-        t469 = where(t128, (t464 - t465), 0.0) - (t159 * t417)
-        t473 = t152 * 0.5
-        t475 = where(t128, 0.0, (((-2.0) * (t147 * t427)) * t473))
-        t481 = (t124 * t413) + (t123 * t415)
-        t482 = where(t128, 0.0, t481)
-        t483 = where(t128, t481, 0.0)
-        t492 = ((t152 * t482) * (1.0 - (t151 * t151))) - (t482 * (t152 * t153))
-        t494 = t131 * t483
-        t496 = t131 * t494
-        t499 = t131 * t496
-        t500 = ((t143 * t483) + (t141 * t494)) + (t139 * t496)
-        t502 = t131 * t499
-        t505 = t131 * t502
-        t509 = ((t500 + (t137 * t499)) + (t135 * t502)) + (t133 * t505)
-        t510 = (-0.0014558343870513183) * (t131 * t505)
-        t513 = (t469 + t475) + where(t128, (t509 + t510), 0.0)
-        t516 = t513 + where(t128, 0.0, (t473 * t492))
-        t517 = c * t516
-        t525 = ((t108 * t517) * (2.0 * t122)) + (y2 * (t154 * t413))
-        t527 = t525 + (y1 * (t154 * t415))
-        t534 = where(t116, (t115 * t527), 0.0) * (0.5 * (1.0 / t120))
-        t539 = where(t116, (-(t534 * (t118 * t119))), 0.0)
-        t545 = where(t110, (t121 * t527), 0.0) * (0.5 * (1.0 / t114))
-        t550 = where(t110, (-(t545 * (t112 * t113))), 0.0)
-        t554 = ((t125 * t517) + t539) + (c * t550)
-        t561 = where(t51, 0.0, t392)
-        t562 = where(t51, t392, 0.0)
-        t572 = (4.0 * (t97 * t561)) - ((t561 * (t97 * t98)) * (2.0 * t81))
-        t579 = (t49 * t562) * (2.0 * t76)
-        t583 = t55 * t579
-        t587 = t55 * t583
-        t592 = t55 * t587
-        t594 = ((-(t74 * t579)) - (t71 * t583)) - (t68 * t587)
-        t597 = t55 * t592
-        t602 = t55 * t597
-        t609 = ((t594 - (t65 * t592)) - (t62 * t597)) - (t59 * t602)
-        t612 = t609 - ((-0.0014558343870513183) * (t55 * t602))
-        t618 = t84 * 0.5
-        t620 = where(t51, 0.0, (((-2.0) * (t79 * t572)) * t618))
-        t621 = (where(t51, t612, 0.0) - (t91 * t562)) + t620
-        t626 = (t46 * t412) + (t45 * t414)
-        t627 = where(t51, 0.0, t626)
-        t628 = where(t51, t626, 0.0)
-        t637 = ((t84 * t627) * (1.0 - (t83 * t83))) - (t627 * (t84 * t85))
-        t639 = t55 * t628
-        t641 = t55 * t639
-        t644 = t55 * t641
-        t645 = ((t74 * t628) + (t71 * t639)) + (t68 * t641)
-        t647 = t55 * t644
-        t650 = t55 * t647
-        t654 = ((t645 + (t65 * t644)) + (t62 * t647)) + (t59 * t650)
-        t656 = t654 + ((-0.0014558343870513183) * (t55 * t650))
-        t661 = (t621 + where(t51, t656, 0.0)) + where(t51, 0.0, (t618 * t637))
-        t662 = c * t661
-        t664 = ((t395 + (t126 * t516)) + (t108 * t550)) + (t48 * t661)
-        t670 = ((t30 * t662) * (2.0 * t44)) + (x2 * (t86 * t412))
-        t672 = t670 + (x1 * (t86 * t414))
-        t679 = where(t38, (t37 * t672), 0.0) * (0.5 * (1.0 / t42))
-        t684 = where(t38, (-(t679 * (t40 * t41))), 0.0)
-        t690 = where(t32, (t43 * t672), 0.0) * (0.5 * (1.0 / t36))
-        t695 = where(t32, (-(t690 * (t34 * t35))), 0.0)
-        t698 = t664 + (t30 * t695)
-        t699 = ((t47 * t662) + t684) + (c * t695)
-        t701 = ((t175 * t396) + (t106 * t554)) + (t28 * t699)
-        t703 = ((t172 * t396) + (t103 * t554)) + (t25 * t699)
-        t705 = ((t169 * t396) + (t100 * t554)) + (t21 * t699)
-        S[A * ROWS + r] = t255
-        S[B * ROWS + r] = t256
-        S[D_EE * ROWS + r] = t705
-        S[D_EW * ROWS + r] = t703
-        S[D_WW * ROWS + r] = t701
-        S[D_C * ROWS + r] = t698
+        t43 = x1 * t42
+        t44 = x2 * t42
+        t45 = t42 * t42
+        t46 = t30 * t45
+        t47 = c * t46
+        t49 = t47 < 0.015625
+        t51 = sqrt(where(t49, 1.0, t47))
+        t53 = where(t49, t47, 0.0)
+        t57 = (t53 * (-0.0014558343870513183)) + 0.003592128036572481
+        t60 = (t53 * t57) + (-0.008863235529902197)
+        t63 = (t53 * t60) + 0.021869488536155203
+        t66 = (t53 * t63) + (-0.05396825396825397)
+        t69 = (t53 * t66) + 0.13333333333333333
+        t72 = (t53 * t69) + (-0.3333333333333333)
+        t74 = 1.0 + (t53 * t72)
+        t77 = exp((t51 * (-2.0)))
+        t79 = 1.0 + t77
+        t80 = 1.0 / t79
+        t81 = (1.0 - t77) * t80
+        t82 = 1.0 / t51
+        t83 = t81 * t82
+        t84 = where(t49, t74, t83)
+        t85 = t43 * t84
+        t86 = t44 * t84
+        t89 = t74 * t74
+        t95 = t80 * t80
+        t96 = (t77 * 4.0) * t95
+        t97 = where(t49, (1.0 - (t47 * t89)), t96)
+        t98 = y1 * y1
+        t101 = y2 * (y1 * 2.0)
+        t104 = y2 * y2
+        t106 = ((ee * t98) + (ew * t101)) + (ww * t104)
+        t107 = c * t106
+        t108 = z2_edge <= t107
+        t109 = r2_edge <= t106
+        t111 = where(t108, t107, 1.0)
+        t113 = where(t109, t106, 1.0)
+        t114 = where(t108, z2_max, 1.0) * where(t109, r2_max, 1.0)
+        t116 = 1.0 / (t111 * t113)
+        t117 = t114 * t116
+        t118 = sqrt(t117)
+        t119 = y1 * t118
+        t120 = y2 * t118
+        t121 = t118 * t118
+        t122 = t106 * t121
+        t123 = c * t122
+        t124 = t123 < 0.015625
+        t126 = sqrt(where(t124, 1.0, t123))
+        t127 = where(t124, t123, 0.0)
+        t129 = 0.003592128036572481 + ((-0.0014558343870513183) * t127)
+        t131 = (-0.008863235529902197) + (t127 * t129)
+        t133 = 0.021869488536155203 + (t127 * t131)
+        t135 = (-0.05396825396825397) + (t127 * t133)
+        t137 = 0.13333333333333333 + (t127 * t135)
+        t139 = (-0.3333333333333333) + (t127 * t137)
+        t141 = 1.0 + (t127 * t139)
+        t143 = exp(((-2.0) * t126))
+        t145 = 1.0 + t143
+        t146 = 1.0 / t145
+        t147 = (1.0 - t143) * t146
+        t148 = 1.0 / t126
+        t149 = t147 * t148
+        t150 = where(t124, t141, t149)
+        t151 = t119 * t150
+        t152 = t120 * t150
+        t155 = t141 * t141
+        t160 = t146 * t146
+        t161 = (4.0 * t143) * t160
+        t162 = where(t124, (1.0 - (t123 * t155)), t161)
+        t163 = t85 + t151
+        t164 = t86 + t152
+        t165 = t163 * t163
+        t167 = 2.0 * t163
+        t168 = t164 * t167
+        t171 = t164 * t164
+        t173 = ((ee * t165) + (ew * t168)) + (ww * t171)
+        t174 = c * t173
+        t175 = t97 * t162
+        t178 = 1.0 / (t174 + t175)
+        t179 = (t97 + t174) * t178
+        t182 = t97 * t178
+        t185 = (t85 * t179) + (t151 * t182)
+        t186 = (t86 * t179) + (t152 * t182)
+        t187 = t173 * t178
+        t188 = t175 * t178
+        t189 = c * t187
+        t192 = (n_edge < t189) | (t188 < u_edge)
+        t193 = r2_edge <= t187
+        t195 = where(t192, t189, 1.0)
+        t197 = where(t193, t187, 1.0)
+        t198 = where(t192, n_max, 1.0) * where(t193, r2_max, 1.0)
+        t200 = 1.0 / (t195 * t197)
+        t201 = t198 * t200
+        t202 = sqrt(t201)
+        t203 = u_min < t188
+        t205 = where(t192, u_max, where(t203, t188, u_min))
+        t206 = t185 * t202
+        t207 = t186 * t202
+        t208 = t202 * t202
+        t209 = t187 * t208
+        t211 = 1.0 / t205
+        t212 = (c * t209) * t211
+        t213 = t212 < 0.015625
+        t215 = sqrt(where(t213, 1.0, t212))
+        t216 = where(t213, t212, 0.0)
+        t220 = (t216 * (-0.01396484375)) + 0.017352764423076924
+        t223 = (t216 * t220) + (-0.022372159090909092)
+        t226 = (t216 * t223) + 0.030381944444444444
+        t229 = (t216 * t226) + (-0.044642857142857144)
+        t232 = (t216 * t229) + 0.075
+        t235 = (t216 * t232) + (-0.16666666666666666)
+        t240 = sqrt((1.0 + (t215 * t215)))
+        t243 = 1.0 / t215
+        t244 = log((t215 + t240)) * t243
+        t245 = where(t213, (1.0 + (t216 * t235)), t244)
+        t247 = 1.0 / sqrt(t205)
+        t248 = t245 * t247
+        t249 = t206 * t248
+        t250 = t207 * t248
+        t254 = g_b * t248
+        t256 = g_a * t248
+        t257 = (g_b * t207) + (g_a * t206)
+        t259 = t247 * t257
+        t264 = (t247 * (t247 * t247)) * ((t245 * t257) * (-0.5))
+        t265 = where(t213, 0.0, t259)
+        t266 = where(t213, t259, 0.0)
+        t274 = ((t243 * t265) * (1.0 / t240)) - (t265 * (t243 * t244))
+        t276 = t216 * t266
+        t278 = t216 * t276
+        t281 = t216 * t278
+        t282 = ((t235 * t266) + (t232 * t276)) + (t229 * t278)
+        t284 = t216 * t281
+        t287 = t216 * t284
+        t291 = ((t282 + (t226 * t281)) + (t223 * t284)) + (t220 * t287)
+        t293 = t291 + ((-0.01396484375) * (t216 * t287))
+        t300 = where(t213, t293, 0.0) + where(t213, 0.0, (t274 * (t243 * 0.5)))
+        t305 = t211 * t300
+        t307 = c * t305
+        t314 = t202 * t254
+        t315 = ((t187 * t307) * (2.0 * t202)) + (t186 * t254)
+        t317 = t202 * t256
+        t319 = where(t192, 0.0, (t264 - (t300 * (t211 * t212))))
+        t320 = where(t203, t319, 0.0)
+        t323 = (t315 + (t185 * t256)) * (0.5 * (1.0 / t202))
+        t326 = t323 * (t200 * t201)
+        t333 = (t208 * t307) + where(t193, (-(t195 * t326)), 0.0)
+        t334 = where(t192, (-(t197 * t326)), 0.0)
+        t338 = t333 + (c * t334)
+        t349 = (-(t320 * (t178 * t188))) - (t338 * (t178 * t187))
+        t354 = (t152 * t314) + (t151 * t317)
+        t365 = (t86 * t314) + (t85 * t317)
+        t370 = t178 * t365
+        t371 = (t349 - (t354 * (t178 * t182))) - (t365 * (t178 * t179))
+        t373 = (t178 * t320) + t371
+        t374 = t370 + t371
+        t375 = t97 * t373
+        t377 = ((t178 * t354) + t370) + (t162 * t373)
+        t380 = ((t209 * t305) + (t187 * t334)) + (t173 * t374)
+        t381 = (t178 * t338) + (c * t374)
+        t384 = t164 * (ww * t381)
+        t387 = ew * t381
+        t390 = (t384 + t384) + (t167 * t387)
+        t394 = t163 * (ee * t381)
+        t396 = t394 + ((2.0 * (t164 * t387)) + t394)
+        t397 = (t179 * t314) + t390
+        t398 = (t182 * t314) + t390
+        t399 = (t179 * t317) + t396
+        t400 = (t182 * t317) + t396
+        t401 = where(t124, 0.0, t375)
+        t402 = where(t124, t375, 0.0)
+        t412 = (4.0 * (t160 * t401)) - ((t401 * (t160 * t161)) * (2.0 * t145))
+        t419 = (t123 * t402) * (2.0 * t141)
+        t423 = t127 * t419
+        t427 = t127 * t423
+        t432 = t127 * t427
+        t434 = ((-(t139 * t419)) - (t137 * t423)) - (t135 * t427)
+        t437 = t127 * t432
+        t442 = t127 * t437
+        t449 = ((t434 - (t133 * t432)) - (t131 * t437)) - (t129 * t442)
+        t450 = (-0.0014558343870513183) * (t127 * t442)
+        t454 = where(t124, (t449 - t450), 0.0) - (t155 * t402)
+        t458 = t148 * 0.5
+        t460 = where(t124, 0.0, (((-2.0) * (t143 * t412)) * t458))
+        t466 = (t120 * t398) + (t119 * t400)
+        t467 = where(t124, 0.0, t466)
+        t468 = where(t124, t466, 0.0)
+        t477 = ((t148 * t467) * (1.0 - (t147 * t147))) - (t467 * (t148 * t149))
+        t479 = t127 * t468
+        t481 = t127 * t479
+        t484 = t127 * t481
+        t485 = ((t139 * t468) + (t137 * t479)) + (t135 * t481)
+        t487 = t127 * t484
+        t490 = t127 * t487
+        t494 = ((t485 + (t133 * t484)) + (t131 * t487)) + (t129 * t490)
+        t495 = (-0.0014558343870513183) * (t127 * t490)
+        t498 = (t454 + t460) + where(t124, (t494 + t495), 0.0)
+        t501 = t498 + where(t124, 0.0, (t458 * t477))
+        t502 = c * t501
+        t510 = ((t106 * t502) * (2.0 * t118)) + (y2 * (t150 * t398))
+        t515 = (t510 + (y1 * (t150 * t400))) * (0.5 * (1.0 / t118))
+        t518 = t515 * (t116 * t117)
+        t525 = (t121 * t502) + where(t109, (-(t111 * t518)), 0.0)
+        t526 = where(t108, (-(t113 * t518)), 0.0)
+        t530 = t525 + (c * t526)
+        t537 = where(t49, 0.0, t377)
+        t538 = where(t49, t377, 0.0)
+        t548 = (4.0 * (t95 * t537)) - ((t537 * (t95 * t96)) * (2.0 * t79))
+        t555 = (t47 * t538) * (2.0 * t74)
+        t559 = t53 * t555
+        t563 = t53 * t559
+        t568 = t53 * t563
+        t570 = ((-(t72 * t555)) - (t69 * t559)) - (t66 * t563)
+        t573 = t53 * t568
+        t578 = t53 * t573
+        t585 = ((t570 - (t63 * t568)) - (t60 * t573)) - (t57 * t578)
+        t588 = t585 - ((-0.0014558343870513183) * (t53 * t578))
+        t594 = t82 * 0.5
+        t596 = where(t49, 0.0, (((-2.0) * (t77 * t548)) * t594))
+        t597 = (where(t49, t588, 0.0) - (t89 * t538)) + t596
+        t602 = (t44 * t397) + (t43 * t399)
+        t603 = where(t49, 0.0, t602)
+        t604 = where(t49, t602, 0.0)
+        t613 = ((t82 * t603) * (1.0 - (t81 * t81))) - (t603 * (t82 * t83))
+        t615 = t53 * t604
+        t617 = t53 * t615
+        t620 = t53 * t617
+        t621 = ((t72 * t604) + (t69 * t615)) + (t66 * t617)
+        t623 = t53 * t620
+        t626 = t53 * t623
+        t630 = ((t621 + (t63 * t620)) + (t60 * t623)) + (t57 * t626)
+        t632 = t630 + ((-0.0014558343870513183) * (t53 * t626))
+        t637 = (t597 + where(t49, t632, 0.0)) + where(t49, 0.0, (t594 * t613))
+        t638 = c * t637
+        t640 = ((t380 + (t122 * t501)) + (t106 * t526)) + (t46 * t637)
+        t646 = ((t30 * t638) * (2.0 * t42)) + (x2 * (t84 * t397))
+        t651 = (t646 + (x1 * (t84 * t399))) * (0.5 * (1.0 / t42))
+        t654 = t651 * (t40 * t41)
+        t661 = (t45 * t638) + where(t33, (-(t35 * t654)), 0.0)
+        t662 = where(t32, (-(t37 * t654)), 0.0)
+        t665 = t640 + (t30 * t662)
+        t666 = t661 + (c * t662)
+        t668 = ((t171 * t381) + (t104 * t530)) + (t28 * t666)
+        t670 = ((t168 * t381) + (t101 * t530)) + (t25 * t666)
+        t672 = ((t165 * t381) + (t98 * t530)) + (t21 * t666)
+        S[A * ROWS + r] = t249
+        S[B * ROWS + r] = t250
+        S[D_EE * ROWS + r] = t672
+        S[D_EW * ROWS + r] = t670
+        S[D_WW * ROWS + r] = t668
+        S[D_C * ROWS + r] = t665
 
 
 # Squared sine of the angle below which `w` is summed from the vectors, since its length cancels in inner products.
@@ -483,30 +471,39 @@ def remainder(e, o, k):
 
 
 @jit
-def plane(x, y, S, r):
-    """The basis of row `r`: its Gram matrix and the coordinates of `x` and `y`. Returns `k` and `swap`."""
-    xx, xy, yy = inner_products(x, y)
-    swap = yy > xx
-    if swap:
-        ee, oo = yy, xx
-    else:
-        ee, oo = xx, yy
-    k = xy / ee if ee > 0.0 else 0.0
-    ew = 0.0
-    ww = oo - k * xy
-    if ww < NEARLY_PARALLEL * oo:
-        if swap:
-            ew, ww = remainder(y, x, k)
-        else:
-            ew, ww = remainder(x, y, k)
-    S[EE * ROWS + r] = ee
-    S[EW * ROWS + r] = ew
-    S[WW * ROWS + r] = ww
-    S[X1 * ROWS + r] = k if swap else 1.0
-    S[X2 * ROWS + r] = 1.0 if swap else 0.0
-    S[Y1 * ROWS + r] = 1.0 if swap else k
-    S[Y2 * ROWS + r] = 0.0 if swap else 1.0
-    return k, swap
+def planes(x, y, S):
+    """The bases of the rows of a block: their Gram matrices, and the coordinates of `x` and `y` in them."""
+    for r in range(len(x)):
+        S[EE * ROWS + r], S[EW * ROWS + r], S[WW * ROWS + r] = inner_products(x[r], y[r])
+    parallel = 0.0
+    for r in range(ROWS):
+        xx, xy, yy = S[EE * ROWS + r], S[EW * ROWS + r], S[WW * ROWS + r]
+        swap = yy > xx
+        ee, oo = where(swap, yy, xx), where(swap, xx, yy)
+        k = where(ee > 0.0, xy, 0.0) / where(ee > 0.0, ee, 1.0)
+        ww = oo - k * xy
+        nearly = where(ww < NEARLY_PARALLEL * oo, 1.0, 0.0)
+        parallel += nearly
+        S[EE * ROWS + r] = ee
+        S[EW * ROWS + r] = nearly
+        S[WW * ROWS + r] = ww
+        S[X1 * ROWS + r] = where(swap, k, 1.0)
+        S[X2 * ROWS + r] = where(swap, 1.0, 0.0)
+        S[Y1 * ROWS + r] = where(swap, 1.0, k)
+        S[Y2 * ROWS + r] = where(swap, 0.0, 1.0)
+    if parallel > 0.0:
+        for r in range(len(x)):
+            if S[EW * ROWS + r] > 0.0:
+                k, swap = basis_of(S, r)
+                e, o = (y[r], x[r]) if swap else (x[r], y[r])
+                S[EW * ROWS + r], S[WW * ROWS + r] = remainder(e, o, k)
+
+
+@jit
+def basis_of(S, r):
+    """`k` of a row, and whether `e` is `y`."""
+    swap = S[X2 * ROWS + r] > 0.0
+    return where(swap, S[X1 * ROWS + r], S[Y1 * ROWS + r]), swap
 
 
 @jit(any_order=True)
@@ -517,97 +514,98 @@ def combine(x, y, a, b, out):
 
 
 @jit(any_order=True)
-def combine_gradients(g, e, o, of_e, of_o, de, do):
-    """The gradients of `e` and `o` as combinations of `g`, `e` and `o`."""
-    a0, a1, a2 = of_e
-    b0, b1, b2 = of_o
+def combine_gradients(g, x, y, of_x, of_y, dx, dy):
+    """The gradients of `x` and `y` as combinations of `g`, `x` and `y`."""
+    a0, a1, a2 = of_x
+    b0, b1, b2 = of_y
     for j in range(len(g)):
         u = np.float64(g[j])
-        v = np.float64(e[j])
-        w = np.float64(o[j])
-        de[j] = a0 * u + a1 * v + a2 * w
-        do[j] = b0 * u + b1 * v + b2 * w
+        v = np.float64(x[j])
+        w = np.float64(y[j])
+        dx[j] = a0 * u + a1 * v + a2 * w
+        dy[j] = b0 * u + b1 * v + b2 * w
 
 
 @jit
 def forward_block(block, x, y, numbers, out):
     """The results of one block of rows."""
-    first = block * ROWS
-    rows = min(ROWS, len(x) - first)
+    some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
+    x, y, out = x[some], y[some], out[some]
     S = np.zeros(SLOTS * ROWS)
-    K = np.empty(ROWS)
-    swaps = np.empty(ROWS, np.bool_)
-    for r in range(rows):
-        K[r], swaps[r] = plane(x[first + r], y[first + r], S, r)
+    planes(x, y, S)
     forward_scalars(S, numbers)
-    for r in range(rows):
-        a = S[A * ROWS + r]
-        b = S[B * ROWS + r]
-        a -= K[r] * b
-        if swaps[r]:
-            a, b = b, a
-        combine(x[first + r], y[first + r], a, b, out[first + r])
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
+        a, b = S[A * ROWS + r], S[B * ROWS + r]
+        a -= k * b
+        S[A * ROWS + r] = where(swap, b, a)
+        S[B * ROWS + r] = where(swap, a, b)
+    for r in range(len(x)):
+        combine(x[r], y[r], S[A * ROWS + r], S[B * ROWS + r], out[r])
 
 
 @jit
 def significant(coefficient, length2, size):
     """The coefficient of a vector, zero where the two are no more than the rounding of a gradient of that size."""
-    return coefficient if coefficient * coefficient * length2 > size else 0.0
+    return where(coefficient * coefficient * length2 > size, coefficient, 0.0)
 
 
 @jit
 def held(gradient, bound):
     """A gradient with respect to an inner product, held to what the vectors' type can take: see `gyrovector.widen`."""
-    return max(-bound, min(gradient, bound))
+    gradient = where(gradient > bound, bound, gradient)
+    return where(gradient < -bound, -bound, gradient)
 
 
 @jit
 def backward_block(block, x, y, g, numbers, bound, dx, dy, sums):
     """The gradients of one block of rows; those of the numbers are summed over the block."""
-    first = block * ROWS
-    rows = min(ROWS, len(x) - first)
+    some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
+    x, y, g, dx, dy = x[some], y[some], g[some], dx[some], dy[some]
     S = np.zeros(SLOTS * ROWS)
-    K = np.empty(ROWS)
-    swaps = np.empty(ROWS, np.bool_)
-    for r in range(rows):
-        k, swap = plane(x[first + r], y[first + r], S, r)
-        gx, gy = inner_products_with(g[first + r], x[first + r], y[first + r])
-        K[r], swaps[r] = k, swap
-        S[G_A * ROWS + r] = gy if swap else gx
-        S[G_B * ROWS + r] = (gx - k * gy) if swap else (gy - k * gx)
+    planes(x, y, S)
+    for r in range(len(x)):
+        S[G_A * ROWS + r], S[G_B * ROWS + r] = inner_products_with(g[r], x[r], y[r])
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
+        gx, gy = S[G_A * ROWS + r], S[G_B * ROWS + r]
+        S[G_A * ROWS + r] = where(swap, gy, gx)
+        S[G_B * ROWS + r] = where(swap, gx - k * gy, gy - k * gx)
     backward_scalars(S, numbers)
     for i in range(SLOTS - D_C):
         total = 0.0
-        for r in range(rows):
+        for r in range(len(x)):
             total += S[(D_C + i) * ROWS + r]
         sums[block, i] = total
-    for r in range(rows):
-        k = K[r]
+    C = np.empty(6 * ROWS)
+    for r in range(ROWS):
+        k, swap = basis_of(S, r)
         ee, ww = S[EE * ROWS + r], S[WW * ROWS + r]
         oo = ww + k * k * ee
         along_e, along_w = S[G_A * ROWS + r], S[G_B * ROWS + r]
-        size = ROUNDING**2 * (along_e**2 / (ee + TINY) + along_w**2 / (ww + TINY))
+        size = ROUNDING**2 * (along_e * along_e / (ee + TINY) + along_w * along_w / (ww + TINY))
         a, b = S[A * ROWS + r], S[B * ROWS + r]
         by_ee = held(S[D_EE * ROWS + r], bound)
         by_ew = held(S[D_EW * ROWS + r], bound)
         by_ww = held(S[D_WW * ROWS + r], bound)
         # With d‖e‖² = 2⟨e, de⟩, d⟨e, w⟩ = ⟨w, de⟩ + ⟨e, dw⟩, d‖w‖² = 2⟨w, dw⟩ and dw = do - k·de
         across = by_ew - 2.0 * k * by_ww
-        of_e = (
-            significant(a - k * b, 1.0, ROUNDING**2),
-            significant(2.0 * by_ee - k * by_ew - k * across, ee, size),
-            significant(across, oo, size),
-        )
-        of_o = (
-            significant(b, 1.0, ROUNDING**2),
-            significant(across, ee, size),
-            significant(2.0 * by_ww, oo, size),
-        )
-        i = first + r
-        if swaps[r]:
-            combine_gradients(g[i], y[i], x[i], of_e, of_o, dy[i], dx[i])
-        else:
-            combine_gradients(g[i], x[i], y[i], of_e, of_o, dx[i], dy[i])
+        e_by_g = significant(a - k * b, 1.0, ROUNDING**2)
+        e_by_e = significant(2.0 * by_ee - k * by_ew - k * across, ee, size)
+        e_by_o = significant(across, oo, size)
+        o_by_g = significant(b, 1.0, ROUNDING**2)
+        o_by_e = significant(across, ee, size)
+        o_by_o = significant(2.0 * by_ww, oo, size)
+        C[r] = where(swap, o_by_g, e_by_g)
+        C[ROWS + r] = where(swap, o_by_o, e_by_e)
+        C[2 * ROWS + r] = where(swap, o_by_e, e_by_o)
+        C[3 * ROWS + r] = where(swap, e_by_g, o_by_g)
+        C[4 * ROWS + r] = where(swap, e_by_o, o_by_e)
+        C[5 * ROWS + r] = where(swap, e_by_e, o_by_o)
+    for r in range(len(x)):
+        of_x = C[r], C[ROWS + r], C[2 * ROWS + r]
+        of_y = C[3 * ROWS + r], C[4 * ROWS + r], C[5 * ROWS + r]
+        combine_gradients(g[r], x[r], y[r], of_x, of_y, dx[r], dy[r])
 
 
 @jit

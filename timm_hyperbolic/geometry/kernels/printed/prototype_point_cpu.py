@@ -35,8 +35,8 @@ def forward_scalars(S, numbers):
         vv = S[VV * ROWS + r]
         t13 = vv * c
         t14 = n_given <= t13
-        t17 = n_given * (1.0 / where(t14, t13, n_given))
-        t19 = where(t14, sqrt(t17), 1.0)
+        t18 = where(t14, n_given, 1.0) * (1.0 / where(t14, t13, 1.0))
+        t19 = sqrt(t18)
         t23 = vv * (t19 * t19)
         t24 = 1.0 / (1.0 - where(t14, n_given, t13))
         S[FACTOR * ROWS + r] = t19
@@ -56,24 +56,22 @@ def backward_scalars(S, numbers):
         g_inverse = S[G_INVERSE * ROWS + r]
         t16 = vv * c
         t17 = n_given <= t16
-        t19 = 1.0 / where(t17, t16, n_given)
-        t20 = n_given * t19
-        t21 = sqrt(t20)
-        t22 = where(t17, t21, 1.0)
+        t20 = 1.0 / where(t17, t16, 1.0)
+        t21 = where(t17, n_given, 1.0) * t20
+        t22 = sqrt(t21)
         t25 = t22 * t22
         t26 = vv * t25
         t27 = 1.0 / (1.0 - where(t17, n_given, t16))
         t39 = where(t17, 0.0, (g_inverse * (t27 * t27)))
-        t40 = where(t17, (g_factor + ((vv * g_r2) * (t22 * 2.0))), 0.0)
-        t48 = (t40 * ((1.0 / t21) * 0.5)) * (t19 * t20)
-        t51 = t39 + where(t17, (-t48), 0.0)
-        t53 = vv * t51
-        t54 = (g_r2 * t25) + (c * t51)
+        t43 = (g_factor + ((vv * g_r2) * (t22 * 2.0))) * ((1.0 / t22) * 0.5)
+        t49 = t39 + where(t17, (-(t43 * (t20 * t21))), 0.0)
+        t51 = vv * t49
+        t52 = (g_r2 * t25) + (c * t49)
         S[FACTOR * ROWS + r] = t22
         S[R2 * ROWS + r] = t26
         S[INVERSE * ROWS + r] = t27
-        S[D_VV * ROWS + r] = t54
-        S[D_C * ROWS + r] = t53
+        S[D_VV * ROWS + r] = t52
+        S[D_C * ROWS + r] = t51
 
 
 # Of a point

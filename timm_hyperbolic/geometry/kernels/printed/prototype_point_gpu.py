@@ -36,8 +36,9 @@ def forward_scalars(S, numbers, clip):
     vv = tl.load(S + VV * ROWS + r)
     t13 = vv * c
     t14 = n_given <= t13
-    t16 = f64(1.0) / (tl.where(t14, t13, n_given))
-    t19 = tl.where(t14, (tl.sqrt((n_given * t16))), f64(1.0))
+    t17 = f64(1.0) / (tl.where(t14, t13, f64(1.0)))
+    t18 = (tl.where(t14, n_given, f64(1.0))) * t17
+    t19 = tl.sqrt(t18)
     t21 = f64(1.0) - (tl.where(t14, n_given, t13))
     t23 = vv * (t19 * t19)
     t24 = f64(1.0) / t21
@@ -58,26 +59,24 @@ def backward_scalars(S, numbers, clip):
     g_inverse = tl.load(S + G_INVERSE * ROWS + r)
     t16 = vv * c
     t17 = n_given <= t16
-    t19 = f64(1.0) / (tl.where(t17, t16, n_given))
-    t20 = n_given * t19
-    t21 = tl.sqrt(t20)
-    t22 = tl.where(t17, t21, f64(1.0))
+    t20 = f64(1.0) / (tl.where(t17, t16, f64(1.0)))
+    t21 = (tl.where(t17, n_given, f64(1.0))) * t20
+    t22 = tl.sqrt(t21)
     t24 = f64(1.0) - (tl.where(t17, n_given, t16))
     t25 = t22 * t22
     t26 = vv * t25
     t27 = f64(1.0) / t24
     t37 = g_factor + ((vv * g_r2) * (t22 * f64(2.0)))
     t39 = tl.where(t17, f64(0.0), (g_inverse * (t27 * t27)))
-    t45 = (tl.where(t17, t37, f64(0.0))) * ((f64(1.0) / t21) * f64(0.5))
-    t50 = tl.where(t17, (-(t45 * (t19 * t20))), f64(0.0))
-    t51 = t39 + t50
-    t53 = vv * t51
-    t54 = (g_r2 * t25) + (c * t51)
+    t46 = (t37 * ((f64(1.0) / t22) * f64(0.5))) * (t20 * t21)
+    t49 = t39 + (tl.where(t17, (-t46), f64(0.0)))
+    t51 = vv * t49
+    t52 = (g_r2 * t25) + (c * t49)
     tl.store(S + FACTOR * ROWS + r, t22)
     tl.store(S + R2 * ROWS + r, t26)
     tl.store(S + INVERSE * ROWS + r, t27)
-    tl.store(S + D_VV * ROWS + r, t54)
-    tl.store(S + D_C * ROWS + r, t53)
+    tl.store(S + D_VV * ROWS + r, t52)
+    tl.store(S + D_C * ROWS + r, t51)
 
 
 # A further slot: the inner product of a vector and its gradient where its factor is constant.

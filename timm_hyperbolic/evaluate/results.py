@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def check_results_file(name: str | None) -> Path | None:
 
 
 def write_results(path: Path | None, results: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
-    """Write results whole or not at all.
+    """Write results whole or not at all, as JSON or CSV by the ending of the name; a NaN is written as nothing.
 
     Args:
         path: What `check_results_file` has returned; nothing is written for None.
@@ -57,11 +58,14 @@ def write_results(path: Path | None, results: Mapping[str, Any] | Sequence[Mappi
     """
     if path is None:
         return
+    rows = [
+        {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in row.items()}
+        for row in ([results] if isinstance(results, Mapping) else results)
+    ]
     text = io.StringIO()
     if path.suffix == '.json':
-        text.write(json.dumps(results, indent=4) + '\n')
+        text.write(json.dumps(rows[0] if isinstance(results, Mapping) else rows, indent=4) + '\n')
     else:
-        rows = [results] if isinstance(results, Mapping) else results
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)

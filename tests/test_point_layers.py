@@ -1,0 +1,261 @@
+"""Layers on points of hyperbolic space, against their formulas in float64, HypLL's layers, and each other."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import timm_hyperbolic
+from timm_hyperbolic.geometry import ball_to_lorentz, convert, distance, lorentz_centroid, lorentz_to_ball
+from timm_hyperbolic.geometry.transport import gyration, translate
+from timm_hyperbolic.layers import (
+    HypAvgPool2d,
+    HypBatchNorm2d,
+    HypConv2d,
+    HypExp0,
+    HypFlatten,
+    HypLinear,
+    HypMaxPool2d,
+    HypMLR,
+    HypReLU,
+)
+from timm_hyperbolic.layers.fully_connected import beta_ratio
+
+pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
+
+C = 0.75
+MODES = pytest.mark.parametrize('mode', ['lorentz', 'poincare'])
+
+
+def points(*shape: int, mode: str = 'lorentz', c: float = C, reach: float = 2.0) -> Tensor:
+    """Points at distances up to `reach`, with coordinates in dimension 1."""
+    v = torch.randn(*shape, dtype=torch.float64)
+    v = v / v.norm(dim=1, keepdim=True) * reach * torch.rand(shape[0], 1, *shape[2:], dtype=torch.float64)
+    n = v.norm(dim=1, keepdim=True)
+    root = math.sqrt(c) if c else 1.0
+    if not c:
+        return v if mode == 'lorentz' else v / 2
+    length = torch.sinh(root * n) if mode == 'lorentz' else torch.tanh(root * n / 2)
+    return length * v / (root * n)
+
+
+def scrambled(layer: Any) -> Any:
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return layer
+
+
+def values(h: Tensor, z: Tensor, r: Tensor, c: float) -> Tensor:
+    """`v` of HNN++ for space parts `[N, D]`, by the formula with hyperbolic functions of lengths."""
+    root, length = math.sqrt(c), z.norm(dim=1)
+    time = (1 + c * h.square().sum(1, keepdim=True)).sqrt()
+    inside = root * (h @ (z / length[:, None]).T) * (2 * root * r).cosh() - time * (2 * root * r).sinh()
+    return 2 * length / root * inside.asinh()
+
+
+@MODES
+@pytest.mark.parametrize('geometry', [{}, {'stride': 2, 'padding': 1}, {'padding': (2, 1), 'dilation': 2}])
+def test_convolution_is_the_fully_connected_layer_of_concatenated_points(mode: str, geometry: dict[str, Any]) -> None:
+    layer = scrambled(HypConv2d(4, 5, 3, **geometry, mode=mode, curvature=C, margin=None, dtype=torch.float64))
+    x = points(2, 4, 8, 7, mode=mode)
+    ours = layer(x)
+    v = x
+    if mode == 'poincare':  # log0, concatenated with HNN++'s factor, exp0
+        n = math.sqrt(C) * x.norm(dim=1, keepdim=True)
+        v = math.exp(_log_beta(18) - _log_beta(2)) * torch.atanh(n) / n * x
+    patches = F.unfold(v, 3, **geometry).transpose(1, 2).reshape(-1, 36)
+    h = patches
+    if mode == 'poincare':
+        n = math.sqrt(C) * patches.norm(dim=1, keepdim=True)
+        h = torch.sinh(2 * n) / n * patches
+    v = values(h, layer.weight.flatten(1), layer.bias, C)
+    w = torch.sinh(math.sqrt(C) * v) / math.sqrt(C)
+    if mode == 'poincare':
+        w = w / (1 + (1 + C * w.square().sum(1, keepdim=True)).sqrt())
+    torch.testing.assert_close(ours.movedim(1, -1).reshape(-1, 5), w, rtol=1e-10, atol=1e-10)
+
+
+def _log_beta(a: float) -> float:
+    return math.lgamma(a) + math.lgamma(0.5) - math.lgamma(a + 0.5)
+
+
+@given(st.floats(1e-6, 4.0), st.integers(1, 5), st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_both_modes_are_one_linear_layer(c: float, width: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    lorentz, ball = (
+        HypLinear(4, width, mode=mode, curvature=c, margin=0.99, dtype=torch.float64)
+        for mode in ('lorentz', 'poincare')
+    )
+    ball.load_state_dict(scrambled(lorentz).state_dict())
+    h = points(6, 4, c=c, reach=3 / math.sqrt(c))
+    p = lorentz_to_ball(h, c)
+    torch.testing.assert_close(ball(p), lorentz_to_ball(lorentz(h), c), rtol=1e-9, atol=1e-12)
+    assert bool((c * ball(p).square().sum(-1) <= 0.99**2 + 1e-12).all())
+
+
+@MODES
+def test_flat_limits(mode: str) -> None:
+    x, scale = points(2, 3, 5, 5, mode=mode, c=0.0), 1 if mode == 'lorentz' else 2
+    conv = scrambled(HypConv2d(3, 4, 3, padding=1, mode=mode, curvature=0, margin=None, dtype=torch.float64))
+    z = conv.weight
+    offset = 2 * conv.bias * z.flatten(1).norm(dim=1)
+    beta = 1 if mode == 'lorentz' else beta_ratio(9, 3)
+    expected = F.conv2d(x, 2 * beta * z, -2 * offset / scale, padding=1)
+    torch.testing.assert_close(conv(x), expected)
+    norm = scrambled(HypBatchNorm2d(3, mode=mode, curvature=0, margin=None, dtype=torch.float64))
+    mean = x.mean((0, 2, 3), keepdim=True)
+    variance = (scale * (x - mean)).square().sum(1).mean()
+    bias = norm.bias.view(1, -1, 1, 1) * (2 / scale)
+    torch.testing.assert_close(norm(x), norm.weight * (x - mean) / (variance + norm.eps).sqrt() + bias)
+    for layer, flat in ((HypReLU, nn.ReLU()), (HypExp0, nn.Identity())):
+        torch.testing.assert_close(layer(mode=mode, curvature=0, margin=None)(x), flat(x))
+    for layer, flat in ((HypMaxPool2d, nn.MaxPool2d(2, 2, 1)), (HypAvgPool2d, nn.AvgPool2d(2, 2, 1))):
+        torch.testing.assert_close(layer(2, 2, 1, mode=mode, curvature=0, margin=None)(x), flat(x))
+
+
+def test_every_layer_is_hypll_s() -> None:
+    """HypLL 0.1.1 keeps its curvature in float32, so it is a float32 number here."""
+    pytest.importorskip('hypll', reason='needs the package hypll: pip install timm-hyperbolic[dev]')
+    from hypll import nn as hnn
+    from hypll.manifolds.poincare_ball import Curvature, PoincareBall
+    from hypll.tensors import ManifoldTensor
+
+    manifold = PoincareBall(Curvature(C, constraining_strategy=lambda c: c))
+    x = points(3, 4, 6, 6, mode='poincare', reach=4)
+    ours: dict[str, Any] = {'mode': 'poincare', 'curvature': C, 'margin': 1 - 1e-5}
+    double = {**ours, 'dtype': torch.float64}
+
+    def close(layer: nn.Module, theirs: nn.Module, of: Tensor = x, dim: int = 1) -> None:
+        torch.testing.assert_close(
+            layer(of), theirs(ManifoldTensor(of, manifold, dim)).tensor.to(of), rtol=1e-6, atol=1e-6
+        )
+
+    conv = hnn.HConvolution2d(4, 5, 3, manifold, stride=2, padding=1)
+    layer = scrambled(HypConv2d(4, 5, 3, 2, 1, **double))
+    conv.weights.tensor.data, conv.bias.data = layer.weight.data.flatten(1).T, layer.bias.data
+    close(layer, conv)
+    linear, layer = hnn.HLinear(4, 5, manifold), scrambled(HypLinear(4, 5, **double))
+    linear.z.tensor.data, linear.bias.data = layer.weight.data.T, layer.bias.data
+    close(layer, linear, x[:, :, 0, 0], -1)
+    norm, layer = hnn.HBatchNorm2d(4, manifold, use_midpoint=True), HypBatchNorm2d(4, eps=1e-6, **double)
+    nn.init.normal_(layer.bias, std=0.4)
+    nn.init.constant_(layer.weight, 0.6)
+    norm.norm.bias.data, norm.norm.weight.data = layer.bias.data, layer.weight.data.square()[0]  # theirs is squared
+    close(layer, norm)
+    close(HypReLU(**ours), hnn.HReLU(manifold))
+    close(HypMaxPool2d(2, **ours), hnn.HMaxPool2d(2, manifold, stride=2))
+    close(HypFlatten(**ours), hnn.HFlatten())
+    # HypLL 0.1.1 averages slices of a concatenation, not the points; its midpoint is that of the points
+    blocks = F.unfold(x, 2, stride=2).view(3, 4, 4, 9)
+    theirs = manifold.midpoint(ManifoldTensor(blocks, manifold, 1), batch_dim=2).tensor
+    torch.testing.assert_close(HypAvgPool2d(2, **ours)(x).flatten(2), theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_batch_norm_centres_and_rescales_and_remembers() -> None:
+    layer = HypBatchNorm2d(3, curvature=C, margin=None, momentum=1.0, dtype=torch.float64)
+    nn.init.constant_(layer.weight, 0.7)
+    x = translate(points(8, 3, 4, 4), torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64).view(1, 3, 1, 1), C, 1)
+    y = layer(x).movedim(1, -1).reshape(-1, 3)
+    centre = lorentz_centroid(y, C)
+    assert float(centre.detach().norm()) < 0.1  # the centroid of rescaled points is not exactly the origin
+    radius = distance(lorentz_to_ball(y, C), torch.zeros_like(y), C)
+    torch.testing.assert_close(radius.square().mean().sqrt(), torch.tensor(0.7, dtype=torch.float64), rtol=1e-4, atol=0)
+    trained = layer(x)
+    torch.testing.assert_close(layer.eval()(x), trained, rtol=1e-9, atol=1e-9)
+    with pytest.raises(ValueError, match='one point'):
+        layer.train()(x[:1, :, :1, :1])
+
+
+def test_translations_and_gyrations_are_those_of_gyrovectors() -> None:
+    u, v, w = (0.8 * torch.rand(5, 3, dtype=torch.float64) - 0.4 for _ in range(3))
+
+    def add(a: Tensor, b: Tensor) -> Tensor:
+        return timm_hyperbolic.geometry.mobius_add(a, b, C)
+
+    moved = translate(ball_to_lorentz(v, C), ball_to_lorentz(u, C), torch.tensor(C))
+    torch.testing.assert_close(convert(moved, 'lorentz', 'ball', C), add(u, v))
+    torch.testing.assert_close(gyration(u, v, w, torch.tensor(C)), add(-add(u, v), add(u, add(v, w))))
+
+
+@MODES
+def test_gradients(mode: str) -> None:
+    learn = {'learn_curvature': True} if mode == 'lorentz' else {}
+    common: dict[str, Any] = {'mode': mode, 'curvature': C, 'margin': 0.9, 'dtype': torch.float64, **learn}
+    conv, norm, mlr = HypConv2d(2, 3, 2, **common), HypBatchNorm2d(3, **common), HypMLR(3, 2, **common)
+    for layer in (conv, norm, mlr):
+        scrambled(layer)
+    pool = HypAvgPool2d(2, mode=mode, curvature=C)
+    net = nn.Sequential(conv, norm, HypReLU(mode=mode, curvature=C), pool, nn.Flatten(), mlr)
+    x = points(2, 2, 3, 3, mode=mode, reach=3).requires_grad_()
+    parameters = dict(net.named_parameters())
+    norm.eval()
+
+    def call(x: Tensor, *values: Tensor) -> Tensor:
+        return torch.func.functional_call(net, dict(zip(parameters, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(call, (x, *parameters.values()))
+
+
+@MODES
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
+def test_growth_is_bounded_and_gradients_are_finite(mode: str, dtype: torch.dtype) -> None:
+    layer = HypConv2d(6, 8, 3, padding=1, mode=mode).to(dtype)
+    nn.init.normal_(layer.weight, std=30)
+    nn.init.normal_(layer.bias, std=3)
+    x = (points(2, 6, 5, 5, mode=mode, c=1.0, reach=6.0)).to(dtype).requires_grad_()
+    y = layer(x)
+    (y.float().square().mean()).backward()
+    largest = 0.996 if mode == 'poincare' else 2 * 0.996 / (1 - 0.996**2)
+    assert float(y.detach().float().norm(dim=1).max()) <= largest * (1 + 4 * torch.finfo(dtype).eps)
+    assert all(bool(t.grad.isfinite().all()) for t in (x, *layer.parameters()) if t.grad is not None)
+
+
+@pytest.mark.parametrize('name', ['lenet', 'hyp_lenet', 'resnet18_small', 'resnet18_small_hyp'])
+def test_models_keep_timm_s_contract(name: str, tmp_path: Any) -> None:
+    size = {'channels': (4, 8, 8, 8), 'stem_width': 4} if 'resnet' in name else {}
+    model = timm.create_model(name, num_classes=3, **size)
+    x = torch.randn(4, 3, 32, 32)
+    target = torch.tensor([0, 1, 2, 0])
+    optimizer = timm.optim.create_optimizer_v2(model, 'adamw', lr=0.003, weight_decay=0.05)
+    losses = []
+    for _ in range(12):
+        loss = F.cross_entropy(model(x), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert math.isfinite(losses[-1])
+    timm.models.save_for_hf(model, tmp_path, safe_serialization=True, model_args={'num_classes': 3, **size})
+    again = timm.create_model(f'local-dir:{tmp_path}', pretrained=True)
+    torch.testing.assert_close(again.eval()(x), model.eval()(x))
+    features = timm.create_model(name, features_only=True, **size)
+    shapes = [(f.shape[1], 32 // f.shape[2]) for f in features(x)]
+    assert [c for c, _ in shapes] == features.feature_info.channels()
+    model.reset_classifier(7)
+    assert model(x).shape == (4, 7)
+    assert type(model.get_classifier()) is type(again.get_classifier())
+    model.reset_classifier(0)
+    assert model(x).shape == (4, model.num_features)
+
+
+def test_bad_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match="mode='ball' must be one of"):
+        HypReLU(mode='ball')
+    with pytest.raises(ValueError, match='learn_curvature=True is not possible'):
+        HypLinear(2, 3, mode='poincare', learn_curvature=True)
+    with pytest.raises(ValueError, match='img_size=12 must be at least 16'):
+        timm.create_model('hyp_lenet', img_size=12)
+    with pytest.raises(ValueError, match='no hyperbolic counterpart'):
+        timm.create_model('resnet18_small_hyp', act_layer='silu')
+    with pytest.raises(ValueError, match='no hyperbolic counterpart; use'):
+        timm.create_model('resnet18_small_hyp', channels=(4, 4, 4, 4)).reset_classifier(3, 'max')
