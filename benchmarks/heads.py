@@ -231,7 +231,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--test', type=Path, required=True, metavar='FILE', help='features of the test set')
     parser.add_argument('--choice', type=Path, default=None, metavar='FILE', help='CSV of the learning rates tried')
     parser.add_argument('--hierarchy', default='cifar100', help='tree of the classes (default cifar100)')
-    parser.add_argument('--wordnet', action='store_true', help="measure mistakes by WordNet's tree too")
+    parser.add_argument(
+        '--wordnet', nargs='?', const=True, metavar='FOLDER', help="measure by WordNet's tree too; where its files are"
+    )
     parser.add_argument('--heads', nargs='+', default=HEADS, choices=HEADS)
     parser.add_argument('--dims', nargs='+', type=int, default=DIMS)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
@@ -247,8 +249,8 @@ def main(argv: list[str] | None = None) -> None:
     device = chosen_device(args)
     data, test = load(args, device)
     tree = hierarchy_of(args.hierarchy)
-    wordnet = hierarchy_of(Taxonomy.cifar100(wordnet=True)) if args.wordnet else None
-    head = header(args, device, ('train', 'test', 'choice', 'heads', 'dims', 'seeds'))
+    wordnet = hierarchy_of(Taxonomy.cifar100(args.wordnet)) if args.wordnet else None
+    head = header(args, device, ('train', 'test', 'choice', 'heads', 'dims', 'seeds', 'wordnet'))
     rates = choose(args, dict(head), data, tree)
     report = Report(head, args.csv, key=('head', 'geometry', 'dim', 'seed'))
     for seed in args.seeds:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,17 @@ def of_classes(data: Data, classes: Tensor) -> Data:
     return Data(data.x, place[data.y]).part(place[data.y] >= 0)
 
 
-def tree_named(name: str) -> Taxonomy:
-    """The tree of superclasses, or that of WordNet."""
-    return hierarchy_of(Taxonomy.cifar100(wordnet=True) if name == 'wordnet' else name)
+def trees_of(args: argparse.Namespace) -> dict[str, Taxonomy]:
+    """The trees that the flags name: that of superclasses, or that of WordNet."""
+    found = {'cifar100': lambda: Taxonomy.cifar100(), 'wordnet': lambda: Taxonomy.cifar100(args.wordnet or True)}
+    return {name: hierarchy_of(found[name]()) for name in args.trees}
 
 
-def zero_shot(key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed: int) -> dict[str, float]:
+def zero_shot(
+    key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed: int, trees: dict[str, Taxonomy]
+) -> dict[str, float]:
     """Accuracy among the unseen classes, and among the seen ones, in percent."""
-    tree = tree_named(key['tree'])
+    tree = trees[key['tree']]
     flat = key['geometry'] == 'euclid'
     config = HyperbolicConfig(curvature=0.0) if flat else HyperbolicConfig()
     options = HeadOptions('tree', key['dim'], key['geometry'], tree, edge=key['edge'], config=config)
@@ -134,7 +138,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train', type=Path, required=True, metavar='FILE', help='features of the training set')
     parser.add_argument('--test', type=Path, required=True, metavar='FILE', help='features of the test set')
     parser.add_argument('--choice', type=Path, default=None, metavar='FILE', help='CSV of the settings tried')
-    parser.add_argument('--trees', nargs='+', default=['cifar100', 'wordnet'], help='trees of zero-shot')
+    parser.add_argument(
+        '--trees',
+        nargs='+',
+        default=['cifar100', 'wordnet'],
+        choices=['cifar100', 'wordnet'],
+        help='trees of zero-shot',
+    )
+    parser.add_argument('--wordnet', metavar='FOLDER', help="where WordNet's files are")
     parser.add_argument('--dims', nargs='+', type=int, default=[8, 32])
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 5e-3])
@@ -148,8 +159,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     device = chosen_device(args)
     data, test = load(args, device)
-    trial: Trial = zero_shot if args.table == 'zero-shot' else recall
-    head = header(args, device, ('train', 'test', 'choice', 'trees', 'dims', 'seeds'))
+    trial: Trial = partial(zero_shot, trees=trees_of(args)) if args.table == 'zero-shot' else recall
+    head = header(args, device, ('train', 'test', 'choice', 'trees', 'dims', 'seeds', 'wordnet'))
     settings = choose(args, dict(head), trial, data)
     report = Report(head, args.csv, key=(*next(keys(args, args.dims)), 'seed'))
     for seed in args.seeds:
