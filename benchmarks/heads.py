@@ -109,8 +109,8 @@ class Recipe:
     """How a head is trained."""
 
     lr: float
-    epochs: int = 12
-    batch_size: int = 1024
+    epochs: int
+    batch_size: int
     weight_decay: float = 0.05
 
 
@@ -165,11 +165,14 @@ def train(module: nn.Module, loss: Any, data: Data, recipe: Recipe, seed: int) -
     module.eval()
 
 
+def _basin_loss(head: BasinHead, loss: BasinLoss, x: Tensor, y: Tensor) -> Tensor:
+    return loss(head.scores(x), y)
+
+
 def loss_of(head: nn.Module) -> Any:
     """The loss of a head: that of the basin head, else cross-entropy."""
     if isinstance(head, BasinHead):
-        basin = BasinLoss()
-        return lambda x, y: basin(head.scores(x), y)
+        return partial(_basin_loss, head, BasinLoss())
     return lambda x, y: nn.functional.cross_entropy(head(x), y)
 
 
@@ -202,7 +205,7 @@ def choose(args: argparse.Namespace, head: dict[str, str], data: Data, tree: Tax
             row = {**contender.key(seed), 'lr': lr}
             if tuple(map(str, row.values())) in report.rows:
                 continue
-            module = trained(contender, data.part(~out), tree, Recipe(lr, args.choice_epochs), seed)
+            module = trained(contender, data.part(~out), tree, Recipe(lr, args.choice_epochs, args.batch_size), seed)
             report.add([{**{k: str(v) for k, v in row.items()}, 'held_out_top1': accuracy(module, data.part(out))}])
     best: dict[tuple[str, str], tuple[float, float]] = {}
     for row in report.rows.values():
@@ -239,6 +242,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 3e-3, 1e-2])
     parser.add_argument('--epochs', type=int, default=12)
+    parser.add_argument('--batch-size', type=int, default=1024)
     parser.add_argument('--choice-epochs', type=int, default=4, help='epochs of a trial of a learning rate')
     return parser.parse_args(argv)
 
@@ -259,7 +263,7 @@ def main(argv: list[str] | None = None) -> None:
             if tuple(map(str, key.values())) in report.rows:
                 continue
             start = time.perf_counter()
-            recipe = Recipe(rates[contender.head, contender.geometry], args.epochs)
+            recipe = Recipe(rates[contender.head, contender.geometry], args.epochs, args.batch_size)
             module = trained(contender, data, tree, recipe, seed)
             seconds = time.perf_counter() - start
             row = {'lr': recipe.lr, 'parameters': sum(p.numel() for p in module.parameters())}

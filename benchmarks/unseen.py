@@ -74,7 +74,7 @@ def zero_shot(
     seen = torch.tensor([k for k in range(len(tree.classes)) if k not in unseen.tolist()])
     part = of_classes(data, seen)
     loss = lambda x, y: nn.functional.cross_entropy(head(x)[:, seen], y)
-    train(Classifier(head), loss, part, Recipe(key['lr'], key['epochs']), seed)
+    train(Classifier(head), loss, part, Recipe(key['lr'], key['epochs'], key['batch_size']), seed)
     found = {}
     for name, classes in (('unseen', unseen), ('seen', seen)):
         own = of_classes(test, classes)
@@ -90,7 +90,7 @@ def recall(key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed: in
     project = nn.Linear(data.x.shape[1], key['dim']).to(data.x.device)
     seen = torch.arange(int(unseen.min()))
     part = of_classes(data, seen)
-    train(project, lambda x, y: loss(project(x), y), part, Recipe(key['lr'], key['epochs']), seed)
+    train(project, lambda x, y: loss(project(x), y), part, Recipe(key['lr'], key['epochs'], key['batch_size']), seed)
     own = of_classes(test, unseen)
     space = {} if key['geometry'] == 'sphere' else {'curvature': loss.curvature, 'limits': loss.limits}
     return retrieval_metrics(predict(project, own.x), own.y, **space)
@@ -101,6 +101,11 @@ def keys(args: argparse.Namespace, dims: Sequence[int]) -> Iterator[dict[str, An
     trees = args.trees if args.table == 'zero-shot' else [None]
     for tree, geometry, dim in product(trees, GEOMETRIES[args.table], dims):
         yield {**({} if tree is None else {'tree': tree}), 'geometry': geometry, 'dim': dim}
+
+
+def recipe_of(args: argparse.Namespace) -> dict[str, int]:
+    """What all rows share."""
+    return {'epochs': args.epochs, 'batch_size': args.batch_size}
 
 
 def as_text(row: dict[str, Any]) -> tuple[str, ...]:
@@ -116,13 +121,14 @@ def choose(args: argparse.Namespace, head: dict[str, str], trial: Trial, data: D
     measure = 'unseen_top1' if args.table == 'zero-shot' else 'recall_at_1'
     unseen = left_out(4) if args.table == 'zero-shot' else torch.arange(60, 80)
     seen_by_trials = data if args.table == 'zero-shot' else of_classes(data, torch.arange(80))
+    recipe = recipe_of(args)
     best: dict[tuple, tuple[float, dict[str, float]]] = {}
     for key in keys(args, (CHOICE_DIM,)):
         for setting in product(*(args.lrs if name == 'lr' else args.edges for name in names)):
             chosen = dict(zip(names, setting, strict=True))
             row = key | chosen
             if as_text(row) not in report.rows:
-                found = trial(row | {'epochs': args.epochs}, data, seen_by_trials, unseen, args.seeds[0])
+                found = trial(row | recipe, data, seen_by_trials, unseen, args.seeds[0])
                 report.add([row | {measure: found[measure]}])
             value = float(report.rows[as_text(row)][measure])
             name = as_text(key)[:-1]
@@ -150,6 +156,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 5e-3])
     parser.add_argument('--edges', nargs='+', type=float, default=[0.5, 1.0, 2.0])
+    parser.add_argument('--batch-size', type=int, default=1024)
     parser.add_argument('--epochs', type=int, default=6)
     return parser.parse_args(argv)
 
@@ -169,7 +176,7 @@ def main(argv: list[str] | None = None) -> None:
                 continue
             chosen = settings[as_text(key)[:-1]]
             unseen = left_out(seed) if args.table == 'zero-shot' else torch.arange(80, 100)
-            found = trial(key | chosen | {'epochs': args.epochs}, data, test, unseen, seed)
+            found = trial(key | chosen | recipe_of(args), data, test, unseen, seed)
             report.add([key | {'seed': seed} | chosen | found])
 
 
