@@ -9,7 +9,7 @@ deviation 1 in each dimension of the training set. A head is trained on all 50,0
 schedule; the basin head by its own loss, all others by cross-entropy.
 
 The learning rate of each head and geometry is the best of `--lrs` on a held-out part of the training set (every tenth
-image of a class), at 8 dimensions with the first seed, after a third of the epochs. Then the heads are trained on the
+image of a class), at 8 dimensions with the first seed, after `--choice-epochs`. Then the heads are trained on the
 whole training set, and the test set is read once for each row. Rows that are there are not measured again: the same
 command goes on where it was stopped.
 """
@@ -241,9 +241,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dims', nargs='+', type=int, default=DIMS)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 3e-3, 1e-2])
-    parser.add_argument('--epochs', type=int, default=12)
+    parser.add_argument('--epochs', type=int, default=8)
     parser.add_argument('--batch-size', type=int, default=1024)
-    parser.add_argument('--choice-epochs', type=int, default=4, help='epochs of a trial of a learning rate')
+    parser.add_argument('--choice-epochs', type=int, default=3, help='epochs of a trial of a learning rate')
     return parser.parse_args(argv)
 
 

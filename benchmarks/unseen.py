@@ -38,6 +38,7 @@ from timm_hyperbolic.models.head_options import HeadOptions, hierarchy_of
 from timm_hyperbolic.taxonomy import Taxonomy
 from timm_hyperbolic.taxonomy.cifar100 import SUPERCLASSES
 
+LRS = {'zero-shot': [5e-3], 'recall': [1e-3, 5e-3]}
 GEOMETRIES = {'zero-shot': ('hyperbolic', 'euclid'), 'recall': ('hyperbolic', 'sphere')}
 Trial = Callable[[dict[str, Any], Data, Data, Tensor, int], dict[str, float]]
 
@@ -154,11 +155,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--wordnet', metavar='FOLDER', help="where WordNet's files are")
     parser.add_argument('--dims', nargs='+', type=int, default=[8, 32])
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 5e-3])
-    parser.add_argument('--edges', nargs='+', type=float, default=[0.5, 1.0, 2.0])
+    parser.add_argument('--lrs', nargs='+', type=float, help='learning rates to choose from')
+    parser.add_argument('--edges', nargs='+', type=float, default=[0.25, 0.5, 1.0, 2.0, 4.0])
     parser.add_argument('--batch-size', type=int, default=1024)
     parser.add_argument('--epochs', type=int, default=6)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.lrs = args.lrs or LRS[args.table]
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
