@@ -240,7 +240,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--heads', nargs='+', default=HEADS, choices=HEADS)
     parser.add_argument('--dims', nargs='+', type=int, default=DIMS)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 3e-3, 1e-2])
+    parser.add_argument('--lrs', nargs='+', type=float, default=[3e-3, 1e-2, 3e-2])
     parser.add_argument('--epochs', type=int, default=8)
     parser.add_argument('--batch-size', type=int, default=1024)
     parser.add_argument('--choice-epochs', type=int, default=3, help='epochs of a trial of a learning rate')
