@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..config.evaluate import EvaluateConfig
+from ..data.class_tree import read_tree, read_unseen, tree_of_classes
 from ..errors import UserError, listed
 from ..evaluate.features import open_features, read_features
 from ..evaluate.hierarchy import hierarchy_metrics
@@ -19,7 +20,6 @@ from ..evaluate.outputs import Outputs, classify, collect, point_head
 from ..evaluate.results import check_results_file, write_results
 from ..evaluate.retrieval import retrieval_metrics
 from ..evaluate.trained import Trained, open_trained
-from ..evaluate.tree import read_tree, read_unseen, tree_of_classes
 from ..evaluate.zero_shot import zero_shot_metrics
 from ..taxonomy import Taxonomy
 from ..train.device import create_autocast, resolve_device

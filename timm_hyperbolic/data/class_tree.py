@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from ..data.superclasses import Superclasses
 from ..errors import UserError, listed
 from ..models.head_options import HeadOptions, hierarchy_of
 from ..taxonomy import Taxonomy, without_chains
+from .superclasses import Superclasses
 
 __all__ = ['read_tree', 'read_unseen', 'tree_of_classes']
 
