@@ -16,6 +16,7 @@ from .images import examples_figure
 from .space import MOST_COLORS, delta_figure, disk_axes, disk_figure, origin_figure
 from .style import NARROW, WIDE, to_png, to_svg
 from .training import history_figure
+from .tree import animate_tree, tree_figure
 
 __all__ = [
     'LARGEST_MATRIX',
@@ -25,11 +26,7 @@ __all__ = [
     'WIDE',
     'ColorScale',
     'accuracy_figure',
-    'basin_intervals_figure',
-    'basin_positions_figure',
-    'basin_scales_figure',
-    'basin_sorted_figure',
-    'basin_weights_figure',
+    'animate_tree',
     'confusion_figure',
     'delta_figure',
     'disk_axes',
@@ -44,4 +41,5 @@ __all__ = [
     'ratio_scale',
     'to_png',
     'to_svg',
+    'tree_figure',
 ]
