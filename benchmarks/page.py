@@ -270,6 +270,21 @@ def graphs() -> str:
     return '\n\n'.join([markdown(['check', 'largest difference', 'allowed'], cells), note, measured(head)])
 
 
+def fewshot() -> str:
+    """Few-shot accuracy in each space, and what hyperbolic space gains or loses."""
+    head, rows = results('fewshot')
+    of = {(int(row['shot']), int(row['dim']), row['space']): row for row in rows}
+    cells = []
+    for shot, dim in sorted({key[:2] for key in of}):
+        spaces = [of[shot, dim, space] for space in ('euclidean', 'cosine', 'hyperbolic')]
+        gain, interval = (float(spaces[-1][key]) for key in ('gain', 'gain_interval'))
+        accuracy = [f'{float(row["accuracy"]):.1f} ± {float(row["interval"]):.1f}' for row in spaces]
+        clipped = f'{float(spaces[-1]["clipped"]):.0f} %'
+        cells.append([f'{shot}-shot', str(dim), *accuracy, f'{gain:+.1f} ± {interval:.1f}', clipped])
+    columns = ['', 'dimensions', 'Euclidean', 'cosine', 'hyperbolic', 'hyperbolic - Euclidean', 'clipped']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
 def delta() -> str:
     """δ of trained and untrained features, and of Gaussians."""
     head, rows = results('delta')
@@ -397,6 +412,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     'hyperbolize-modules': hyperbolize_modules,
     'finetune': finetune,
     'graphs': graphs,
+    'fewshot': fewshot,
     'delta': delta,
     'heads': heads,
     'head-gaps': head_gaps,

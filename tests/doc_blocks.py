@@ -74,7 +74,7 @@ def check_pip(words: list[str]) -> None:
     """`pip install -e '.[extra,...]'`: the package itself, with extras that it has."""
     assert words[:3] == ['pip', 'install', '-e']
     (target,) = words[3:]
-    extras = re.fullmatch(r'\.\[([a-z,]+)\]', target)
+    extras = re.fullmatch(r'\.\[([a-z0-9,]+)\]', target)
     assert extras is not None, f'not an install of this package: {target}'
     assert set(extras[1].split(',')) <= set(SETUP['options.extras_require'])
 
@@ -252,6 +252,18 @@ def run_embedding(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (folder / 'embedding.safetensors').is_file()
 
 
+def run_on_features(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command about a file of features, of which a small one stands there."""
+    from timm_hyperbolic.evaluate import Features, write_features
+
+    monkeypatch.chdir(tmp_path)
+    labels = torch.arange(30).repeat(24)
+    features = Features(torch.randn(len(labels), 12), labels, [f'class {i}' for i in range(30)])
+    write_features(words[words.index('--features') + 1], features)
+    cheap = {'fewshot': ['--episodes', '10'], 'delta': ['--samples', '20', '--draws', '1']}[words[1]]
+    run_console_script([*words[1:], *cheap, *(['--steps', '2'] if '--dim' in words else [])])
+
+
 def run_demo(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's page, after the runs whose folders it names, up to the moment in which it would wait for visitors."""
     monkeypatch.chdir(tmp_path)
@@ -293,6 +305,9 @@ def run_command(
     if words[:2] == ['timm-hyperbolic', 'report'] and not draw:
         parse_only(lambda: run_console_script(words[1:]), monkeypatch)
         return
+    if words[:2] == ['timm-hyperbolic', 'evaluate']:  # `test_commands_evaluate` runs it
+        parse_only(lambda: run_console_script(words[1:]), monkeypatch)
+        return
     kinds: dict[str, Callable[[], None]] = {
         'pip': lambda: check_pip(words),
         'python -m venv': lambda: check_environment(words),
@@ -309,6 +324,10 @@ def run_command(
         'timm-hyperbolic list': lambda: run_console_script(words[1:]),
         'timm-hyperbolic embed': lambda: run_embedding(words, tmp_path, monkeypatch),
         'timm-hyperbolic geometry': lambda: parse_only(lambda: run_console_script(words[1:]), monkeypatch),
+        # The backbone's pass over the images is `test_evaluate_features`'s.
+        'timm-hyperbolic extract': lambda: parse_only(lambda: run_console_script(words[1:]), monkeypatch),
+        'timm-hyperbolic fewshot': lambda: run_on_features(words, tmp_path, monkeypatch),
+        'timm-hyperbolic delta': lambda: run_on_features(words, tmp_path, monkeypatch),
         'timm-hyperbolic report': lambda: run_report(words, tmp_path, monkeypatch),
         'python demo/app.py': lambda: run_demo(words, tmp_path, monkeypatch),
         # Twenty seconds of printing, which `test_kernels` does too.

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 import timm
 import torch
-from PIL import Image
 from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / 'benchmarks'))
 
 import contenders  # noqa: E402
-import delta  # noqa: E402
+import fewshot  # noqa: E402
 import finetune  # noqa: E402
 import graph_checks  # noqa: E402
 import graphs  # noqa: E402
@@ -30,6 +29,8 @@ import optimizers  # noqa: E402
 import page  # noqa: E402
 import report  # noqa: E402
 import side_by_side  # noqa: E402
+
+from timm_hyperbolic.evaluate.features import Features, write_features  # noqa: E402
 
 CPU = torch.device('cpu')
 
@@ -294,34 +295,34 @@ def test_finetune_parts_are_the_two_halves_of_the_classes() -> None:
     assert classes.tolist() == [i % 100 - 50 for i in kept.tolist()]
 
 
-def test_delta_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets = pytest.importorskip('datasets')
-    monkeypatch.setattr(delta, 'MODEL', 'test_efficientnet')
-    torch.manual_seed(1)
-    state = timm.create_model(delta.MODEL).state_dict()  # the weights are published under other names
-    weights = tmp_path / 'weights.pth'
-    torch.save({f'_{i}.{key.rpartition(".")[2]}': value for i, (key, value) in enumerate(state.items())}, weights)
-    model = timm.create_model(delta.MODEL)
-    delta.load_weights(model, weights)
-    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
-
+def test_fewshot_program(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (24, 8, 8, 3), generator=generator, dtype=torch.uint8).numpy()
-    columns = {'img': [Image.fromarray(p) for p in pixels], 'fine_label': [i // 2 % 3 for i in range(24)]}
-    data = datasets.Dataset.from_dict(columns).cast_column('img', datasets.Image())
-    data.to_parquet(tmp_path / 'set' / 'test-00000-of-00001.parquet')
-    flags = ['--data-dir', str(tmp_path / 'set'), '--img-size', '32', '--samples', '10', '12', '--draws', '2']
-    rows = rows_of(delta, '--weights', str(weights), *flags, out=tmp_path / 'd.csv')
-    samples = [(row['training'], row['samples']) for row in rows]
-    assert samples == [('ImageNet', '10'), ('ImageNet', '12'), ('none', '10'), ('none', '12')]
+    labels = torch.arange(12).repeat_interleave(20)
+    clouds = torch.randn(240, 6, generator=generator) + torch.randn(12, 6, generator=generator)[labels]
+    for name, features in (('a', clouds), ('b', torch.randn(240, 6, generator=generator))):
+        write_features(tmp_path / f'{name}.safetensors', Features(features, labels))
+    files = [f'--features={tmp_path}/a.safetensors', f'--untrained={tmp_path}/b.safetensors']
+    sizes = ['--dims', '3', '0', '--shots', '1', '5', '--seeds', '2', '--novel', '5', '--episodes', '30']
+    sizes += ['--steps', '3', '--samples', '40', '--draws', '2']
+    second = tmp_path / 'd.csv'
+    rows = rows_of(fewshot, *files, *sizes, f'--delta-csv={second}', out=tmp_path / 'f.csv')
+    assert [(row['dim'], row['shot']) for row in rows[::3]] == [('3', '1'), ('3', '5'), ('6', '1'), ('6', '5')]
+    assert [row['space'] for row in rows[:3]] == ['euclidean', 'cosine', 'hyperbolic']
+    for flat, *others in zip(*[iter(rows)] * 3, strict=True):
+        assert float(flat['gain']) == float(flat['gain_interval']) == 0
+        for row in others:  # three digits of each are kept
+            assert float(row['gain']) == pytest.approx(float(row['accuracy']) - float(flat['accuracy']), abs=0.02)
+            assert float(row['lowest_seed']) <= float(row['accuracy']) <= float(row['highest_seed'])
+    _, rows = report.read_csv(second)
+    assert [(row['training'], row['samples']) for row in rows] == [('ImageNet', '40'), ('none', '40')]
     assert all(0 < float(row[kind]) < 1 for row in rows for kind in ('points', 'gaussian', 'isotropic'))
-    assert rows[0]['points'] != rows[2]['points']
-    with pytest.raises(SystemExit, match='--weights nowhere: not there'):
-        delta.main(['--weights', 'nowhere'])
+    assert float(rows[0]['nearest_mean']) > 3 * float(rows[1]['nearest_mean'])
+    with pytest.raises(SystemExit, match='nowhere: no such file of features'):
+        fewshot.main(['--features', 'nowhere'])
 
 
 def test_nearest_mean_of_separate_clouds() -> None:
     targets = torch.arange(3).repeat_interleave(10)
     features = torch.randn(30, 4) + 100 * targets.unsqueeze(1)
-    assert delta.nearest_mean_accuracy(features, targets) == 100
-    assert delta.nearest_mean_accuracy(features, torch.arange(30) // 2 % 3) < 100
+    assert fewshot.nearest_mean_accuracy(features, targets) == 100
+    assert fewshot.nearest_mean_accuracy(features, torch.arange(30) // 2 % 3) < 100

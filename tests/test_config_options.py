@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from timm_hyperbolic.config.features import DeltaConfig, ExtractConfig, FewshotConfig
 from timm_hyperbolic.config.hub import CardConfig, PushConfig
 from timm_hyperbolic.config.options import from_values, option, options_of, to_values, with_values
 from timm_hyperbolic.config.train import TrainConfig
@@ -15,7 +16,10 @@ from timm_hyperbolic.errors import UserError
 PACKAGE = Path(__file__).resolve().parent.parent / 'timm_hyperbolic'
 
 
-@pytest.mark.parametrize('config', [TrainConfig(), ValidateConfig(), ReportConfig(), PushConfig(), CardConfig()])
+CONFIGS = [TrainConfig, ValidateConfig, ReportConfig, ExtractConfig, FewshotConfig, DeltaConfig, PushConfig, CardConfig]
+
+
+@pytest.mark.parametrize('config', [each() for each in CONFIGS])
 def test_an_option_belongs_to_one_component_and_survives_the_flat_form(config):
     values = to_values(config)
     assert list(values) == list(options_of(type(config)))  # which refuses a name that stands twice

@@ -71,6 +71,12 @@ def test_the_first_tensor_that_does_not_fit_is_named(tmp_path: Path) -> None:
             made(tmp_path / 'w.pth', 3)  # with 3 classes timm alone would load nothing, in silence
 
 
+def test_equal_names_of_other_shapes_are_named(tmp_path: Path) -> None:
+    torch.save(weights(1000) | {'bn1.bias': torch.zeros(3)}, tmp_path / 'w.pth')
+    with pytest.raises(UserError, match=r'does not fit .*: of another shape: bn1\.bias \[3\] for \[\d+\]\. Give'):
+        made(tmp_path / 'w.pth')
+
+
 def test_a_name_that_both_have_is_never_moved_by_order() -> None:
     own = {'a.x': torch.zeros(2), 'b.x': torch.zeros(2)}
     with pytest.raises(ValueError, match=r'number 1: b\.x \[2\] in the file, a\.x \[2\] in the model'):

@@ -148,8 +148,6 @@ def relative_deltas(points: Tensor, samples: int = 1000, draws: int = 5, seed: i
 def suggested_curvature(delta: float) -> float:
     """Return `c = (0.144/δ_rel)²`: the smaller the δ_rel of features, the more curved the ball that suits them.
 
-    0.144 is the δ_rel of the Poincaré disk of curvature -1.
-
     Args:
         delta: `δ_rel > 0` of the features, as `relative_delta` measures it.
 

@@ -22,6 +22,9 @@ _NAMES = {
 def delta(config: DeltaConfig) -> dict[str, Any]:
     """Measure δ_rel of features and of two Gaussians; print and return the results.
 
+    Args:
+        config: The features, or the model and the images that give them, and the draws.
+
     Returns:
         `points`, `gaussian` and `isotropic`, the mean δ_rel of each over the draws, with `_low` and `_high`, the least
         and the greatest; `curvature`, the one that δ_rel of the features suggests; and what was measured.

@@ -12,6 +12,9 @@ __all__ = ['extract']
 def extract(config: ExtractConfig) -> Features:
     """Write the features of a split, and return them; a file that holds them already is left as it is.
 
+    Args:
+        config: The model, the images and the file.
+
     Raises:
         UserError: The model or the data does not exist or does not fit, or the file holds other features.
         TrainingError: The file could not be written.

@@ -6,7 +6,7 @@ import torch
 
 from ..config.features import GEOMETRIES, FewshotConfig
 from ..errors import UserError
-from ..evaluate.episodes import Accuracy, Geometry, few_shot_accuracy, sample_episodes
+from ..evaluate.episodes import Accuracy, Geometry, episode_accuracies, sample_episodes
 from ..evaluate.features import open_features
 from ..evaluate.projection import learn_projection, split_classes
 from ..evaluate.results import check_results_file, write_results
@@ -17,6 +17,9 @@ __all__ = ['fewshot']
 
 def fewshot(config: FewshotConfig) -> dict[str, Accuracy]:
     """Classify images of novel classes by the nearest prototype of a few labelled ones; print and return accuracies.
+
+    Args:
+        config: The features, or the model and the images that give them, the episodes and the projection.
 
     Returns:
         The accuracy of each geometry by its name.
@@ -43,7 +46,7 @@ def fewshot(config: FewshotConfig) -> dict[str, Accuracy]:
                 x = learn_projection(features, labels, base, space, projection, own.way, own.shot, own.query, own.seed)(
                     features
                 )
-            results[space.name] = few_shot_accuracy(x, episodes, space)
+            results[space.name] = Accuracy.of(episode_accuracies(x, episodes, space))
     except ValueError as error:
         raise UserError(f'{found}: {error}') from error
 

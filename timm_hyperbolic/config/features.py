@@ -84,7 +84,7 @@ class ProjectionConfig:
         help='project the features to N dimensions, by a linear map that is learnt on episodes of the other classes in '
         'the same geometry (default: the features as they are, divided by their mean length)',
     )
-    steps: int = option(500, type=whole(1), metavar='N', help='with --dim: steps of 16 episodes to learn the map in')
+    steps: int = option(300, type=whole(1), metavar='N', help='with --dim: steps of 16 episodes to learn the map in')
     lr: float = option(3e-3, type=real(positive=True), metavar='X', help='with --dim: learning rate of the map')
 
 
@@ -128,6 +128,10 @@ class DeltaConfig(TrainedConfig):
 def read_extract_options(argv: list[str] | None = None, prog: str | None = None) -> ExtractConfig:
     """Return the configuration of an extraction that a command line asks for.
 
+    Args:
+        argv: The command line without the program's name, by default `sys.argv[1:]`.
+        prog: Name of the program, for the help.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
@@ -142,6 +146,10 @@ def read_extract_options(argv: list[str] | None = None, prog: str | None = None)
 def read_fewshot_options(argv: list[str] | None = None, prog: str | None = None) -> FewshotConfig:
     """Return the configuration of a few-shot evaluation that a command line asks for.
 
+    Args:
+        argv: The command line without the program's name, by default `sys.argv[1:]`.
+        prog: Name of the program, for the help.
+
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
     """
@@ -151,6 +159,10 @@ def read_fewshot_options(argv: list[str] | None = None, prog: str | None = None)
 
 def read_delta_options(argv: list[str] | None = None, prog: str | None = None) -> DeltaConfig:
     """Return the configuration of a measurement of δ-hyperbolicity that a command line asks for.
+
+    Args:
+        argv: The command line without the program's name, by default `sys.argv[1:]`.
+        prog: Name of the program, for the help.
 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.

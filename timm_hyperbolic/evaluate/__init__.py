@@ -3,20 +3,36 @@
 - `metrics`: calibration, and accuracy of superclasses.
 - `hierarchy`: mistakes against a tree; `retrieval`: nearest images; `zero_shot`: classes without training images;
   `ood`: images of none of the classes.
+- `features`: features of a split and the files that keep them; `episodes`, `projection`: few-shot episodes on them.
 - `trained`, `tree`, `others`: the model, the tree and the images that a command line names; `outputs`: one pass of the
-  model over the images; `results`: the file of the results.
+  model over the images, or of its classifier over features; `features`: files of features.
+- `episodes`, `projection`: few-shot classification.
 """
 
+from .episodes import Accuracy, Episodes, Geometry, episode_accuracies, prototype_logits, sample_episodes
+from .features import Features, read_features, write_features
 from .hierarchy import hierarchy_metrics
 from .ood import auroc, max_softmax
+from .projection import learn_projection, split_classes
 from .retrieval import retrieval_metrics
 from .zero_shot import scores_by_tree, zero_shot_metrics
 
 __all__ = [
+    'Accuracy',
+    'Episodes',
+    'Features',
+    'Geometry',
     'auroc',
+    'episode_accuracies',
     'hierarchy_metrics',
+    'learn_projection',
     'max_softmax',
+    'prototype_logits',
+    'read_features',
     'retrieval_metrics',
+    'sample_episodes',
     'scores_by_tree',
+    'split_classes',
+    'write_features',
     'zero_shot_metrics',
 ]

@@ -14,7 +14,7 @@ from ..geometry import Limits, ball_to_klein, einstein_midpoint, klein_to_ball, 
 from ..geometry.gyrovector import dot
 from ..losses.points import points_of
 
-__all__ = ['Accuracy', 'Episodes', 'Geometry', 'few_shot_accuracy', 'prototype_logits', 'sample_episodes']
+__all__ = ['Accuracy', 'Episodes', 'Geometry', 'episode_accuracies', 'prototype_logits', 'sample_episodes']
 
 _CHUNK = 1 << 23  # numbers in the largest tensor of features
 
@@ -136,26 +136,8 @@ def prototype_logits(support: Tensor, query: Tensor, geometry: Geometry) -> Tens
     return 2 * query @ prototypes.mT - dot(query, query, query.dtype) - dot(prototypes, prototypes, query.dtype).mT
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """The accuracy over episodes.
-
-    Attributes:
-        mean: The mean accuracy in percent.
-        interval: Half the width of its 95 % confidence interval, `1.96·s/√E`, in percent.
-        episodes: Number E of episodes.
-    """
-
-    mean: float
-    interval: float
-    episodes: int
-
-    def __str__(self) -> str:
-        return f'{self.mean:.2f} ± {self.interval:.2f} %'
-
-
 @torch.no_grad()
-def few_shot_accuracy(features: Tensor, episodes: Episodes, geometry: Geometry) -> Accuracy:
+def episode_accuracies(features: Tensor, episodes: Episodes, geometry: Geometry) -> Tensor:
     """Classify the examples of episodes by the nearest prototype.
 
     Args:
@@ -164,15 +146,35 @@ def few_shot_accuracy(features: Tensor, episodes: Episodes, geometry: Geometry) 
         geometry: The space in which examples and prototypes are compared.
 
     Returns:
-        The accuracy, over the examples of an episode and then over the episodes.
+        The accuracy of each episode in percent, `[E]`.
     """
-    count, way, shot = episodes.support.shape
+    _, way, shot = episodes.support.shape
     target = torch.arange(way).repeat_interleave(episodes.query.shape[-1])
     each = max(1, _CHUNK // (way * (shot + episodes.query.shape[-1]) * features.shape[1]))
     found = []
     for support, query in zip(episodes.support.split(each), episodes.query.split(each), strict=True):
         logits = prototype_logits(features[support], features[query.flatten(1)], geometry)
         found.append((logits.argmax(-1) == target).double().mean(-1))
-    accuracy = 100 * torch.cat(found)
-    deviation = accuracy.std().item() if count > 1 else 0.0
-    return Accuracy(accuracy.mean().item(), 1.96 * deviation / count**0.5, count)
+    return 100 * torch.cat(found)
+
+
+class Accuracy(NamedTuple):
+    """The accuracy over episodes.
+
+    Attributes:
+        mean: The mean in percent.
+        interval: Half the width of the 95 % confidence interval of the mean, `1.96·s/√E`, in percent.
+        episodes: Number E of episodes.
+    """
+
+    mean: float
+    interval: float
+    episodes: int
+
+    @classmethod
+    def of(cls, values: Tensor) -> Accuracy:
+        """Return the accuracy over episodes, of which `values`, `[E]`, `E >= 2`, are those of each."""
+        return cls(values.mean().item(), 1.96 * values.std().item() / len(values) ** 0.5, len(values))
+
+    def __str__(self) -> str:
+        return f'{self.mean:.2f} ± {self.interval:.2f} %'

@@ -241,6 +241,9 @@ def read_features(path: str | Path, identity: Mapping[str, Any] | None = None) -
     if found.features.dim() != 2 or found.labels.shape != found.features.shape[:1] or not len(found.labels):
         shapes = f'{list(found.features.shape)} and labels of shape {list(found.labels.shape)}'
         raise UserError(f'{path}: features of shape {shapes}; extract them again')
+    if found.class_names is not None and int(found.labels.max()) >= len(found.class_names):
+        names = f'label {int(found.labels.max())} of {len(found.class_names)} class names'
+        raise UserError(f'{path}: {names}; extract the features again')
     if identity is not None and identity != found.identity:
         raise UserError(f'{path}: stale: {_difference(found, identity)}')
     return found

@@ -40,6 +40,9 @@ def check_file(flag: str, name: str, endings: Sequence[str]) -> Path:
 def check_results_file(name: str | None) -> Path | None:
     """Return the path of `--results-file`, None if it is not given.
 
+    Args:
+        name: The value of the option.
+
     Raises:
         UserError: The file has another ending than `.csv` and `.json`, or cannot be written.
     """

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..config.run_files import MODEL
 from ..errors import UserError, listed
 from ..models.hyp_classifier import backbone_of
-from ..models.state_dict_checks import in_order
+from ..models.state_dict_checks import in_order, mismatches
 
 __all__ = ['find_weights', 'pretrained_overlay', 'read_weights']
 
@@ -119,7 +119,8 @@ def pretrained_overlay(path: str, name: str, keywords: Mapping[str, Any]) -> dic
             failure = failure or error
         else:
             return overlay
-    said = reason or ' '.join(str(failure).split())
+    shapes = [{key: value.shape for key, value in tensors.items()} for tensors in (state, own)]
+    said = reason or mismatches(*shapes) or ' '.join(str(failure).split())
     raise UserError(
         f'{flag} {path} does not fit --model {name}: {said}. Give the --model and --model-kwargs that the weights were '
         'made with'

@@ -3,6 +3,13 @@
 No function changes matplotlib's global settings or opens a window. `to_svg` gives a file for light and dark mode.
 """
 
+from .basin import (
+    basin_intervals_figure,
+    basin_positions_figure,
+    basin_scales_figure,
+    basin_sorted_figure,
+    basin_weights_figure,
+)
 from .classes import LARGEST_MATRIX, MOST_BARS, accuracy_figure, confusion_figure
 from .depth import ColorScale, distances_figure, gates_figure, grid_figure, linear_scale, ratio_scale
 from .images import examples_figure
@@ -20,6 +27,11 @@ __all__ = [
     'ColorScale',
     'accuracy_figure',
     'animate_tree',
+    'basin_intervals_figure',
+    'basin_positions_figure',
+    'basin_scales_figure',
+    'basin_sorted_figure',
+    'basin_weights_figure',
     'confusion_figure',
     'delta_figure',
     'disk_axes',
