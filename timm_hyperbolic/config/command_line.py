@@ -33,7 +33,7 @@ class _HelpFormatter(argparse.HelpFormatter):
         if silent or default == () or not action.option_strings or 'default:' in (action.help or ''):
             return action.help
         if isinstance(default, tuple):
-            default = ' '.join(f'{value:g}' for value in default)
+            default = ' '.join(value if isinstance(value, str) else f'{value:g}' for value in default)
         return f'{action.help} (default: {default})'
 
 
