@@ -9,7 +9,7 @@ deviation 1 in each dimension of the training set. A head is trained on all 50,0
 schedule; the basin head by its own loss, all others by cross-entropy.
 
 The learning rate of each head and geometry is the best of `--lrs` on a held-out part of the training set (every tenth
-image of a class), at 8 dimensions with the first seed, after a third of the epochs. Then the heads are trained on the
+image of a class), at 8 dimensions with the first seed, after `--choice-epochs`. Then the heads are trained on the
 whole training set, and the test set is read once for each row. Rows that are there are not measured again: the same
 command goes on where it was stopped.
 """
@@ -109,8 +109,8 @@ class Recipe:
     """How a head is trained."""
 
     lr: float
-    epochs: int = 12
-    batch_size: int = 1024
+    epochs: int
+    batch_size: int
     weight_decay: float = 0.05
 
 
@@ -165,11 +165,14 @@ def train(module: nn.Module, loss: Any, data: Data, recipe: Recipe, seed: int) -
     module.eval()
 
 
+def _basin_loss(head: BasinHead, loss: BasinLoss, x: Tensor, y: Tensor) -> Tensor:
+    return loss(head.scores(x), y)
+
+
 def loss_of(head: nn.Module) -> Any:
     """The loss of a head: that of the basin head, else cross-entropy."""
     if isinstance(head, BasinHead):
-        basin = BasinLoss()
-        return lambda x, y: basin(head.scores(x), y)
+        return partial(_basin_loss, head, BasinLoss())
     return lambda x, y: nn.functional.cross_entropy(head(x), y)
 
 
@@ -202,7 +205,7 @@ def choose(args: argparse.Namespace, head: dict[str, str], data: Data, tree: Tax
             row = {**contender.key(seed), 'lr': lr}
             if tuple(map(str, row.values())) in report.rows:
                 continue
-            module = trained(contender, data.part(~out), tree, Recipe(lr, args.choice_epochs), seed)
+            module = trained(contender, data.part(~out), tree, Recipe(lr, args.choice_epochs, args.batch_size), seed)
             report.add([{**{k: str(v) for k, v in row.items()}, 'held_out_top1': accuracy(module, data.part(out))}])
     best: dict[tuple[str, str], tuple[float, float]] = {}
     for row in report.rows.values():
@@ -231,13 +234,16 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--test', type=Path, required=True, metavar='FILE', help='features of the test set')
     parser.add_argument('--choice', type=Path, default=None, metavar='FILE', help='CSV of the learning rates tried')
     parser.add_argument('--hierarchy', default='cifar100', help='tree of the classes (default cifar100)')
-    parser.add_argument('--wordnet', action='store_true', help="measure mistakes by WordNet's tree too")
+    parser.add_argument(
+        '--wordnet', nargs='?', const=True, metavar='FOLDER', help="measure by WordNet's tree too; where its files are"
+    )
     parser.add_argument('--heads', nargs='+', default=HEADS, choices=HEADS)
     parser.add_argument('--dims', nargs='+', type=int, default=DIMS)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 3e-3, 1e-2])
-    parser.add_argument('--epochs', type=int, default=12)
-    parser.add_argument('--choice-epochs', type=int, default=4, help='epochs of a trial of a learning rate')
+    parser.add_argument('--lrs', nargs='+', type=float, default=[3e-3, 1e-2, 3e-2])
+    parser.add_argument('--epochs', type=int, default=8)
+    parser.add_argument('--batch-size', type=int, default=1024)
+    parser.add_argument('--choice-epochs', type=int, default=3, help='epochs of a trial of a learning rate')
     return parser.parse_args(argv)
 
 
@@ -247,8 +253,8 @@ def main(argv: list[str] | None = None) -> None:
     device = chosen_device(args)
     data, test = load(args, device)
     tree = hierarchy_of(args.hierarchy)
-    wordnet = hierarchy_of(Taxonomy.cifar100(wordnet=True)) if args.wordnet else None
-    head = header(args, device, ('train', 'test', 'choice', 'heads', 'dims', 'seeds'))
+    wordnet = hierarchy_of(Taxonomy.cifar100(args.wordnet)) if args.wordnet else None
+    head = header(args, device, ('train', 'test', 'choice', 'heads', 'dims', 'seeds', 'wordnet'))
     rates = choose(args, dict(head), data, tree)
     report = Report(head, args.csv, key=('head', 'geometry', 'dim', 'seed'))
     for seed in args.seeds:
@@ -257,7 +263,7 @@ def main(argv: list[str] | None = None) -> None:
             if tuple(map(str, key.values())) in report.rows:
                 continue
             start = time.perf_counter()
-            recipe = Recipe(rates[contender.head, contender.geometry], args.epochs)
+            recipe = Recipe(rates[contender.head, contender.geometry], args.epochs, args.batch_size)
             module = trained(contender, data, tree, recipe, seed)
             seconds = time.perf_counter() - start
             row = {'lr': recipe.lr, 'parameters': sum(p.numel() for p in module.parameters())}

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from timm_hyperbolic.models.head_options import HeadOptions, hierarchy_of
 from timm_hyperbolic.taxonomy import Taxonomy
 from timm_hyperbolic.taxonomy.cifar100 import SUPERCLASSES
 
+LRS = {'zero-shot': [5e-3], 'recall': [1e-3, 5e-3]}
 GEOMETRIES = {'zero-shot': ('hyperbolic', 'euclid'), 'recall': ('hyperbolic', 'sphere')}
 Trial = Callable[[dict[str, Any], Data, Data, Tensor, int], dict[str, float]]
 
@@ -54,14 +56,17 @@ def of_classes(data: Data, classes: Tensor) -> Data:
     return Data(data.x, place[data.y]).part(place[data.y] >= 0)
 
 
-def tree_named(name: str) -> Taxonomy:
-    """The tree of superclasses, or that of WordNet."""
-    return hierarchy_of(Taxonomy.cifar100(wordnet=True) if name == 'wordnet' else name)
+def trees_of(args: argparse.Namespace) -> dict[str, Taxonomy]:
+    """The trees that the flags name: that of superclasses, or that of WordNet."""
+    found = {'cifar100': lambda: Taxonomy.cifar100(), 'wordnet': lambda: Taxonomy.cifar100(args.wordnet or True)}
+    return {name: hierarchy_of(found[name]()) for name in args.trees}
 
 
-def zero_shot(key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed: int) -> dict[str, float]:
+def zero_shot(
+    key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed: int, trees: dict[str, Taxonomy]
+) -> dict[str, float]:
     """Accuracy among the unseen classes, and among the seen ones, in percent."""
-    tree = tree_named(key['tree'])
+    tree = trees[key['tree']]
     flat = key['geometry'] == 'euclid'
     config = HyperbolicConfig(curvature=0.0) if flat else HyperbolicConfig()
     options = HeadOptions('tree', key['dim'], key['geometry'], tree, edge=key['edge'], config=config)
@@ -70,7 +75,7 @@ def zero_shot(key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed:
     seen = torch.tensor([k for k in range(len(tree.classes)) if k not in unseen.tolist()])
     part = of_classes(data, seen)
     loss = lambda x, y: nn.functional.cross_entropy(head(x)[:, seen], y)
-    train(Classifier(head), loss, part, Recipe(key['lr'], key['epochs']), seed)
+    train(Classifier(head), loss, part, Recipe(key['lr'], key['epochs'], key['batch_size']), seed)
     found = {}
     for name, classes in (('unseen', unseen), ('seen', seen)):
         own = of_classes(test, classes)
@@ -86,7 +91,7 @@ def recall(key: dict[str, Any], data: Data, test: Data, unseen: Tensor, seed: in
     project = nn.Linear(data.x.shape[1], key['dim']).to(data.x.device)
     seen = torch.arange(int(unseen.min()))
     part = of_classes(data, seen)
-    train(project, lambda x, y: loss(project(x), y), part, Recipe(key['lr'], key['epochs']), seed)
+    train(project, lambda x, y: loss(project(x), y), part, Recipe(key['lr'], key['epochs'], key['batch_size']), seed)
     own = of_classes(test, unseen)
     space = {} if key['geometry'] == 'sphere' else {'curvature': loss.curvature, 'limits': loss.limits}
     return retrieval_metrics(predict(project, own.x), own.y, **space)
@@ -97,6 +102,11 @@ def keys(args: argparse.Namespace, dims: Sequence[int]) -> Iterator[dict[str, An
     trees = args.trees if args.table == 'zero-shot' else [None]
     for tree, geometry, dim in product(trees, GEOMETRIES[args.table], dims):
         yield {**({} if tree is None else {'tree': tree}), 'geometry': geometry, 'dim': dim}
+
+
+def recipe_of(args: argparse.Namespace) -> dict[str, int]:
+    """What all rows share."""
+    return {'epochs': args.epochs, 'batch_size': args.batch_size}
 
 
 def as_text(row: dict[str, Any]) -> tuple[str, ...]:
@@ -112,13 +122,14 @@ def choose(args: argparse.Namespace, head: dict[str, str], trial: Trial, data: D
     measure = 'unseen_top1' if args.table == 'zero-shot' else 'recall_at_1'
     unseen = left_out(4) if args.table == 'zero-shot' else torch.arange(60, 80)
     seen_by_trials = data if args.table == 'zero-shot' else of_classes(data, torch.arange(80))
+    recipe = recipe_of(args)
     best: dict[tuple, tuple[float, dict[str, float]]] = {}
     for key in keys(args, (CHOICE_DIM,)):
         for setting in product(*(args.lrs if name == 'lr' else args.edges for name in names)):
             chosen = dict(zip(names, setting, strict=True))
             row = key | chosen
             if as_text(row) not in report.rows:
-                found = trial(row | {'epochs': args.epochs}, data, seen_by_trials, unseen, args.seeds[0])
+                found = trial(row | recipe, data, seen_by_trials, unseen, args.seeds[0])
                 report.add([row | {measure: found[measure]}])
             value = float(report.rows[as_text(row)][measure])
             name = as_text(key)[:-1]
@@ -134,13 +145,23 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train', type=Path, required=True, metavar='FILE', help='features of the training set')
     parser.add_argument('--test', type=Path, required=True, metavar='FILE', help='features of the test set')
     parser.add_argument('--choice', type=Path, default=None, metavar='FILE', help='CSV of the settings tried')
-    parser.add_argument('--trees', nargs='+', default=['cifar100', 'wordnet'], help='trees of zero-shot')
+    parser.add_argument(
+        '--trees',
+        nargs='+',
+        default=['cifar100', 'wordnet'],
+        choices=['cifar100', 'wordnet'],
+        help='trees of zero-shot',
+    )
+    parser.add_argument('--wordnet', metavar='FOLDER', help="where WordNet's files are")
     parser.add_argument('--dims', nargs='+', type=int, default=[8, 32])
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--lrs', nargs='+', type=float, default=[1e-3, 5e-3])
-    parser.add_argument('--edges', nargs='+', type=float, default=[0.5, 1.0, 2.0])
+    parser.add_argument('--lrs', nargs='+', type=float, help='learning rates to choose from')
+    parser.add_argument('--edges', nargs='+', type=float, default=[0.25, 0.5, 1.0, 2.0, 4.0])
+    parser.add_argument('--batch-size', type=int, default=1024)
     parser.add_argument('--epochs', type=int, default=6)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.lrs = args.lrs or LRS[args.table]
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -148,8 +169,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     device = chosen_device(args)
     data, test = load(args, device)
-    trial: Trial = zero_shot if args.table == 'zero-shot' else recall
-    head = header(args, device, ('train', 'test', 'choice', 'trees', 'dims', 'seeds'))
+    trial: Trial = partial(zero_shot, trees=trees_of(args)) if args.table == 'zero-shot' else recall
+    head = header(args, device, ('train', 'test', 'choice', 'trees', 'dims', 'seeds', 'wordnet'))
     settings = choose(args, dict(head), trial, data)
     report = Report(head, args.csv, key=(*next(keys(args, args.dims)), 'seed'))
     for seed in args.seeds:
@@ -158,7 +179,7 @@ def main(argv: list[str] | None = None) -> None:
                 continue
             chosen = settings[as_text(key)[:-1]]
             unseen = left_out(seed) if args.table == 'zero-shot' else torch.arange(80, 100)
-            found = trial(key | chosen | {'epochs': args.epochs}, data, test, unseen, seed)
+            found = trial(key | chosen | recipe_of(args), data, test, unseen, seed)
             report.add([key | {'seed': seed} | chosen | found])
 
 

@@ -293,6 +293,9 @@ def run_command(
     if words[:2] == ['timm-hyperbolic', 'report'] and not draw:
         parse_only(lambda: run_console_script(words[1:]), monkeypatch)
         return
+    if words[:2] == ['timm-hyperbolic', 'evaluate']:  # `test_commands_evaluate` runs it
+        parse_only(lambda: run_console_script(words[1:]), monkeypatch)
+        return
     kinds: dict[str, Callable[[], None]] = {
         'pip': lambda: check_pip(words),
         'python -m venv': lambda: check_environment(words),

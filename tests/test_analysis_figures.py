@@ -112,10 +112,8 @@ def texts(figure: Figure) -> list[Text]:
     return [text for text in found if text.get_visible() and text.get_text().strip()]
 
 
-@pytest.mark.parametrize(('draw', 'width'), CASES, ids=CASE_NAMES)
-def test_every_text_is_whole_and_alone(draw, width):
-    figure = draw(width)
-    assert figure.get_figwidth() == width
+def check_texts(figure: Figure) -> None:
+    """Fail if a text is cut off, or if two of them overlap."""
     boxes = {text: text.get_window_extent() for text in texts(figure)}
     assert boxes
     page = figure.bbox
@@ -124,6 +122,13 @@ def test_every_text_is_whole_and_alone(draw, width):
         assert inside, f'{text.get_text()!r} is cut off'
     for (a, box_a), (b, box_b) in combinations(boxes.items(), 2):
         assert not box_a.padded(-1).overlaps(box_b.padded(-1)), f'{a.get_text()!r} and {b.get_text()!r} overlap'
+
+
+@pytest.mark.parametrize(('draw', 'width'), CASES, ids=CASE_NAMES)
+def test_every_text_is_whole_and_alone(draw, width):
+    figure = draw(width)
+    assert figure.get_figwidth() == width
+    check_texts(figure)
 
 
 def shown(figure: Figure) -> list[str]:

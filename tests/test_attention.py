@@ -280,6 +280,16 @@ def test_attention_maps_come_out_of_a_model_as_of_timm_s(fused: bool) -> None:
     }
 
 
+def test_timm_s_own_attention_between_hyperbolic_residuals_can_be_traced_for_its_maps() -> None:
+    set_fused_attn(False)
+    try:
+        model = timm.create_model('vit_tiny_patch4_hyp_res', depth=2, embed_dim=12).eval()
+    finally:
+        set_fused_attn(True)
+    maps = AttentionExtract(model, method='fx')(torch.randn(1, 3, 32, 32))
+    assert {name: m.shape for name, m in maps.items()} == {f'blocks.{i}.attn.softmax': (1, 3, 65, 65) for i in range(2)}
+
+
 def test_weights_are_explicit_where_timm_s_are() -> None:
     set_fused_attn(False)
     try:

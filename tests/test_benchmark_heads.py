@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         labels = torch.arange(100).repeat(count)
         noise = torch.randn(len(labels), 24, generator=generator)
         path = folder / f'{split}.safetensors'
-        write_features(path, Features(above[superclass[labels]] + own[labels] + 0.3 * noise, labels))
+        write_features(path, Features(above[superclass[labels]] + own[labels] + 1.2 * noise, labels))
         flags += [f'--{split}', str(path)]
     return flags
 
@@ -48,23 +49,36 @@ def test_heads_are_chosen_on_held_out_images_and_measured_once(
 ) -> None:
     table, choice = tmp_path / 'heads.csv', tmp_path / 'choice.csv'
     argv = [*features, '--csv', str(table), '--choice', str(choice), '--dims', '3', '--lrs', '1e-5', '3e-2']
-    argv += ['--epochs', '3', '--heads', 'linear', 'mlp-basin', 'hsoftmax', 'basin']
+    argv += [
+        '--epochs',
+        '3',
+        '--choice-epochs',
+        '3',
+        '--batch-size',
+        '100',
+        '--heads',
+        'linear',
+        'mlp-basin',
+        'hsoftmax',
+    ]
     heads.main([*argv, '--seeds', '0'])
     chosen, rows = rows_of(choice), rows_of(table)
     assert [(row['head'], row['geometry'], row['dim']) for row in rows] == [
         ('linear', '', '0'),
         ('mlp-basin', '', '3'),
-        *((head, geometry, '3') for head in ('hsoftmax', 'basin') for geometry in ('hyperbolic', 'euclid')),
+        ('hsoftmax', 'hyperbolic', '3'),
+        ('hsoftmax', 'euclid', '3'),
     ]
     assert len(chosen) == 2 * len(rows)
     best = {(row['head'], row['geometry']): row['lr'] for row in chosen if float(row['held_out_top1']) > 5}
     assert {(row['head'], row['geometry']): row['lr'] for row in rows} == best  # 1e-5 learns nothing
     linear = rows[0]
-    assert float(linear['fine_top1']) > 60
+    assert 30 < float(linear['fine_top1']) < 100
     assert float(linear['coarse_top1']) > float(linear['fine_top1'])
     assert float(linear['height']) == pytest.approx(2 - float(linear['inside_superclass']) / 100, abs=1e-3)
-    sizes = {row['head']: int(row['parameters']) for row in rows if row['geometry'] != 'hyperbolic'}
-    assert sizes['mlp-basin'] == pytest.approx(sizes['basin'], rel=0.05)
+    basin = heads.Contender('basin', 'euclid', 3).build(24, heads.hierarchy_of('cifar100'))
+    assert isinstance(heads.loss_of(basin), partial)
+    assert int(rows[1]['parameters']) == pytest.approx(sum(p.numel() for p in basin.parameters()), rel=0.05)
     # A second seed is added; what is there is not trained again.
     made: list[int] = []
     original = heads.trained
@@ -81,14 +95,14 @@ def test_held_out_images_are_a_tenth_of_each_class() -> None:
 
 
 def test_unseen_classes_are_named_and_retrieved(features: list[str], tmp_path: Path) -> None:
-    argv = [*features, '--dims', '8', '--seeds', '0', '--lrs', '1e-2', '--epochs', '4', '--trees', 'cifar100']
-    unseen.main(['zero-shot', *argv, '--edges', '1', '--csv', str(tmp_path / 'zero-shot.csv')])
+    argv = [*features, '--dims', '8', '--seeds', '0', '--lrs', '1e-2', '--epochs', '4', '--batch-size', '100']
+    unseen.main(['zero-shot', *argv, '--edges', '1', '--trees', 'cifar100', '--csv', str(tmp_path / 'zero-shot.csv')])
     for row in rows_of(tmp_path / 'zero-shot.csv'):
-        assert float(row['unseen_top1']) > 25, row  # chance is 5
+        assert float(row['unseen_top1']) > 12, row  # chance is 5
     unseen.main(['recall', *argv, '--csv', str(tmp_path / 'recall.csv')])
     for row in rows_of(tmp_path / 'recall.csv'):
         found = [float(row[f'recall_at_{k}']) for k in (1, 2, 4, 8)]
-        assert 50 < found[0] < found[1] <= found[2] <= found[3]
+        assert 20 < found[0] < found[1] <= found[2] <= found[3]
 
 
 def test_a_class_of_each_superclass_is_left_out() -> None:

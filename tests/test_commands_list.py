@@ -9,5 +9,8 @@ def test_models_are_listed_with_their_size_and_what_is_hyperbolic(capsys):
         ('vit_tiny_patch4_hyp_head_pos', ['M', 'head, pos']),
     ]
     assert all(5 < float(line[1]) < 6 for line in lines)
-    assert cli.main(['list', 'resnet*']) == 2
-    assert 'resnet*: no model of timm_hyperbolic has such a name' in capsys.readouterr().err
+    assert cli.main(['list', 'resnet18_small*']) == 0
+    lines = [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], line[3]) for line in lines] == [('resnet18_small', 'none'), ('resnet18_small_hyp', 'every layer')]
+    assert cli.main(['list', 'resnet50*']) == 2
+    assert 'resnet50*: no model of timm_hyperbolic has such a name' in capsys.readouterr().err

@@ -110,6 +110,13 @@ def test_a_name_that_the_reference_lacks_is_a_warning(caplog: pytest.LogCaptureF
 
 
 def test_code_may_be_broken_between_names_in_tables_only() -> None:
-    html = '<p><code>a_b</code></p><td class="x">c_d <code>e_f(g=0.5, h.i_*)</code></td><thead><th>h_i</th></thead>'
+    """Between names that are links too, and never in a number."""
+    html = (
+        '<p><code>a_b</code> 1e-5</p><td class="x">c_d <code>e_f(g=0.5, h.i_*)</code></td><thead><th>1e-5</th></thead>'
+    )
+    html += '<td id="a_b"><code><i title="1e-5">S_t</i>[<i>f</i>]</code></td>'
     broken = html.replace('e_f(g=0.5, h.i_*)', 'e_<wbr>f(<wbr>g=0.5, h.<wbr>i_*)')
+    broken = broken.replace('<th>1e-5', '<th><span class="number">1e-5</span>').replace(
+        'S_t</i>[', 'S_<wbr>t</i>[<wbr>'
+    )
     assert HOOKS['tables']['on_post_page'](html, page=page()) == broken

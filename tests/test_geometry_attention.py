@@ -98,8 +98,10 @@ def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dt
 
     at = [to_mp(t) for t in (qkv, centroids, numbers)]
     at[2][0] += MP.mpf('1e-20')  # the oracle has no flat space
-    # In float32 a gradient that is a difference of near equals, as that of the curvature, has few digits.
-    of_result, of_gradients = (3e-5, 1e-4) if dtype == torch.float32 else (1e-13, 1e-12)
+    of_result, of_gradients = (3e-5, 1e-5) if dtype == torch.float32 else (1e-13, 1e-12)
+    # Here the curvature's gradient is the sum of -8.05 from the midpoints and 7.92 from the points: of each rounding of
+    # a sum in float32, 6e-8, it keeps 8e-6.
+    of_curvature = 5e-5 if dtype == torch.float32 and (c, margin) == (0.6, 0.985) else of_gradients
     expected = torch.tensor([float(number) for number in exact(*at)], dtype=torch.float64)
     assert relative(out.flatten().double(), expected) < of_result
     # A direction in each tensor; both numbers alone, so that none hides the other
@@ -111,7 +113,8 @@ def test_kernel_in_80_digits(c: float, margin: float, scale: float, dim: int, dt
         directions[i] = some if which is None else torch.eye(2, dtype=torch.float64)[which]
         along = found[i].double() * directions[i]
         right = float(directional_derivatives(weighted, at, [to_mp(d) for d in directions])[i])
-        assert abs(float(along.sum()) - right) < of_gradients * max(float(along.norm()), abs(right)), (i, which)
+        allowed = of_curvature if (i, which) == (2, 0) else of_gradients
+        assert abs(float(along.sum()) - right) < allowed * max(float(along.norm()), abs(right)), (i, which)
 
 
 @pytest.mark.usefixtures('_both_ways')

@@ -69,6 +69,24 @@ def _report(argv: list[str], prog: str) -> None:
     report(config, [*prog.split(), *argv])
 
 
+def _embed(argv: list[str], prog: str) -> None:
+    from .config.embed import read_embed_options
+
+    config = read_embed_options(argv, prog)
+    from .commands.embed import embed
+
+    embed(config)
+
+
+def _geometry(argv: list[str], prog: str) -> None:
+    from .config.embed import read_geometry_options
+
+    config = read_geometry_options(argv, prog)
+    from .commands.geometry import geometry
+
+    geometry(config)
+
+
 def _extract(argv: list[str], prog: str) -> None:
     from .config.features import read_extract_options
 
@@ -113,6 +131,8 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'train': (_train, 'train a model on images, the same as train_hyp.py'),
     'list': (_list, 'list the models and what is hyperbolic in them'),
     'validate': (_validate, 'measure a trained model on a split of a data set'),
+    'embed': (_embed, 'embed a tree of names in hyperbolic space'),
+    'geometry': (_geometry, 'measure precision and speed of the models of hyperbolic space'),
     'evaluate': (_evaluate, "read a model's mistakes against a tree of its classes"),
     'extract': (_extract, 'write the features of a split into a file'),
     'fewshot': (_fewshot, 'classify new classes by a few labelled images of each'),

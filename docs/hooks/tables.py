@@ -1,22 +1,27 @@
-"""Code in tables may be broken between names, not within one, so that a table of names fits a narrow screen."""
+"""Table cells that fit a narrow screen: code is broken between names, and a number such as 1e-5 is never broken."""
 
 import re
 from typing import Any
 
 _CELL = re.compile(r'<t[dh][ >].*?</t[dh]>', re.DOTALL)
-_CODE = re.compile(r'<code>[^<]*</code>')
-_BREAK = re.compile(r'_(?=\w)|[.(=](?=[^\W\d_])')
+_CODE = re.compile(r'<code>.*?</code>', re.DOTALL)
+_TAG = re.compile(r'(<[^>]*>)')
+_NUMBER = re.compile(r'\b\d[\d.]*e-\d+')
+# The names of a type are links each, so that its bracket ends a piece of text: `Sequence[`.
+_BREAK = re.compile(r'_(?=\w)|[.(=](?=[^\W\d_])|\[$')
 
 
-def breakable(html: str) -> str:
-    """The HTML of a page with break opportunities after the underscores, dots, brackets and equals signs of code."""
+def _in_text(pattern: re.Pattern, replacement: str, html: str) -> str:
+    """The HTML with replacements in its text, not within tags."""
+    pieces = _TAG.split(html)
+    return ''.join(piece if piece.startswith('<') else pattern.sub(replacement, piece) for piece in pieces)
 
-    def cell(match: re.Match) -> str:
-        return _CODE.sub(lambda code: _BREAK.sub(r'\g<0><wbr>', code[0]), match[0])
 
-    return _CELL.sub(cell, html)
+def _cell(match: re.Match) -> str:
+    whole = _in_text(_NUMBER, r'<span class="number">\g<0></span>', match[0])
+    return _CODE.sub(lambda code: _in_text(_BREAK, r'\g<0><wbr>', code[0]), whole)
 
 
 def on_post_page(output: str, **kwargs: Any) -> str:
     """Change every page after the search has read its text."""
-    return breakable(output)
+    return _CELL.sub(_cell, output)

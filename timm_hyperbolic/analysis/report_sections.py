@@ -10,10 +10,12 @@ from torch import nn
 
 from ..layers import HyperbolicHead, named_curvatures
 from . import figures
+from .basin_section import basin_sections
 from .confusion import find_confusion
 from .curvatures import curvature_ratios
 from .delta import relative_deltas
 from .disk import DiskView, view_head
+from .drawing import page_figure
 from .figures.style import shortened
 from .gates import named_gates
 from .history import History
@@ -24,7 +26,7 @@ from .predictions import Example, Labels, Predictions
 
 __all__ = ['FIGURES', 'ReportInput', 'create_sections']
 
-#: Names of all figures that a page may have.
+#: Names of the figures that the page of a model may have, whatever its head.
 FIGURES = (
     *('training', 'accuracy', 'confusion', 'most_confident', 'least_confident'),
     *('curvature', 'gates', 'margin', 'clip', 'norms', 'delta', 'disk', 'origin'),
@@ -83,14 +85,8 @@ def create_sections(report: ReportInput) -> list[Found]:
         _distances_section(report),
         _delta_section(report),
         *_disk_sections(report),
+        *basin_sections(report.model, report.predictions, report.labels, report.is_matched),
     ]
-
-
-def _figure(name: str, draw: Callable[[float], Figure], alt: str, caption: str = '') -> PageFigure:
-    """A figure in both layouts; `draw` takes the width in inches."""
-    wide = draw(figures.WIDE)
-    narrow = figures.to_svg(draw(figures.NARROW))
-    return PageFigure(name, alt, caption, figures.to_svg(wide), figures.to_png(wide), narrow)
 
 
 def _training_section(history: History | None) -> Found:
@@ -108,7 +104,7 @@ def _training_section(history: History | None) -> Found:
         f'{history.epochs[best] + 1}; at the end {history.eval_top1[-1]:.2f} %.'
     )
     draw = lambda width: figures.history_figure(history, width)
-    return Section('training', title, text, [_figure('training', draw, f'Training curves. {caption}', caption)])
+    return Section('training', title, text, [page_figure('training', draw, f'Training curves. {caption}', caption)])
 
 
 def _class_sections(report: ReportInput) -> list[Found]:
@@ -133,7 +129,7 @@ def _class_sections(report: ReportInput) -> list[Found]:
     elif confusion.groups is not None:
         text += 'Classes of one superclass stand together.'
     caption = f'Lowest: {names[0]}, {accuracy[low]:.0f} %. Highest: {names[1]}, {accuracy[high]:.0f} %.'
-    bars = _figure(
+    bars = page_figure(
         'accuracy',
         lambda width: figures.accuracy_figure(confusion, labels, width),
         f'Accuracies of {known} classes. {caption}',
@@ -161,7 +157,7 @@ def _class_sections(report: ReportInput) -> list[Found]:
     if inside is not None:
         right = confusion.superclass_accuracy
         caption += f' Superclass right: {right:.1f} % of images. Errors within the superclass: {inside:.1f} %.'
-    matrix = _figure(
+    matrix = page_figure(
         'confusion',
         lambda width: figures.confusion_figure(confusion, labels, width),
         f'Confusion matrix of {classes} classes. {caption}',
@@ -177,7 +173,7 @@ def _confidence_section(report: ReportInput) -> Found:
             right = sum(example.predicted == example.target for example in examples)
             caption += f'; {right} of the predictions are right'
         draw = lambda width: figures.examples_figure(examples, report.labels, report.mean, report.std, width)
-        return _figure(name, draw, f'{caption}.', f'{caption}.')
+        return page_figure(name, draw, f'{caption}.', f'{caption}.')
 
     text = (
         'Each image as the model gets it. Under it: the probability of the prediction, the prediction, and, in red, '
@@ -215,7 +211,7 @@ def _curvature_section(model: nn.Module) -> Found:
         f'{values[furthest] / ratios[furthest]:.4g} to {values[furthest]:.4g}.'
     )
     alt = f'Curvatures of {len(values)} maps. {caption}'
-    return Section('curvature', title, text, [_figure('curvature', draw, alt, caption)])
+    return Section('curvature', title, text, [page_figure('curvature', draw, alt, caption)])
 
 
 def _gates_section(model: nn.Module) -> Found:
@@ -234,7 +230,7 @@ def _gates_section(model: nn.Module) -> Found:
         )
     gammas = [own['gamma'] for own in gates.values()]
     alt = f'Gates of {len(gates)} residuals by depth, from {min(gammas):.3g} to {max(gammas):.3g}.'
-    return Section('gates', title, text, [_figure('gates', lambda width: figures.gates_figure(gates, width), alt)])
+    return Section('gates', title, text, [page_figure('gates', lambda width: figures.gates_figure(gates, width), alt)])
 
 
 def _margin_section(report: ReportInput) -> Found:
@@ -252,7 +248,7 @@ def _margin_section(report: ReportInput) -> Found:
         f'are clipped, the clip shapes the result more than the curvature. Measured on the first {len(images)} images.'
     )
     percent = {name: 100 * share for name, share in shares.items()}
-    first = _figure(
+    first = page_figure(
         'margin',
         lambda width: figures.grid_figure(
             percent, 'clipped tokens', '.0f', figures.linear_scale(0, 100, ' %'), width=width
@@ -261,7 +257,7 @@ def _margin_section(report: ReportInput) -> Found:
         'Share of clipped tokens, %.',
     )
     scale = figures.ratio_scale(list(ratios.values()), least=2)
-    second = _figure(
+    second = page_figure(
         'clip',
         lambda width: figures.grid_figure(ratios, 'length relative to the clip', '.2f', scale, width=width),
         f'Median length relative to the clip in {len(ratios)} modules, the largest {max(ratios.values()):.2g}.',
@@ -282,7 +278,7 @@ def _distances_section(report: ReportInput) -> Found:
         f'clip: tokens beyond it are moved in to it. Measured on the first {len(images)} images.'
     )
     alt = f'Quantiles of the distances to the origin in {len(distances)} modules.'
-    drawing = _figure('norms', lambda width: figures.distances_figure(distances, width), alt)
+    drawing = page_figure('norms', lambda width: figures.distances_figure(distances, width), alt)
     return Section('norms', title, text, [drawing])
 
 
@@ -307,7 +303,9 @@ def _delta_section(report: ReportInput) -> Found:
         f'Features: {_mean_and_range(found.points)}. Gaussian of equal covariance: {_mean_and_range(found.gaussian)}. '
         f'Isotropic Gaussian: {_mean_and_range(found.isotropic)}.'
     )
-    drawing = _figure('delta', lambda width: figures.delta_figure(found, width), f'δ_rel by draw. {caption}', caption)
+    drawing = page_figure(
+        'delta', lambda width: figures.delta_figure(found, width), f'δ_rel by draw. {caption}', caption
+    )
     return Section('delta', title, text, [drawing])
 
 
@@ -354,7 +352,7 @@ def _disk_section(title: str, view: DiskView, predictions: Predictions, labels: 
     def draw(width: float) -> Figure:
         return figures.disk_figure(view, predictions.targets, labels, width)
 
-    return Section('disk', title, text, [_figure('disk', draw, alt)])
+    return Section('disk', title, text, [page_figure('disk', draw, alt)])
 
 
 def _origin_section(title: str, view: DiskView, labels: Labels) -> Section:
@@ -366,5 +364,5 @@ def _origin_section(title: str, view: DiskView, labels: Labels) -> Section:
     low, high = view.distances.min().item(), view.distances.max().item()
     caption = f'The nearest of all {len(view.distances)} prototypes is at {low:.3g}, the farthest at {high:.3g}.'
     alt = f'Bars of distances. Nearest: {", ".join(nearest)}.'
-    drawing = _figure('origin', lambda width: figures.origin_figure(view, labels, width=width), alt, caption)
+    drawing = page_figure('origin', lambda width: figures.origin_figure(view, labels, width=width), alt, caption)
     return Section('origin', title, text, [drawing])

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..config.evaluate import EvaluateConfig
+from ..data.class_tree import read_tree, read_unseen, tree_of_classes
 from ..errors import UserError, listed
+from ..evaluate.features import open_features, read_features
 from ..evaluate.hierarchy import hierarchy_metrics
 from ..evaluate.ood import auroc, max_softmax
 from ..evaluate.others import open_others
-from ..evaluate.outputs import Outputs, collect, point_head
+from ..evaluate.outputs import Outputs, classify, collect, point_head
 from ..evaluate.results import check_results_file, write_results
 from ..evaluate.retrieval import retrieval_metrics
 from ..evaluate.trained import Trained, open_trained
-from ..evaluate.tree import read_tree, read_unseen, tree_of_classes
 from ..evaluate.zero_shot import zero_shot_metrics
 from ..taxonomy import Taxonomy
 from ..train.device import create_autocast, resolve_device
@@ -30,11 +31,15 @@ __all__ = ['evaluate']
 def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """Read a trained model against a tree of its classes; print the results and return them.
 
+    Args:
+        config: The model, the data, the tree, and what is measured.
+
     Returns:
         What was measured, and the numbers of `hierarchy_metrics`, of `retrieval_metrics`, with `points_` before its
         names also for the points of a hyperbolic head, with `--unseen` of `zero_shot_metrics`, and with `--ood` the
         AUROC of the images of the split against the others by the largest softmax probability, by the length of the
-        features, and by the distance of the head's points from the origin.
+        features, and by the distance of the head's points from the origin. Of a file of features without a model, only
+        the retrieval.
 
     Raises:
         UserError: The tree, the model or the data does not exist or does not fit; nothing was measured.
@@ -43,17 +48,66 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     options = config.tree
     results_file = check_results_file(config.results.results_file)
     tree, unseen = read_tree(options.hierarchy), read_unseen(options.unseen)
+    if config.model.model is None:
+        results = _of_features(config, tree)
+    else:
+        results = _of_model(config, tree, unseen)
+    print(
+        f'{results["model"]} on {results["dataset"]}, split {results["split"]}, {results["images"]:,} images, '
+        f'{results["classes"]} classes in a tree of {results["nodes"]:,} nodes'
+    )
+    print(_table(results))
+    write_results(results_file, results)
+    return results
+
+
+def _of_features(config: EvaluateConfig, tree: Taxonomy | None) -> dict[str, Any]:
+    """Return the measures of retrieval of a file of features."""
+    options, path = config.tree, config.source.features
+    for name in ('unseen', 'ood'):
+        value = getattr(options if name == 'unseen' else config.ood, name)
+        if value is not None:
+            raise UserError(f'--{name} {value}: needs a model beside --features {path}; give --model')
+    features = read_features(path)
+    tree = tree_of_classes(tree, features.class_names, features.num_classes, None, None, options.hierarchy)
+    outputs = Outputs(features.features, features.features, features.labels)
+    return {
+        'model': features.about.get('model', path),
+        'checkpoint': features.about.get('weights'),
+        'dataset': features.about.get('dataset', path),
+        'split': features.about.get('split'),
+        'hierarchy': options.hierarchy,
+        'nodes': len(tree),
+        'classes': features.num_classes,
+        'images': len(features.labels),
+        **_retrieval(outputs, features.labels, tree, None, options.retrieval),
+    }
+
+
+def _of_model(config: EvaluateConfig, tree: Taxonomy | None, unseen: Sequence[str]) -> dict[str, Any]:
+    """Return all measures of a model."""
+    options = config.tree
     device = resolve_device(config.device.device)
     autocast = create_autocast(config.device, device)
     trained = open_trained(config, device, same_classes=not unseen, more_classes=bool(unseen))
     classes, places = _classes(trained, config.model.model)
-    count = trained.model.num_classes if classes is None else len(classes)
+    known = trained.model.num_classes
+    count = known if classes is None else len(classes)
     tree = tree_of_classes(tree, classes, count, trained.model, trained.superclasses, options.hierarchy)
-    new = _labels(unseen, classes, count, trained.model.num_classes, options.unseen)
+    new = _labels(unseen, classes, count, known, options.unseen)
     others = open_others(config, trained, device)
 
-    outputs = collect(trained.model, tqdm(trained.loader, desc='evaluation', leave=False, disable=None), autocast)
-    labels = outputs.labels if places is None else places[outputs.labels]
+    if config.source.features is None:
+        outputs = collect(trained.model, tqdm(trained.loader, desc='evaluation', leave=False, disable=None), autocast)
+        labels = outputs.labels if places is None else places[outputs.labels]
+    else:
+        features = open_features(config, config.source.features)
+        images, _ = next(iter(trained.loader))
+        outputs = classify(trained.model, features.features, features.labels, images)
+        labels = features.labels
+        if classes is not None and features.class_names is not None:  # the file has the labels of the data set
+            place = {name: label for label, name in enumerate(classes)}
+            labels = torch.tensor([place.get(name, -1) for name in features.class_names])[labels]
     results = {
         'model': config.model.model,
         'checkpoint': config.weights.checkpoint,
@@ -63,21 +117,14 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         'nodes': len(tree),
         'classes': count,
         **hierarchy_metrics(outputs.logits.argmax(1), labels, tree),
-        **_retrieval(outputs, labels, tree, trained, options.retrieval),
+        **_retrieval(outputs, labels, tree, trained.model, options.retrieval),
     }
     if unseen:
-        known = torch.arange(trained.model.num_classes)
-        results |= zero_shot_metrics(outputs.logits, labels, tree, new, known)
+        results |= zero_shot_metrics(outputs.logits, labels, tree, new, range(known))
     if others is not None:
         other = collect(trained.model, tqdm(others.loader, desc='--ood', leave=False, disable=None), autocast)
         results |= {'ood': others.name, 'ood_split': others.split, 'ood_images': len(other.labels)}
         results |= _ood(outputs, other)
-    print(
-        f'{config.model.model} on {results["dataset"]}, split {trained.split}, {len(labels):,} images, '
-        f'{count} classes in a tree of {len(tree):,} nodes'
-    )
-    print(_table(results))
-    write_results(results_file, results)
     return results
 
 
@@ -125,14 +172,16 @@ def _labels(
     return new
 
 
-def _retrieval(outputs: Outputs, labels: Tensor, tree: Taxonomy, trained: Trained, limit: int) -> dict[str, float]:
+def _retrieval(
+    outputs: Outputs, labels: Tensor, tree: Taxonomy, model: nn.Module | None, limit: int
+) -> dict[str, float]:
     """Return the measures of retrieval of the features, and of the points of a hyperbolic head."""
     if limit == 0:
         return {}
     chosen = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[:limit].sort().values
     found = retrieval_metrics(outputs.features[chosen], labels[chosen], tree)
     if outputs.vectors is not None:
-        head = point_head(trained.model)
+        head = point_head(model)
         points = retrieval_metrics(
             outputs.vectors[chosen],
             labels[chosen],

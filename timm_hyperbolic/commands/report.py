@@ -135,6 +135,7 @@ def _facts(
 
 def _write(folder: Path, page: str, sections: Sequence) -> None:
     """Write figures and page; figures of an earlier page that this one has not got are removed."""
+    from ..analysis.basin_section import BASIN_FIGURES
     from ..analysis.report_sections import FIGURES
 
     figures = folder / 'figures'
@@ -145,7 +146,7 @@ def _write(folder: Path, page: str, sections: Sequence) -> None:
             for figure in drawn:
                 (scratch / f'{figure.name}.svg').write_bytes(figure.svg)
                 (scratch / f'{figure.name}.png').write_bytes(figure.png)
-        for name in set(FIGURES) - {figure.name for figure in drawn}:
+        for name in {*FIGURES, *BASIN_FIGURES} - {figure.name for figure in drawn}:
             for ending in ('svg', 'png'):
                 (figures / f'{name}.{ending}').unlink(missing_ok=True)
         with scratch_folder(folder) as scratch:

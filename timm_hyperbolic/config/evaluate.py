@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from .argtypes import whole
+from .features import FeatureSourceConfig
 from .options import option
 from .trained import ResultsConfig, TrainedConfig, read_trained
 
@@ -63,6 +64,7 @@ class OodConfig:
 class EvaluateConfig(TrainedConfig):
     """All options of `timm-hyperbolic evaluate`."""
 
+    source: FeatureSourceConfig = field(default_factory=FeatureSourceConfig)
     tree: TreeConfig = field(default_factory=TreeConfig)
     ood: OodConfig = field(default_factory=OodConfig)
     results: ResultsConfig = field(default_factory=ResultsConfig)
@@ -70,6 +72,10 @@ class EvaluateConfig(TrainedConfig):
 
 def read_evaluate_options(argv: list[str] | None = None, prog: str | None = None) -> EvaluateConfig:
     """Return the configuration of an evaluation against a tree that a command line asks for.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
 
     Raises:
         UserError: A flag or value does not exist or is out of range, or an option would have no effect.
@@ -80,5 +86,6 @@ def read_evaluate_options(argv: list[str] | None = None, prog: str | None = None
         prog,
         'Read a trained model against a tree of its classes: how far its mistakes lie from the truth, whether the '
         'images nearest to an image are of its class or of a related one, how it classifies classes that it was not '
-        'trained on, and whether it tells other images from its own.',
+        'trained on, and whether it tells other images from its own. With --features alone, the retrieval.',
+        'features',
     )

@@ -44,7 +44,13 @@ def auroc(inside: Tensor, outside: Tensor) -> float:
 
 
 def max_softmax(logits: Tensor) -> Tensor:
-    """Return the largest softmax probability of each image, `[N]`, of logits `[N, K]`.
+    """Return the largest softmax probability of each image.
+
+    Args:
+        logits: `[N, K]`.
+
+    Returns:
+        `[N]`, float64, from 1/K to 1.
 
     Source: Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples" (ICLR 2017).
     """

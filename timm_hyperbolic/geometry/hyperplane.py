@@ -7,9 +7,9 @@ from torch import Tensor
 
 from .analytic import arsinhc, sech2, sinhc, tanhc
 
-__all__ = ['hyperplane_distance', 'point_of_distances']
+__all__ = ['fully_connected', 'hyperplane_distance', 'offset_factors', 'point_of_distances']
 
-#: Largest `√c·v` of a distance in `point_of_distances`: squares of the result, and sums of these, are float32 numbers.
+#: Largest `√c·v` of a distance whose point float32 can hold: squares of coordinates, and sums of these, are numbers.
 MAX_RAPIDITY = 36.0
 
 
@@ -39,22 +39,41 @@ def hyperplane_distance(inner: Tensor, time: Tensor, offset: Tensor, curvature: 
     Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision" (2024), has the same
     function in Lorentz coordinates.
     """
-    q = curvature * offset**2
-    t, u = tanhc(q), sech2(q)
-    # cosh(2√c·r) = (1 + n)/u and sinh(2√c·r)/√c = 2r·tanhc/u for the point at r, whose n = tanh² and u = sech²
-    w = inner * ((1 + q * t**2) / u) - time * (2 * offset * t / u)
+    cosh, sinh = offset_factors(offset, curvature)
+    return _distance(inner * cosh - time * sinh, curvature)
+
+
+def _distance(w: Tensor, curvature: Tensor) -> Tensor:
+    """`(1/√c)·arsinh(√c·w)`."""
     return w * arsinhc(curvature * w**2)
 
 
-def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
+def offset_factors(offset: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
+    """`cosh(2√c·r)` and `sinh(2√c·r)/√c` of the offsets of hyperplanes; `1` and `2r` at `c = 0`.
+
+    Args:
+        offset: `r`, any shape, float32 or float64.
+        curvature: `c >= 0`, broadcastable to `offset`.
+
+    Returns:
+        Two tensors of the shape of `offset`.
+    """
+    q = curvature * offset**2
+    t, u = tanhc(q), sech2(q)
+    # for the point at r, whose n = tanh² and u = sech²
+    return (1 + q * t**2) / u, 2 * offset * t / u
+
+
+def point_of_distances(v: Tensor, curvature: Tensor, limit: Tensor | float = MAX_RAPIDITY) -> Tensor:
     """The Lorentz space part `sinh(√c·v)/√c` of the point with signed distances `v` from the coordinate hyperplanes.
 
     The k-th coordinate hyperplane passes through the origin at a right angle to the k-th axis. At `c = 0` the result is
-    `v`. Values of `√c·v` beyond `MAX_RAPIDITY` count as `MAX_RAPIDITY`.
+    `v`.
 
     Args:
         v: Distances, `[..., K]`, float32 or float64.
         curvature: `c >= 0`, broadcastable to `v`.
+        limit: Values of `√c·v` beyond it count as this limit, which is at most `MAX_RAPIDITY`.
 
     Returns:
         Shape of `v`.
@@ -62,6 +81,36 @@ def point_of_distances(v: Tensor, curvature: Tensor) -> Tensor:
     Source: Shimizu, Mukuta, Harada (2021), (7): their `w`.
     """
     q = curvature * v**2
-    far = q > MAX_RAPIDITY**2
-    v = v * torch.where(far, MAX_RAPIDITY * torch.where(far, q, 1).rsqrt(), 1)
+    far = q > limit**2
+    v = v * torch.where(far, limit * torch.where(far, q, 1).rsqrt(), 1)
     return v * sinhc(curvature * v**2)
+
+
+def fully_connected(
+    inner: Tensor,
+    time: Tensor,
+    cosh: Tensor,
+    sinh: Tensor,
+    slope: Tensor,
+    curvature: Tensor,
+    limit: Tensor | float = MAX_RAPIDITY,
+) -> Tensor:
+    """The Lorentz space part `w = sinh(√c·v)/√c` of the fully connected layer, with `v = slope·D` for distances `D`.
+
+    All tensors are broadcast against each other.
+
+    Args:
+        inner: Inner products `⟨h, ẑ_k⟩` of points with the normals of hyperplanes, float32 or float64.
+        time: `τ = √(1 + c‖h‖²)` of the points.
+        cosh: From `offset_factors` of the hyperplanes, as is `sinh`.
+        sinh: See `cosh`.
+        slope: `2‖z_k‖`.
+        curvature: `c >= 0`.
+        limit: As in `point_of_distances`.
+
+    Returns:
+        Coordinates, of the common shape.
+
+    Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), (7).
+    """
+    return point_of_distances(slope * _distance(inner * cosh - time * sinh, curvature), curvature, limit)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ..geometry.analytic import arsinhc, sinhc, tanhc
-from ..geometry.hyperplane import MAX_RAPIDITY
 from ..geometry.models import lorentz_centroid
 from ..geometry.transport import gyration, translate
 from .config import HyperbolicConfig
@@ -116,7 +115,8 @@ class HypBatchNorm2d(PointModule):
                 variance = self.running_var.to(c.dtype)
             scale = self.weight.to(c.dtype) * (variance + self.eps).rsqrt()
             far = c * a2 * scale.square()
-            far = torch.where(far > MAX_RAPIDITY**2, MAX_RAPIDITY**2, far)
+            limit = self.max_rapidity**2
+            far = torch.where(far > limit, limit, far)
             scaled = scale * sinhc(far) * arsinhc(c * zz) * centred
             v = self.bias.to(c.dtype)
             q = c * v.square().sum()

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from timm.layers import to_2tuple
 from torch import Tensor, nn
 
+from ..geometry import ops
 from ..geometry.analytic import artanhc, safe_sqrt, sinhc
-from ..geometry.hyperplane import hyperplane_distance, point_of_distances
+from ..geometry.hyperplane import hyperplane_distance, offset_factors
 from .config import HyperbolicConfig
 from .point_module import PointModule
 
@@ -65,11 +66,21 @@ class _Hyperplanes(PointModule):
         length = safe_sqrt(z.flatten(1).square().sum(1))
         return z / torch.where(length > 0, length, 1).view(-1, *(1,) * (z.dim() - 1)), 2 * length
 
-    def values(self, inner: Tensor, time: Tensor, slope: Tensor, c: Tensor) -> Tensor:
-        """Return `v`, with the K hyperplanes in the channel dimension of `inner`."""
-        shape = (-1, 1, 1) if inner.dim() == 4 else (-1,)
-        offset = torch.zeros_like(slope) if self.bias is None else self.bias.to(inner.dtype)
-        return slope.view(shape) * hyperplane_distance(inner, time, offset.view(shape), c)
+    def offsets(self, dtype: torch.dtype) -> Tensor:
+        """Return the offsets `r`, `[K]`."""
+        return self.weight.new_zeros(len(self.weight), dtype=dtype) if self.bias is None else self.bias.to(dtype)
+
+    def coordinates(self, inner: Tensor, time: Tensor, slope: Tensor, c: Tensor) -> Tensor:
+        """Return the space part of the result.
+
+        Args:
+            inner: Inner products of points and normals, `[B, K, ...]`.
+            time: `τ` of the points, `[B, 1, ...]`.
+            slope: `2‖z‖`, `[K]`.
+            c: The curvature, `[1]`.
+        """
+        planes = torch.stack([*offset_factors(self.offsets(inner.dtype), c), slope])
+        return ops.fully_connected(inner, time, planes, c, self.max_rapidity)
 
 
 class HypMLR(_Hyperplanes):
@@ -111,12 +122,6 @@ class HypMLR(_Hyperplanes):
         super().__init__((out_features, in_features), bias, mode, config, dd, keywords)
         self.in_features, self.out_features = in_features, out_features
 
-    def _values(self, x: Tensor, c: Tensor, vectors: torch.dtype) -> Tensor:
-        h, time = self.to_space(x, c)
-        normals, slope = self.normals(x.dtype)
-        inner = F.linear(h.to(vectors), normals.to(vectors)).to(x.dtype)
-        return self.values(inner, time, slope, c)
-
     def forward(self, x: Tensor) -> Tensor:
         """Classify points.
 
@@ -128,7 +133,11 @@ class HypMLR(_Hyperplanes):
         """
         vectors = self.vector_dtype(x)
         with self.without_autocast(x):
-            return self.result(self._values(*self.scalars(x), vectors), x, vectors)
+            wide, c = self.scalars(x)
+            h, time = self.to_space(wide, c)
+            normals, slope = self.normals(wide.dtype)
+            inner = F.linear(h.to(vectors), normals.to(vectors)).to(wide.dtype)
+            return self.result(slope * hyperplane_distance(inner, time, self.offsets(wide.dtype), c), x, vectors)
 
     def extra_repr(self) -> str:
         """Return the sizes and the configuration, for `repr`."""
@@ -152,6 +161,8 @@ class HypLinear(HypMLR):
     Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), section 3.2.
     """
 
+    kernel_names = ('fully_connected',)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map points.
 
@@ -164,8 +175,12 @@ class HypLinear(HypMLR):
         vectors = self.vector_dtype(x)
         with self.without_autocast(x):
             wide, c = self.scalars(x)
-            h = point_of_distances(self._values(wide, c, vectors), c)
-            return self.result(self.from_space(h, c), x, vectors)
+            h, time = self.to_space(wide.flatten(0, -2), c)
+            normals, slope = self.normals(wide.dtype)
+            # Points lie side by side in memory, as the pixels of an image do
+            inner = F.linear(normals.to(vectors), h.to(vectors)).to(wide.dtype)
+            h = self.coordinates(inner.unsqueeze(0), time.T.unsqueeze(0), slope, c).squeeze(0).T
+            return self.result(self.from_space(h.unflatten(0, x.shape[:-1]), c), x, vectors)
 
 
 class HypConv2d(_Hyperplanes):
@@ -197,6 +212,8 @@ class HypConv2d(_Hyperplanes):
     Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision" (2024), section 4.1, for
     the concatenation of Lorentz points.
     """
+
+    kernel_names = ('fully_connected',)
 
     def __init__(
         self,
@@ -245,8 +262,7 @@ class HypConv2d(_Hyperplanes):
             if self.mode == 'poincare':
                 factor = 2 * sinhc(4 * box)
                 inner, box = factor * inner, factor.square() * box
-            v = self.values(inner, (1 + box).sqrt(), slope, c)
-            h = point_of_distances(v, c)
+            h = self.coordinates(inner, (1 + box).sqrt(), slope, c)
             return self.result(self.from_space(h, c), x, vectors)
 
     def extra_repr(self) -> str:

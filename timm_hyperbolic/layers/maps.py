@@ -11,7 +11,6 @@ from timm.layers import to_2tuple
 from torch import Tensor
 
 from ..geometry.analytic import artanhc, sinhc, tanhc
-from ..geometry.hyperplane import MAX_RAPIDITY
 from .config import HyperbolicConfig
 from .fully_connected import beta_ratio
 from .point_module import PointModule, channel_dim
@@ -54,7 +53,10 @@ class HypExp0(PointModule):
         with self.without_autocast(x):
             v, c = self.scalars(x)
             q = c * v.square().sum(channel_dim(v), keepdim=True)
-            q = torch.where(q > MAX_RAPIDITY**2 / 4, MAX_RAPIDITY**2 / 4, q)
+            largest = (self.max_rapidity if self.mode == 'lorentz' else self.max_rapidity / 2) ** 2
+            outside = q > largest
+            v = v * torch.where(outside, (largest / torch.where(outside, q, 1)).sqrt(), 1)
+            q = torch.where(outside, largest, q)
             h = sinhc(q) * v if self.mode == 'lorentz' else 2 * sinhc(4 * q) * v
             return self.result(self.from_space(h, c), x, vectors)
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..geometry.hyperplane import MAX_RAPIDITY
 from .config import HyperbolicConfig
 from .module import HyperbolicModule
 
@@ -18,16 +19,22 @@ MODES = ('lorentz', 'poincare')
 
 
 def channel_dim(x: Tensor) -> int:
-    """Return the dimension of the coordinates of points: 1 for maps `[B, C, H, W]`, else the last one."""
+    """Return the dimension of the coordinates of points: 1 for maps `[B, C, H, W]`, else the last one.
+
+    Args:
+        x: Points.
+    """
     return 1 if x.dim() == 4 else -1
 
 
 class PointModule(HyperbolicModule):
     """Base class of layers on points of hyperbolic space, which are written in one of two ways:
 
-    - `mode='lorentz'`: by the space part `h` of the Lorentz model. Every vector is a point, nothing has to be clipped,
-      and the time part `τ/√c` with `τ = √(1 + c‖h‖²)` is computed where it is needed;
-    - `mode='poincare'`: as a point `p` of the ball, with `c‖p‖² < 1`; then `h = 2p/(1 - c‖p‖²)`.
+    - `mode='lorentz'`: by the space part `h` of the Lorentz model. Every vector is a point, and the time part `τ/√c`,
+      `τ = √(1 + c‖h‖²)`, is computed where it is needed. The margin bounds each coordinate, at the hyperbolic distance
+      that it stands for;
+    - `mode='poincare'`: as a point `p` of the ball, with `c‖p‖² < 1`; then `h = 2p/(1 - c‖p‖²)`. The margin bounds the
+      norm.
 
     The other layers of this package take tangent vectors at the origin. `exp0` and `log0` lead from one to the other.
 
@@ -90,7 +97,7 @@ class PointModule(HyperbolicModule):
         return 2 * inverse * x, (1 + n) * inverse
 
     def from_space(self, h: Tensor, c: Tensor) -> Tensor:
-        """Clip points that are given by their Lorentz space part, and write them as the mode does.
+        """Write points that are given by their Lorentz space part as the mode does, with the clip of the ball.
 
         Args:
             h: `[B, C, H, W]` or `[..., C]`, float32 or float64.
@@ -99,6 +106,8 @@ class PointModule(HyperbolicModule):
         Returns:
             Points, shape of `h`.
         """
+        if self.mode == 'lorentz' and self.limits.max_norm is None:
+            return h
         r2 = h.square().sum(channel_dim(h), keepdim=True)
         if self.is_clipped:
             if self.curvature.is_flat:
@@ -110,6 +119,11 @@ class PointModule(HyperbolicModule):
             factor = torch.where(outside, (q_max / torch.where(outside, q, q_max)).sqrt(), 1)
             h, r2 = h * factor, r2 * factor.square()
         return h if self.mode == 'lorentz' else h / (1 + (1 + c * r2).sqrt())
+
+    @property
+    def max_rapidity(self) -> float:
+        """Largest `√c·d` of a coordinate's distance `d` from zero."""
+        return MAX_RAPIDITY if self.limits.margin is None else min(MAX_RAPIDITY, self.limits.max_rapidity)
 
     def scalars(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the input in the type in which points are computed, float32 or float64, and the curvature in it."""

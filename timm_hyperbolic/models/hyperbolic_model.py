@@ -161,6 +161,9 @@ def unchanged_on_error(model: nn.Module) -> Iterator[None]:
     """Give back the modules, parameters and attributes of a model if what is done to them fails.
 
     What happens inside a parameter, a dictionary or a list is not undone.
+
+    Args:
+        model: Any module.
     """
     tables = ('_modules', '_parameters', '_buffers')
     before = [

@@ -20,12 +20,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..geometry.kernels.primitives import jit
+from .graphs import Indices
 
 __all__ = ['BALL', 'EUCLIDEAN', 'LORENTZ', 'descend']
 
 BALL, LORENTZ, EUCLIDEAN = 0, 1, 2
+Numbers = NDArray[np.float64]
 # The derivative of the distance of equal points counts as zero.
 TINY = 1e-30
 
@@ -35,7 +38,7 @@ _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 
 
 @jit
-def _mixed(state):
+def _mixed(state: np.uint64) -> np.uint64:
     """The output of the generator SplitMix64 for a state."""
     z = (state ^ (state >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
@@ -43,7 +46,7 @@ def _mixed(state):
 
 
 @jit
-def _move(points, row, kind, direction, step, least):
+def _move(points: Numbers, row: int, kind: int, direction: Numbers, step: float, least: float) -> None:
     """Move a point along a tangent vector times `step`; a point of the ball stays at `1 - ‖p‖² >= least`."""
     dim = points.shape[1]
     if kind == LORENTZ:
@@ -69,7 +72,17 @@ def _move(points, row, kind, direction, step, least):
 
 
 @jit
-def descend(points, pairs, begins, above, kind, step, negatives, key, least):
+def descend(
+    points: Numbers,
+    pairs: Indices,
+    begins: Indices,
+    above: Indices,
+    kind: int,
+    step: float,
+    negatives: int,
+    key: np.uint64,
+    least: float,
+) -> float:
     """Take one step for each pair, in order, and return the mean loss before the steps.
 
     Args:

@@ -35,12 +35,14 @@ class NodePoints:
         points: `[N, D]`, float64.
         space: `poincare`, `lorentz` or `euclidean`.
         about: how the points were made, in numbers and words that JSON can hold.
+        state: further tensors that a training needs to go on, by name.
     """
 
     names: tuple[str, ...]
     points: Tensor
     space: str = 'poincare'
     about: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -129,8 +131,8 @@ class NodePoints:
     def save(self, path: str | Path) -> None:
         """Write the points as a safetensors file, whole or not at all.
 
-        The file has the tensor `points`, and in its metadata `names`, a JSON list in the order of the rows, `space` and
-        `about`.
+        The file has the tensors `points` and `state.*`, and in its metadata `names`, a JSON list in the order of the
+        rows, `space` and `about`.
 
         Raises:
             UserError: the file cannot be written.
@@ -144,7 +146,8 @@ class NodePoints:
             'about': json.dumps(dict(self.about)),
             'version': __version__,
         }
-        content = save({'points': self.points.contiguous()}, metadata)
+        tensors = {'points': self.points, **{f'state.{name}': value for name, value in self.state.items()}}
+        content = save({name: value.contiguous() for name, value in tensors.items()}, metadata)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
@@ -171,6 +174,9 @@ class NodePoints:
             with safe_open(str(path), framework='pt') as file:
                 metadata = file.metadata() or {}
                 names = tuple(json.loads(metadata['names']))
-                return cls(names, file.get_tensor('points'), metadata['space'], json.loads(metadata['about']))
+                extra = [key for key in list(file.keys()) if key.startswith('state.')]
+                state = {key.removeprefix('state.'): file.get_tensor(key) for key in extra}
+                about = json.loads(metadata['about'])
+                return cls(names, file.get_tensor('points'), metadata['space'], about, state)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise UserError(f'{path} is no file of an embedding: {error}') from error

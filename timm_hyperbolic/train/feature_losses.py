@@ -8,13 +8,11 @@ from timm.task import TrainingTask
 from torch import Tensor, nn
 
 from ..config.losses import FeatureLossConfig
+from ..data.class_tree import read_tree, tree_of_classes
 from ..errors import UserError
 from ..layers import BasinHead, ProjectedHead
 from ..losses import BasinLoss, PairwiseCrossEntropy, TreeCorrelation
-from ..models.head_options import HeadOptions, hierarchy_of
 from ..models.hyperbolic_model import classifiers_of
-from ..taxonomy import Taxonomy
-from .label_order import in_label_order
 
 __all__ = ['FeatureLosses', 'add_feature_losses']
 
@@ -78,7 +76,9 @@ class FeatureLosses(nn.Module):
             self.basin = BasinLoss(config.basin_contrast, config.basin_position, config.basin_agreement, fused=0.0)
             head.readout.register_forward_pre_hook(self._scores.before)
         if config.tree_correlation:
-            self.tree = TreeCorrelation.of(_tree_of(model, config.hierarchy, classes))
+            tree = read_tree(config.hierarchy)
+            tree = tree_of_classes(tree, classes, model.num_classes, model, None, config.hierarchy)
+            self.tree = TreeCorrelation.of(tree)
         if config.pairwise:
             self.pairwise = PairwiseCrossEntropy(
                 config.pairwise_temperature, config.pairwise_curvature, geometry=config.pairwise_geometry
@@ -121,7 +121,19 @@ def add_feature_losses(
     splits: int = 0,
     classes: list[str] | None = None,
 ) -> None:
-    """Have a task add the losses that the options and the head of its model ask for; see `FeatureLosses`."""
+    """Have a task add the losses that the options and the head of its model ask for.
+
+    Args:
+        task: The task.
+        model: The model that it trains.
+        config: The weights.
+        label_weight: The weight of the task's own loss.
+        splits: Number of differently augmented copies of each image in a batch; 0 for one copy.
+        classes: Names of the classes of the data set by label, in whose order those of a tree are brought.
+
+    Raises:
+        UserError: see `FeatureLosses`.
+    """
     losses = FeatureLosses(model, config, label_weight, splits, classes)
     if any(part is not None for part in (losses.basin, losses.tree, losses.pairwise)):
         task.feature_losses = losses.to(task.device)
@@ -130,24 +142,3 @@ def add_feature_losses(
 
 def _classifiers(model: nn.Module) -> list[nn.Module]:
     return list(classifiers_of(model).values()) if hasattr(model, 'get_classifier') else []
-
-
-def _tree_of(model: nn.Module, name: str | None, classes: list[str] | None) -> Taxonomy:
-    """Return the tree of `--hierarchy`, or that of the model's head.
-
-    Raises:
-        UserError: there is none, it is corrupt, or its classes are not those of the model.
-    """
-    options = getattr(model, 'make_head', None)
-    own = options.hierarchy if isinstance(options, HeadOptions) else None
-    if name is None and own is None:
-        raise UserError('--tree-correlation: give the tree of the classes: --hierarchy cifar100, wordnet or a file')
-    try:
-        tree = own if name is None else hierarchy_of(name, model)
-    except ValueError as error:
-        raise UserError(f'--hierarchy {name}: {error}') from error
-    what = 'the tree of the head' if name is None else f'--hierarchy {name}'
-    if tree.classes is None or len(tree.classes) != model.num_classes:
-        count = 'no' if tree.classes is None else len(tree.classes)
-        raise UserError(f'{what} has {count} classes, the model has {model.num_classes}; give the tree of its classes')
-    return in_label_order(tree, classes)

@@ -37,11 +37,11 @@ def create_schedule(
     steps = epochs * steps_per_epoch
     if max_steps is None or max_steps >= steps:
         return scheduler, steps
-    return _create(optimizer, config, max_steps / epochs)[0], max_steps
+    return _create(optimizer, config, max_steps / epochs, f' with --max-steps {max_steps}')[0], max_steps
 
 
 def _create(
-    optimizer: torch.optim.Optimizer, config: ScheduleConfig, steps_per_epoch: float
+    optimizer: torch.optim.Optimizer, config: ScheduleConfig, steps_per_epoch: float, limit: str = ''
 ) -> tuple[Scheduler | None, int]:
     """Return a scheduler and the number of epochs with the cooldown."""
     try:
@@ -60,5 +60,5 @@ def _create(
             updates_per_epoch=steps_per_epoch,
         )
     except (AssertionError, ValueError) as error:
-        raise UserError(f'--sched {config.sched}, {steps_per_epoch:g} steps an epoch: {error}') from error
+        raise UserError(f'--sched {config.sched}{limit}: {error}') from error
     return scheduler, round(epochs)

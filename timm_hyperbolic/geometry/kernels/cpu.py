@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +25,9 @@ __all__ = ['kernel_dtype', 'linear', 'linear_backward', 'rows_of', 'two_vectors'
 
 def rows_of(x: Tensor, dtype: torch.dtype) -> Tensor:
     """`[..., D]` as contiguous rows, `[R, D]`."""
-    return x.detach().to(dtype).reshape(math.prod(x.shape[:-1]), x.shape[-1]).contiguous()
+    x = x.detach()
+    x = x if x.dtype == dtype else x.to(dtype)
+    return (x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])).contiguous()
 
 
 def kernel_dtype(x: Tensor) -> torch.dtype:
@@ -38,10 +39,10 @@ def _blocks(module: ModuleType, rows: int) -> int:
     return -(-rows // module.ROWS)
 
 
-def _numbers(numbers: Tensor, clip: Sequence[float]) -> np.ndarray:
+def _numbers(numbers: Tensor, clip: Sequence[float]) -> Tensor:
     """The curvature, the clip, the formula's numbers."""
-    c, *rest = numbers.detach().tolist()
-    return np.array([c, *clip, *rest])
+    c, *rest = numbers.tolist()
+    return torch.tensor([c, *clip, *rest], dtype=torch.float64)
 
 
 @functools.cache
@@ -74,10 +75,10 @@ def two_vectors_backward(
     x_rows, y_rows, g_rows = (rows_of(t, dtype) for t in (x, y, g))
     dx, dy = torch.empty_like(x_rows), torch.empty_like(x_rows)
     blocks = _blocks(module, len(x_rows))
-    sums = np.empty((blocks, len(numbers)))
+    sums = torch.empty(blocks, len(numbers), dtype=torch.float64)
     arguments = x_rows, y_rows, g_rows, _numbers(numbers, clip), largest_gradient(dtype), dx, dy, sums
     launch(module.backward, blocks, arguments)
-    return dx.to(x.dtype).view(x.shape), dy.to(x.dtype).view(x.shape), torch.from_numpy(sums.sum(0))
+    return dx.to(x.dtype).view(x.shape), dy.to(x.dtype).view(x.shape), sums.sum(0)
 
 
 # A linear map

@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import itertools
 import os
+import struct
 import sys
 import tempfile
 import threading
@@ -19,7 +20,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 
 from .row_program import RowProgram
@@ -117,19 +117,17 @@ def launch(
         kernel: A function of a module from `load`. It takes the first block, the one behind the last, and `arguments`;
             what it computes for a block does not depend on the others.
         blocks: How many blocks there are.
-        arguments: Tensors, arrays, numbers, and tuples of such.
+        arguments: Tensors, numbers, and tuples of such.
         least: How many blocks are worth a thread.
     """
-    arguments = _arrays(arguments)
     threads = min(torch.get_num_threads(), blocks // least)
     run = _openmp() if threads > 1 and not _forked else None
     if run is None:
-        kernel(0, blocks, *arguments)
+        kernel(0, blocks, *_arrays(arguments))
         return
     job = [blocks]
     kinds = tuple(_packed(argument, job) for argument in arguments)
-    packed = np.array(job, dtype=np.int64)
-    run(_entry(kernel, kinds), packed.ctypes.data, threads, 0)
+    run(_entry(kernel, kinds), (ctypes.c_int64 * len(job))(*job), threads, 0)
 
 
 def _arrays(argument: Any) -> Any:
@@ -142,16 +140,21 @@ def _arrays(argument: Any) -> Any:
 def _packed(argument: Any, job: list[int]) -> Any:
     """Add the numbers of an argument to a job; returns what `_unpacked` needs to know of it.
 
-    That is a tuple for a tuple, the kind of a number, or an array's type, its dimensions and whether it has gaps.
+    That is a tuple for a tuple, the kind of a number, or a tensor's type, its dimensions and whether it has gaps.
     """
-    if isinstance(argument, tuple):
+    if isinstance(argument, torch.Tensor):
+        gaps = not argument.is_contiguous()
+        job += argument.data_ptr(), *argument.shape
+        job += (size * argument.itemsize for size in argument.stride()) if gaps else ()
+        return f'{str(argument.dtype).removeprefix("torch.")} {argument.dim()} {gaps}'
+    if isinstance(argument, (tuple, list)):
         return tuple(_packed(a, job) for a in argument)
-    if isinstance(argument, np.ndarray):
-        gaps = not argument.flags.c_contiguous
-        job += [argument.ctypes.data, *argument.shape, *(argument.strides if gaps else ())]
-        return f'{argument.dtype.name} {argument.ndim} {gaps}'
-    job.append(int(np.float64(argument).view(np.int64)) if isinstance(argument, float) else argument)
+    job.append(_float_bits(argument) if isinstance(argument, float) else argument)
     return 'float' if isinstance(argument, float) else 'int'
+
+
+def _float_bits(x: float) -> int:
+    return struct.unpack('q', struct.pack('d', x))[0]
 
 
 def _unpacked(kind: Any, places: Iterator[int], used: set[str]) -> str:

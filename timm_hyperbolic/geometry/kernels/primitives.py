@@ -35,13 +35,14 @@ ANY_ORDER = {'reassoc', 'contract', 'nsz', 'arcp'}
 CONTRACT = {'contract', 'nsz'}
 
 
-def jit(function=None, *, any_order: bool = False, inline: bool = False):
+def jit(function=None, *, any_order: bool = False, inline: bool = False, once: bool = False):
     """Compile a function of a kernel, and keep the machine code on disk where there is a place for it.
 
     Args:
         function: The function.
         any_order: Let sums be taken in any order.
         inline: Put the code where the function is called, however long it is.
+        once: The function is called in one place: make it a part of the caller, which saves compiling it alone.
     """
 
     def compiled(f):
@@ -50,6 +51,7 @@ def jit(function=None, *, any_order: bool = False, inline: bool = False):
             'error_model': 'numpy',
             'nogil': True,
             'forceinline': inline,
+            'inline': 'always' if once else 'never',
         }
         try:
             return njit(cache=True, **options)(f)

@@ -165,6 +165,12 @@ class Program:
         e = self._emit
         return e('log', e('add', x, e('sqrt', e('add', e('mul', x, x), self.constant(1)))))
 
+    def _sinh(self, x: int, sign: str = 'sub') -> int:
+        """For `x >= 1/8`, where `analytic.sinhc` uses it; with `sign='add'` the hyperbolic cosine."""
+        e = self._emit
+        t = e('exp', x)
+        return e('mul', e(sign, t, e('div', self.constant(1), t)), self.constant(0.5))
+
     def _rule(self, name: str) -> Callable[..., int]:
         e, one = self._emit, self.constant(1)
 
@@ -197,6 +203,8 @@ class Program:
             'rsqrt': lambda x: e('div', one, e('sqrt', x)),
             'tanh': self._tanh,
             'asinh': self._asinh,
+            'sinh': self._sinh,
+            'cosh': lambda x: self._sinh(x, 'add'),
             'log1p': lambda x: e('log', e('add', x, one)),
             'zeros_like': lambda x, **_: self.constant(0),
             'ones_like': lambda x, **_: one,

@@ -7,6 +7,7 @@ import torch
 from .. import formulas
 from . import linear
 from .attention import distance_program, midpoint_program, point_program
+from .fully_connected import fully_connected_program
 from .library import PRINTED
 from .logits import feature_program, logit_program, prototype_program
 from .printing import source
@@ -29,11 +30,15 @@ def sources() -> dict[str, str]:
     programs += [(p(), 'point') for p in (point_program, feature_program, prototype_program)]
     programs += [(midpoint_program(), 'midpoint'), (logit_program(), 'prototype_logit')]
     programs += [(distance_program(dtype), 'squared_distance') for dtype in (torch.float32, torch.float64)]
-    return {
+    printed = {
         f'{row.name}_{device}.py': source(row, f'{passes}_{device}')
         for row, passes in programs
         for device in ('cpu', 'gpu')
     }
+    # On a GPU the compiler of torch makes one pass of this one.
+    for row in (fully_connected_program(dtype) for dtype in (torch.float32, torch.float64)):
+        printed[f'{row.name}_cpu.py'] = source(row, 'fully_connected_cpu')
+    return printed
 
 
 def stale() -> list[str]:

@@ -22,6 +22,9 @@ __all__ = ['TRIALS', 'explain', 'has_kernel', 'kernels', 'reason_for_definition'
 #: For each kernel, or kind of kernels, what computes it and its definition on a few numbers; the operations add theirs.
 TRIALS: dict[str, Callable[..., Iterator[tuple[str, Tensor, Tensor, float]]]] = {}
 
+#: Kernels that there are for a CPU only: on other devices torch's own compiler makes one pass of their formula.
+CPU_ONLY = {'fully_connected'}
+
 _enabled = True
 # torch 2.6 does not tell an export from a compilation: with it the definition is compiled too.
 _is_exporting = getattr(torch.compiler, 'is_exporting', torch.compiler.is_compiling)
@@ -74,6 +77,8 @@ def reason_for_definition(x: Tensor, *names: str, longest: int = 0, dtype: torch
         return 'torch.func differentiates the definition'
     if x.device.type == 'cpu':
         return None if library.has_numba() else 'Numba, which compiles the kernels for a CPU, is not installed'
+    if not CPU_ONLY.isdisjoint(names):
+        return f'torch computes {", ".join(names)} on devices of type {x.device.type}'
     if x.device.type != 'cuda':
         return f'there are no kernels for devices of type {x.device.type}'
     if not library.has_triton():

@@ -109,7 +109,7 @@ def gradients_of_blocks(x, g, S, block, blocks, h, c, slope):
     return of_r2, of_inverse, of_reach
 
 
-@jit
+@jit(once=True)
 def forward_piece(piece, pairs, features, prototypes, bias, numbers):
     """The logits of a few features."""
     c, slope = T(numbers[0]), T(numbers[1])

@@ -136,7 +136,7 @@ def combine_gradients(g, x, y, of_x, of_y, dx, dy):
         dy[j] = b0 * u + b1 * v + b2 * w
 
 
-@jit
+@jit(once=True)
 def forward_block(block, x, y, numbers, out):
     """The results of one block of rows."""
     some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))
@@ -167,7 +167,7 @@ def held(gradient, bound):
     return where(gradient < -bound, -bound, gradient)
 
 
-@jit
+@jit(once=True)
 def backward_block(block, x, y, g, numbers, bound, dx, dy, sums):
     """The gradients of one block of rows; those of the numbers are summed over the block."""
     some = slice(block * ROWS, min(block * ROWS + ROWS, len(x)))

@@ -183,7 +183,7 @@ def combine(x, y, a, out):
         out[j] = x[j] + a * np.float64(y[j])
 
 
-@jit
+@jit(once=True)
 def forward_block(block, v, numbers, points):
     """The numbers of the points of one block of rows."""
     kinds, first = v.shape[1], block * ROWS

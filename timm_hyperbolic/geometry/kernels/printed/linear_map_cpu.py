@@ -846,7 +846,7 @@ def write_dx(x, i, p_in, part, a, b, dx):
             dx[i, j] += a * x[i, j] + b * p_in[part, j]
 
 
-@jit
+@jit(once=True)
 def forward_block(block, x, p_in, fixed, numbers, y, kept):
     """The results of one block of rows, in the place of `y`; `kept` are the inputs of the program."""
     first, parts = block * ROWS, len(numbers)
@@ -875,7 +875,7 @@ def forward_block(block, x, p_in, fixed, numbers, y, kept):
             combine(y, first + r, fixed, part, of_y, of_q, of_o, of_b)
 
 
-@jit
+@jit(once=True)
 def backward_block(block, piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers):
     """The gradients of one block of rows; sums over rows are added to those of its piece.
 
@@ -929,7 +929,7 @@ def backward_block(block, piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx
             write_dx(x, i, p_in, part, number(2.0 * S[part, D_XX * ROWS + r]), number(by_xp), dx)
 
 
-@jit
+@jit(once=True)
 def backward_piece(piece, g, x, p_in, fixed, numbers, v, v_is_y, kept, dx, dy, along_x, along_g, of_numbers):
     """The gradients of one piece of rows, with its sums."""
     along_g[piece] = 0.0

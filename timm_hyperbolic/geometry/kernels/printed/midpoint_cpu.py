@@ -154,7 +154,7 @@ def combine(x, a, y, b, out):
         out[j] = a * np.float64(x[j]) + b * np.float64(y[j])
 
 
-@jit
+@jit(once=True)
 def forward_block(block, sums, first, known, numbers, out):
     """The midpoints of one block of rows."""
     heads, size = len(sums), sums.shape[2]

@@ -343,7 +343,7 @@ def gradients_of_blocks(x, g, S, block, blocks, factor, of_mass, mean, slope):
     return of_r2, of_inverse
 
 
-@jit
+@jit(once=True)
 def forward_piece(piece, first, pairs, points, keep, numbers, known):
     """Weights of a few queries of one sample."""
     of_shared, of_own = pairs
@@ -380,7 +380,7 @@ def forward_piece(piece, first, pairs, points, keep, numbers, known):
         known[2, i] = mass / of_all
 
 
-@jit
+@jit(once=True)
 def backward_piece(piece, first, pairs, points, keep, numbers, known, of_mass, gradients):
     """The gradients of a few queries of one sample."""
     of_shared, of_own, g_shared, g_own = pairs

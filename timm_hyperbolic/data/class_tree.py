@@ -8,16 +8,22 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from ..data.superclasses import Superclasses
 from ..errors import UserError, listed
 from ..models.head_options import HeadOptions, hierarchy_of
 from ..taxonomy import Taxonomy, without_chains
+from .superclasses import Superclasses
 
 __all__ = ['read_tree', 'read_unseen', 'tree_of_classes']
 
 
 def read_tree(hierarchy: str | None) -> Taxonomy | None:
-    """Read the tree that `--hierarchy` names, before a model or images are read; None where none is named.
+    """Read the tree that `--hierarchy` names; None where none is named.
+
+    Args:
+        hierarchy: The value of `--hierarchy`: `'cifar100'`, `'wordnet'` or the path of an indented text.
+
+    Args:
+        hierarchy: The value of the option: `cifar100`, `wordnet`, the path of an indented text, or None.
 
     Raises:
         UserError: there is no such file, the tree is corrupt or has a cycle, or WordNet is not found.
@@ -37,7 +43,7 @@ def tree_of_classes(
     tree: Taxonomy | None,
     classes: Sequence[str] | None,
     count: int,
-    model: nn.Module,
+    model: nn.Module | None,
     superclasses: Superclasses | None,
     hierarchy: str | None,
 ) -> Taxonomy:
@@ -48,7 +54,7 @@ def tree_of_classes(
         classes: Names of the classes by label; None where they have none, and the tree's own order is that of the
             labels.
         count: The number of classes.
-        model: The model.
+        model: The model; None for features of a file.
         superclasses: The superclasses of the data set, if it has any.
         hierarchy: The value of `--hierarchy`, for messages.
 
@@ -57,6 +63,8 @@ def tree_of_classes(
     """
     where = 'the tree of the head' if hierarchy is None else f'--hierarchy {hierarchy}'
     if hierarchy == 'wordnet':
+        if classes is None and model is None:
+            raise UserError(f'{where}: the file of features has no names of the classes; give the model too')
         try:
             return without_chains(tree.for_model(model) if classes is None else tree.for_names(classes))
         except UserError as error:
@@ -101,6 +109,9 @@ def _of_superclasses(superclasses: Superclasses | None, classes: Sequence[str] |
 
 def read_unseen(value: str | None) -> list[str]:
     """Return the names of classes that `--unseen` gives: separated by commas, or one a line of a file.
+
+    Args:
+        value: The value of `--unseen`; None for no classes.
 
     Raises:
         UserError: the file cannot be read, there is no name, or a name stands twice.
