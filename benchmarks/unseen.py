@@ -148,7 +148,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--trees',
         nargs='+',
-        default=['cifar100', 'wordnet'],
+        default=['cifar100'],
         choices=['cifar100', 'wordnet'],
         help='trees of zero-shot',
     )
