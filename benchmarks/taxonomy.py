@@ -52,7 +52,7 @@ def gensim(tree: Taxonomy, args: argparse.Namespace) -> Iterator[NodePoints]:
     model = PoincareModel(named, args.dim, args.lr / 100, **keywords)
     index = [model.kv.key_to_index.get(name, 0) for name in tree.names]
     for epoch in range(args.epochs):
-        model.alpha = args.lr / 100 if epoch < args.burn_in else args.lr
+        model.train_alpha = args.lr / 100 if epoch < args.burn_in else args.lr
         model.train(1, batch_size=10, print_every=10**9)
         yield NodePoints(tree.names, torch.from_numpy(model.kv.vectors[index]))
 
