@@ -358,6 +358,8 @@ def head_gaps() -> str:
     dims = sorted({row['dim'] for row in rows} - {'0'}, key=int)
     for dim in dims:
         for name in ('proto', 'tree', 'mlr', 'hsoftmax', 'basin'):
+            if not {(name, 'hyperbolic', dim), (name, 'euclid', dim)} <= of.keys():
+                continue  # not measured yet
             own, twin = of[name, 'hyperbolic', dim], of[name, 'euclid', dim]
             pairs = [(own, twin), (own, flat)]
             gaps = [
@@ -367,10 +369,11 @@ def head_gaps() -> str:
     columns = ['hyperbolic head', 'd', 'fine - twin', 'inside - twin', 'fine - linear', 'inside - linear']
     basin = []
     for dim in dims:
-        gap = mean(of['basin', 'euclid', dim], 'fine_top1') - mean(of['mlp-basin', '', dim], 'fine_top1')
-        basin.append(f'{gap:+.1f} at d = {dim}')
+        if {('basin', 'euclid', dim), ('mlp-basin', '', dim)} <= of.keys():
+            gap = mean(of['basin', 'euclid', dim], 'fine_top1') - mean(of['mlp-basin', '', dim], 'fine_top1')
+            basin.append(f'{gap:+.1f} at d = {dim}')
     note = f'Fine Top-1 of the flat basin head minus that of an MLP with as many parameters: {", ".join(basin)}.'
-    return f'{markdown(columns, cells)}\n\n{note}'
+    return markdown(columns, cells) + (f'\n\n{note}' if basin else '')
 
 
 def zero_shot() -> str:

@@ -148,7 +148,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--trees',
         nargs='+',
-        default=['cifar100', 'wordnet'],
+        default=['cifar100'],
         choices=['cifar100', 'wordnet'],
         help='trees of zero-shot',
     )
@@ -156,9 +156,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dims', nargs='+', type=int, default=[8, 32])
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--lrs', nargs='+', type=float, help='learning rates to choose from')
-    parser.add_argument('--edges', nargs='+', type=float, default=[0.25, 0.5, 1.0, 2.0, 4.0])
+    parser.add_argument('--edges', nargs='+', type=float, default=[1.0, 2.0, 4.0])
     parser.add_argument('--batch-size', type=int, default=1024)
-    parser.add_argument('--epochs', type=int, default=6)
+    parser.add_argument('--epochs', type=int, default=3)
     args = parser.parse_args(argv)
     args.lrs = args.lrs or LRS[args.table]
     return args

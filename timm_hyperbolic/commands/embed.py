@@ -43,6 +43,9 @@ Training = DistanceTraining | ConeTraining
 def embed(config: EmbedConfig) -> dict[str, float]:
     """Embed a tree, write its points and their measures, and return the measures.
 
+    Args:
+        config: The options of the command.
+
     Raises:
         UserError: the tree or an option cannot be used, or there are files of another embedding in the folder.
     """
