@@ -340,9 +340,10 @@ def heads() -> str:
             [title, SPACES[space], '' if dim == '0' else dim, *shares, *heights, f'{int(own[0]["parameters"]):,}']
         )
     columns = ['head', 'geometry', 'd', 'fine', 'coarse', 'inside', 'height', 'WordNet', 'parameters']
-    seeds = len({row['seed'] for row in rows})
+    counts = sorted({len(own) for own in of.values()})
+    seeds = 'One seed' if counts == [1] else f'Mean and standard deviation of {" or ".join(map(str, counts))} seeds'
     note = (
-        f'Mean and standard deviation of {seeds} seeds. *fine* and *coarse*: Top-1 of class and superclass, %. '
+        f'{seeds}. *fine* and *coarse*: Top-1 of class and superclass, %. '
         '*inside*: share of the mistakes whose superclass is right, %. *height*: mean height of the lowest common '
         'ancestor of a mistake, in the tree of superclasses and in that of WordNet; lower is better.'
     )

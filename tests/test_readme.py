@@ -107,7 +107,9 @@ def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
         return
     model = names['model']
     assert isinstance(model, torch.nn.Module)
-    assert model(torch.randn(1, 3, *model.patch_embed.img_size)).shape == (1, model.num_classes)
+    embed = getattr(model, 'patch_embed', None)
+    size = model.pretrained_cfg['input_size'][1:] if embed is None else embed.img_size
+    assert model(torch.randn(1, 3, *size)).shape == (1, model.num_classes)
     if 'checkpoint' in names:
         weights = names['checkpoint']['model']
         torch.testing.assert_close(model.head.weight, weights['head.weight'], rtol=0, atol=0)
