@@ -25,13 +25,14 @@ def _to_limits(*limits: tuple[Tensor, Tensor | float, Tensor]) -> Tensor:
             divided by `√(q/largest)`, that of others by 1.
     """
     # One root and one division for all limits, since they are what the scalars of a row cost.
-    largest, length = None, None
+    largest: Tensor | None = None
+    length: Tensor | None = None
     for q, q_max, outside in limits:
         # Not where(outside, q_max, 1): torch takes two numbers as float32.
         inside = torch.ones_like(q)
         kept, own = torch.where(outside, q_max, inside), torch.where(outside, q, inside)
-        largest, length = (kept, own) if largest is None else (largest * kept, length * own)
-    return (largest / length).sqrt()
+        largest, length = kept if largest is None else largest * kept, own if length is None else length * own
+    return (cast(Tensor, largest) / cast(Tensor, length)).sqrt()
 
 
 class Bounds(NamedTuple):

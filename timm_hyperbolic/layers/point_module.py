@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -111,10 +111,11 @@ class PointModule(HyperbolicModule):
         r2 = h.square().sum(channel_dim(h), keepdim=True)
         if self.is_clipped:
             if self.curvature.is_flat:
-                q, q_max = r2, self.limits.max_norm**2
+                q, q_max = r2, cast(float, self.limits.max_norm) ** 2
                 q_max = 4 * q_max if self.mode == 'poincare' else q_max
             else:
-                q, q_max = c * r2, (2 * self.limits.margin / (1 - self.limits.margin**2)) ** 2
+                margin = cast(float, self.limits.margin)
+                q, q_max = c * r2, (2 * margin / (1 - margin**2)) ** 2
             outside = q > q_max
             factor = torch.where(outside, (q_max / torch.where(outside, q, q_max)).sqrt(), 1)
             h, r2 = h * factor, r2 * factor.square()

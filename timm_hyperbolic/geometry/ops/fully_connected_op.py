@@ -37,7 +37,8 @@ def fully_connected(inner: Tensor, time: Tensor, planes: Tensor, curvature: Tens
 
 
 def _definition(inner: Tensor, time: Tensor, planes: Tensor, curvature: Tensor, limit: float) -> Tensor:
-    return formula(inner, time.unsqueeze(1), *planes.unsqueeze(-1), curvature, limit)
+    cosh, sinh, slope = planes.unsqueeze(-1)
+    return formula(inner, time.unsqueeze(1), cosh, sinh, slope, curvature, limit)
 
 
 @operation('fully_connected', '(Tensor inner, Tensor time, Tensor planes, Tensor curvature, float limit) -> Tensor')
