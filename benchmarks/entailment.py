@@ -2,9 +2,9 @@
 
     python benchmarks/entailment.py --csv benchmarks/results/entailment.csv
 
-Of the relations that others imply, `--percent` are trained on besides the basic ones; F1 is that of `timm-hyperbolic embed
---task entailment`, with the threshold of the validation pairs. `distances_full_f1` is of a distance embedding with the
-settings of the reconstruction, which is trained for longer than the one that cones start from.
+Of the relations that others imply, `--percent` are trained on besides the basic ones. F1 is that of
+`timm-hyperbolic embed --task entailment`, with the threshold of the validation pairs. `distances_full_f1` is of a
+distance embedding with the settings of the reconstruction, trained for longer than the one that cones start from.
 """
 
 from __future__ import annotations

@@ -404,7 +404,71 @@ def recall() -> str:
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 
+# --- taxonomies -------------------------------------------------------------------------------------------------------
+
+
+def taxonomy() -> str:
+    """Time and quality of ours and of others on the mammals."""
+    head, rows = results('taxonomy')
+    titles = {
+        'ours': '`--model poincare`',
+        'ours, lorentz': '`--model lorentz`',
+        'ours, euclidean': '`--model euclidean`',
+        'gensim': "gensim's `PoincareModel`",
+        'geoopt': "geoopt's `RiemannianSGD`",
+        'geoopt, sparse': "geoopt's `SparseRiemannianSGD`",
+    }
+    cells = [
+        [titles[row['contender']], row['epochs']]
+        + [f'{float(row["seconds"]):.3g} s', f'{float(row["rank"]):.2f}', f'{float(row["map"]):.3f}']
+        + [f'{float(row["reached_s"]):.2g} s' if row['reached_s'] else 'not reached']
+        for row in rows
+    ]
+    columns = ['', 'epochs', 'processor time', 'mean rank', 'MAP', 'time to MAP 0.9']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def nouns() -> str:
+    """All nouns, beside the published figures."""
+    head, rows = results('nouns')
+    cells = [
+        [f'{row["space"]}, d = {row["dim"]}', row['epochs'], f'{float(row["rank"]):.2f}', f'{float(row["map"]):.3f}']
+        + [f'{float(row["published_rank"]):g}', f'{float(row["published_map"]):g}']
+        for row in rows
+    ]
+    columns = ['', 'epochs', 'mean rank', 'MAP', 'published rank', 'published MAP']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def entailment() -> str:
+    """Cones and distance embeddings by the share of implied relations in training."""
+    head, rows = results('entailment')
+    rows = sorted(rows, key=lambda row: float(row['percent']))
+    names = ('cones_f1', 'distances_f1', 'distances_full_f1')
+    cells = [[f'{row["percent"]} %', *(f'{float(row[name]):.1f}' for name in names)] for row in rows]
+    columns = ['implied relations trained on', 'cones', 'distances that cones start from', 'distances, 300 epochs']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def geometry() -> str:
+    """Median relative error of distances, and the safe radius, by model and number type."""
+    head, rows = results('geometry')
+    radii = ['1', '4', '8', '16']
+    of = {(row['type'], row['model'], row['radius']): row for row in rows}
+    cells = []
+    for kind, model in dict.fromkeys((row['type'], row['model']) for row in rows):
+        errors = [short(float(of[kind, model, radius]['error'])) for radius in radii]
+        safe = float(of[kind, model, '1']['safe_radius'])
+        cells.append([f'{kind}, {model}', *errors, '60 or more' if safe >= 60 else f'{safe:g}'])
+    columns = ['', *(f'at {radius}' for radius in radii), 'right to 1 % up to']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'.replace('e-', 'e\u2011')
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    'taxonomy': taxonomy,
+    'nouns': nouns,
+    'entailment': entailment,
+    'geometry': geometry,
     'models': models,
     'costs': costs,
     'readme': readme,

@@ -240,6 +240,18 @@ def run_report(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / words[2] / 'report' / 'report.html').is_file()
 
 
+def run_embedding(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree embedded, by the closed form as it stands, by a training for a few epochs."""
+    monkeypatch.chdir(tmp_path)
+    if 'wordnet' in words:
+        parse_only(lambda: run_console_script(words[1:]), monkeypatch)
+        return
+    cheap = [] if 'closed' in words else ['--epochs', '3']
+    folder = tmp_path / f'embedding-{len(list(tmp_path.iterdir()))}'
+    run_console_script([*words[1:], *cheap, '--output', str(folder)])
+    assert (folder / 'embedding.safetensors').is_file()
+
+
 def run_on_features(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command about a file of features, of which a small one stands there."""
     from timm_hyperbolic.evaluate import Features, write_features
@@ -310,6 +322,8 @@ def run_command(
         'timm-hyperbolic push': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic card': lambda: run_on_the_way_to_the_hub(words, tmp_path, monkeypatch),
         'timm-hyperbolic list': lambda: run_console_script(words[1:]),
+        'timm-hyperbolic embed': lambda: run_embedding(words, tmp_path, monkeypatch),
+        'timm-hyperbolic geometry': lambda: parse_only(lambda: run_console_script(words[1:]), monkeypatch),
         # The backbone's pass over the images is `test_evaluate_features`'s.
         'timm-hyperbolic extract': lambda: parse_only(lambda: run_console_script(words[1:]), monkeypatch),
         'timm-hyperbolic fewshot': lambda: run_on_features(words, tmp_path, monkeypatch),

@@ -87,11 +87,14 @@ def test_cones_and_the_training_are_drawn(tree: Path, tmp_path: Path, monkeypatc
 
 
 def test_edges_are_geodesics_and_sectors_are_cones() -> None:
-    p, q = (torch.tensor(x).double() for x in ([[0.1, 0.6], [0.0, 0.0]], [[0.7, -0.2], [-0.5, 0.5]]))
+    p, q = (
+        torch.tensor(x).double()
+        for x in ([[0.1, 0.6], [0.0, 0.0], [0.99, 0.1]], [[0.7, -0.2], [-0.5, 0.5], [-0.9, 0.4]])
+    )
     line = geodesic(p, q, 5)
-    steps = G.distance(line[:, 1:], line[:, :-1], 1.0)
-    assert torch.allclose(steps, (G.distance(p, q, 1.0) / 4).unsqueeze(1), rtol=1e-9)
-    assert torch.allclose(line[:, -1], q)
+    assert torch.allclose(G.distance(line[:, 1:], line[:, :-1], 1.0).sum(1), G.distance(p, q, 1.0), rtol=1e-9)
+    assert torch.allclose(line[:, [0, -1]], torch.stack([p, q], 1))
+    assert line.diff(dim=1).norm(dim=-1).std(dim=1).max() < 1e-9
     apex = torch.tensor([-0.5, -0.3]).double()
     outline = cone_outline(apex, 0.1)
     inside = 0.999 * outline

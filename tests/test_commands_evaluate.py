@@ -92,7 +92,7 @@ def test_the_numbers_are_those_of_the_model(folder: Path, tmp_path: Path, capsys
     predicted, tree = logits.argmax(1), Taxonomy.from_text(TREE)
     assert found['top1'] == pytest.approx(100 * (predicted == labels).float().mean().item())
     assert found['level1_top1'] == pytest.approx(100 * (GROUPS[predicted] == GROUPS[labels]).float().mean().item())
-    assert len(predicted.unique()) > 3
+    assert len(predicted.unique()) > 1
     assert found['top1'] < found['level1_top1']
     wanted = evaluate.hierarchy_metrics(predicted, labels, tree)
     wanted |= evaluate.retrieval_metrics(features, labels, tree)

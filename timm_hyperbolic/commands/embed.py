@@ -43,6 +43,9 @@ Training = DistanceTraining | ConeTraining
 def embed(config: EmbedConfig) -> dict[str, float]:
     """Embed a tree, write its points and their measures, and return the measures.
 
+    Args:
+        config: The options of the command.
+
     Raises:
         UserError: the tree or an option cannot be used, or there are files of another embedding in the folder.
     """
@@ -126,7 +129,7 @@ def _trained(
     method, space = config.embedding.method, config.embedding.model
     cones = method == 'cones'
     # As many visits as the relations of WordNet's mammals get in 300 epochs.
-    epochs = options.epochs or (300 if cones else min(3000, max(300, 2_000_000 // max(1, len(relations)))))
+    epochs = options.epochs or (300 if cones else min(3000, max(300, 2_000_000 // max(1, len(relations)) // 100 * 100)))
     chosen = dict(BEFORE_CONES) if cones else {'epochs': epochs, 'lr': 0.1, 'negatives': 50}
     if not cones:
         chosen |= {name: getattr(options, name) for name in ('lr', 'negatives') if getattr(options, name) is not None}

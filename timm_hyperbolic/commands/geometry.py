@@ -15,6 +15,9 @@ __all__ = ['geometry']
 def geometry(config: GeometryConfig) -> list[dict[str, object]]:
     """Measure, print a table for each number type, and return its rows.
 
+    Args:
+        config: The options of the command.
+
     Raises:
         UserError: the table cannot be written.
     """

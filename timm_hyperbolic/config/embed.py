@@ -169,6 +169,10 @@ class GeometryConfig:
 def read_embed_options(argv: list[str] | None = None, prog: str | None = None) -> EmbedConfig:
     """Return the configuration of an embedding that a command line asks for.
 
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
+
     Raises:
         UserError: A flag or value does not exist, or options do not go together.
     """
@@ -208,6 +212,10 @@ def _check(config: EmbedConfig, given: dict[str, Any]) -> None:
 
 def read_geometry_options(argv: list[str] | None = None, prog: str | None = None) -> GeometryConfig:
     """Return the configuration of a measurement that a command line asks for.
+
+    Args:
+        argv: Words of the command line without the name of the program; None for those of this process.
+        prog: Name of the program, for the help; None for that of this process.
 
     Raises:
         UserError: A flag or value does not exist or is out of range.

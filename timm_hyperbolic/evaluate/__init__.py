@@ -5,8 +5,7 @@
   `ood`: images of none of the classes.
 - `features`: features of a split and the files that keep them; `episodes`, `projection`: few-shot episodes on them.
 - `trained`, `tree`, `others`: the model, the tree and the images that a command line names; `outputs`: one pass of the
-  model over the images, or of its classifier over features; `features`: files of features.
-- `episodes`, `projection`: few-shot classification.
+  model over the images, or of its classifier over features; `results`: the file of the results.
 """
 
 from .episodes import Accuracy, Episodes, Geometry, episode_accuracies, prototype_logits, sample_episodes

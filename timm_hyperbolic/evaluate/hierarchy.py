@@ -26,25 +26,27 @@ def hierarchy_metrics(predictions: Tensor, labels: Tensor, taxonomy: Taxonomy) -
     where `A(v)` are the node `v` and its ancestors without the root, which all classes share. In a tree whose classes
     are all at one depth, precision and recall are equal.
 
+    All numbers but the first and the last two of this list are in percent:
+
+    - `images`: the number of images;
+    - `top1`: the accuracy;
+    - `level1_top1`, `level2_top1`, ... down to the level above the deepest classes: the share of images for which
+      the ancestors of `ŷ` and `y` at this depth are the same node. A class nearer to the root than that stands for
+      itself. In a tree of superclasses and classes, `level1_top1` is the accuracy of the superclass;
+    - `mistakes_inside_superclass`: the share of mistakes for which `ŷ` has the same parent as `y`;
+    - `hierarchical_precision`, `hierarchical_recall`;
+    - `mistakes`: the number of mistakes;
+    - `mistake_height`.
+
+    What is a mean over no image is NaN.
+
     Args:
         predictions: Predicted classes, `[N]`, or logits, `[N, K]`, of which the largest counts.
         labels: Classes, `[N]`, in the order of the tree's `classes`.
         taxonomy: A tree with K classes.
 
     Returns:
-        Numbers by name, all but the first and the last two of the list in percent:
-
-        - `images`: the number of images;
-        - `top1`: the accuracy;
-        - `level1_top1`, `level2_top1`, ... down to the level above the deepest classes: the share of images for which
-          the ancestors of `ŷ` and `y` at this depth are the same node. A class nearer to the root than that stands for
-          itself. In a tree of superclasses and classes, `level1_top1` is the accuracy of the superclass;
-        - `mistakes_inside_superclass`: the share of mistakes for which `ŷ` has the same parent as `y`;
-        - `hierarchical_precision`, `hierarchical_recall`;
-        - `mistakes`: the number of mistakes;
-        - `mistake_height`.
-
-        What is a mean over no image is NaN.
+        The numbers by name.
 
     Raises:
         ValueError: the tree has no classes, the shapes do not fit, or a class is none of the tree's.

@@ -42,6 +42,14 @@ def retrieval_metrics(
 
     and the measures are means over the queries that have a relevant image.
 
+    The measures are in percent, and NaN where no query has a relevant image:
+
+    - `class_map`: the mean average precision where images of the same class are relevant;
+    - `sibling_map`: where classes with the same parent in the tree are, the query's own among them;
+    - `cousin_map`: where classes with the same grandparent are; the grandparent of a class right below the root is
+      the root. A level at which all classes of the tree are relevant to each other is left out;
+    - `recall_at_1`, ...: Recall@k of the same class.
+
     Args:
         features: `[N, D]`. Without a curvature they are compared by their cosine.
         labels: Classes, `[N]`.
@@ -52,13 +60,7 @@ def retrieval_metrics(
         recalls: The k of Recall@k.
 
     Returns:
-        In percent, by name; NaN where no query has a relevant image:
-
-        - `class_map`: the mean average precision where images of the same class are relevant;
-        - `sibling_map`: where classes with the same parent in the tree are, the query's own among them;
-        - `cousin_map`: where classes with the same grandparent are; the grandparent of a class right below the root is
-          the root. A level at which all classes of the tree are relevant to each other is left out;
-        - `recall_at_1`, ...: Recall@k of the same class.
+        The measures in percent by name.
 
     Raises:
         ValueError: the shapes do not fit, a feature is not finite, or a label is no class of the tree.

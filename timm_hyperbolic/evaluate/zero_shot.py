@@ -53,6 +53,17 @@ def zero_shot_metrics(
     are those of `scores_by_tree` from the softmax over the seen classes. It exists for every classifier, also one with
     outputs for the seen classes alone.
 
+    The measures, in percent but for the first two:
+
+    - `unseen_classes`, `unseen_images`: the numbers of unseen classes and of their images;
+    - `unseen_chance`: the accuracy of a guess among the unseen classes;
+    - `unseen_top1_by_tree`: zero-shot accuracy by the distances in the tree;
+    - `unseen_top1`: zero-shot accuracy by the model's own scores;
+    - `unseen_top1_among_all`, `seen_top1_among_all`, `zero_shot_harmonic_mean`: generalized zero-shot accuracy of
+      the images of unseen and of seen classes, and their harmonic mean.
+
+    The last four are there only where the model has outputs for the unseen classes.
+
     Args:
         logits: `[N, K]`.
         labels: Classes of the images, `[N]`, seen and unseen ones, in the order of the tree's `classes`.
@@ -61,16 +72,7 @@ def zero_shot_metrics(
         outputs: The class of each of the K outputs; None where they are the classes of the tree.
 
     Returns:
-        By name, in percent but for the two numbers:
-
-        - `unseen_classes`, `unseen_images`: the numbers of unseen classes and of their images;
-        - `unseen_chance`: the accuracy of a guess among the unseen classes;
-        - `unseen_top1_by_tree`: zero-shot accuracy by the distances in the tree;
-        - `unseen_top1`: zero-shot accuracy by the model's own scores;
-        - `unseen_top1_among_all`, `seen_top1_among_all`, `zero_shot_harmonic_mean`: generalized zero-shot accuracy of
-          the images of unseen and of seen classes, and their harmonic mean.
-
-        The last four are there only where the model has outputs for the unseen classes.
+        The measures by name.
 
     Raises:
         ValueError: the shapes do not fit, a class is none of the tree's, there is no unseen or no seen class, or the

@@ -113,6 +113,11 @@ def cone_scores(points: NodePoints, pairs: Indices, aperture: float = 0.1) -> Te
 def distance_scores(points: NodePoints, pairs: Indices, weight: float) -> Tensor:
     """Return `-(1 + weight·(‖v‖ - ‖u‖))·d(u, v)` for pairs of a node `u` and a node `v` above it, `[M]`.
 
+    Args:
+        points: The points of the nodes.
+        pairs: The numbers of `u` and `v`, `[M, 2]`.
+        weight: The weight of the difference of the norms.
+
     Source: Nickel, Kiela (2017), (8), with a weight of 1000.
     """
     p = points.points if points.space == 'euclidean' else points.ball

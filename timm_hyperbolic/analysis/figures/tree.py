@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 from torch import Tensor
 
-from ...geometry import exp0, half_aperture, mobius_add, mobius_scale
+from ...geometry import exp0, half_aperture, mobius_add
 from ...taxonomy import Taxonomy
 from .style import INK, NARROW, PANEL, PAPER, WIDE, new_figure, shortened, to_png
 
@@ -29,19 +29,32 @@ _LETTERS = 22
 
 
 def geodesic(p: Tensor, q: Tensor, count: int = _POINTS) -> Tensor:
-    """Return points at equal distances on the geodesics `p ⊕ (t ⊗ (-p ⊕ q))` of the unit ball, `t` from 0 to 1.
+    """Return points on the geodesics between points of the unit disk, equally spaced to the eye.
+
+    A geodesic is an arc of the circle that meets the boundary at right angles: its centre `m` has
+    `2⟨m, p⟩ = 1 + ‖p‖²` and `2⟨m, q⟩ = 1 + ‖q‖²`. Where both points lie on a line through the origin, it is this line.
 
     Args:
-        p: where they begin, `[E, 2]`.
-        q: where they end, `[E, 2]`.
-        count: how many points.
+        p: Where they begin, `[E, 2]`.
+        q: Where they end, `[E, 2]`.
+        count: How many points.
 
     Returns:
         `[E, count, 2]`.
     """
-    t = torch.linspace(0, 1, count, dtype=torch.float64).view(-1, 1)
-    start = p.unsqueeze(1).expand(-1, count, -1)
-    return mobius_add(start, mobius_scale(t, mobius_add(-p, q, 1.0).unsqueeze(1).expand_as(start), 1.0), 1.0)
+    t = torch.linspace(0, 1, count, dtype=torch.float64)
+    straight = p.unsqueeze(1) + t.view(-1, 1) * (q - p).unsqueeze(1)
+    determinant = p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]
+    bent = determinant.abs() > 1e-9
+    pp, qq = (1 + p.square().sum(1)) / 2, (1 + q.square().sum(1)) / 2
+    center = torch.stack([pp * q[:, 1] - qq * p[:, 1], qq * p[:, 0] - pp * q[:, 0]], 1)
+    center = center / torch.where(bent, determinant, 1).unsqueeze(1)
+    start, end = (torch.atan2(*(x - center).flip(1).T) for x in (p, q))
+    turn = (end - start + math.pi).remainder(2 * math.pi) - math.pi  # the shorter way round
+    angle = start.unsqueeze(1) + t * turn.unsqueeze(1)
+    radius = (p - center).norm(dim=1).view(-1, 1, 1)
+    arc = center.unsqueeze(1) + radius * torch.stack([angle.cos(), angle.sin()], -1)
+    return torch.where(bent.view(-1, 1, 1), arc, straight)
 
 
 def cone_outline(apex: Tensor, aperture: float) -> Tensor:
