@@ -125,6 +125,23 @@ def layers() -> str:
     )
 
 
+def convolution() -> str:
+    """Time and memory of convolutions and LeNets, relative to the Euclidean ones."""
+    head, rows = results('convolution')
+    cells = [
+        [
+            row['what'],
+            row['contender'],
+            f'{float(row["ms"]):.3g} ms',
+            f'{float(row["ratio"]):.2f}',
+            f'{float(row["kept_mib"]):.1f} MiB',
+        ]
+        for row in rows
+    ]
+    columns = ['what', 'layers', 'time', 'Euclidean = 1', 'kept for the backward pass']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
 def optimizers() -> str:
     """The optimizer steps in one sentence."""
     head, rows = results('optimizers')
@@ -472,6 +489,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     'models': models,
     'costs': costs,
     'readme': readme,
+    'convolution': convolution,
     'layers': layers,
     'optimizers': optimizers,
     'loaders': loaders,
