@@ -146,7 +146,7 @@ def test_pages_and_figures_show_the_results(monkeypatch: pytest.MonkeyPatch, tmp
     path.parent.mkdir()
     (tmp_path / 'README.md').write_text('# no results\n')
     speed = (ROOT / 'docs' / 'speed.md').read_text(encoding='utf-8')
-    path.write_text(speed.replace('| timm | 1.000 |', '| timm | 2 |'))
+    path.write_text(speed.replace('| timm | 1.000 / 1.000 |', '| timm | 2 |'))
     monkeypatch.setattr(page, 'ROOT', tmp_path)
     monkeypatch.setattr(page, 'FIGURES', {})
     assert list(page.stale()) == [path]
