@@ -1,6 +1,7 @@
 """The `timm-hyperbolic` command. Options are read before torch is imported, so that `--help` is fast."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,17 @@ from .errors import exit_status, nearest
 from .version import __version__
 
 __all__ = ['main', 'run']
+
+
+def _reading(room: str, name: str) -> Callable[[list[str], str], None]:
+    """Return what runs a command: it reads the options by `config/ROOM.py`, and then imports `commands/NAME.py`."""
+
+    def command(argv: list[str], prog: str) -> None:
+        options = importlib.import_module(f'.config.{room}', __package__)
+        config = getattr(options, f'read_{name}_options')(argv, prog)
+        getattr(importlib.import_module(f'.commands.{name}', __package__), name)(config)
+
+    return command
 
 
 def _train(argv: list[str], prog: str) -> None:
@@ -24,42 +36,6 @@ def _train(argv: list[str], prog: str) -> None:
         Processes.end()
 
 
-def _push(argv: list[str], prog: str) -> None:
-    from .config.hub import read_push_options
-
-    config = read_push_options(argv, prog)
-    from .commands.push import push
-
-    push(config)
-
-
-def _card(argv: list[str], prog: str) -> None:
-    from .config.hub import read_card_options
-
-    config = read_card_options(argv, prog)
-    from .commands.card import card
-
-    card(config)
-
-
-def _validate(argv: list[str], prog: str) -> None:
-    from .config.trained import read_validate_options
-
-    config = read_validate_options(argv, prog)
-    from .commands.validate import validate
-
-    validate(config)
-
-
-def _evaluate(argv: list[str], prog: str) -> None:
-    from .config.evaluate import read_evaluate_options
-
-    config = read_evaluate_options(argv, prog)
-    from .commands.evaluate import evaluate
-
-    evaluate(config)
-
-
 def _report(argv: list[str], prog: str) -> None:
     from .config.trained import read_report_options
 
@@ -67,51 +43,6 @@ def _report(argv: list[str], prog: str) -> None:
     from .commands.report import report
 
     report(config, [*prog.split(), *argv])
-
-
-def _embed(argv: list[str], prog: str) -> None:
-    from .config.embed import read_embed_options
-
-    config = read_embed_options(argv, prog)
-    from .commands.embed import embed
-
-    embed(config)
-
-
-def _geometry(argv: list[str], prog: str) -> None:
-    from .config.embed import read_geometry_options
-
-    config = read_geometry_options(argv, prog)
-    from .commands.geometry import geometry
-
-    geometry(config)
-
-
-def _extract(argv: list[str], prog: str) -> None:
-    from .config.features import read_extract_options
-
-    config = read_extract_options(argv, prog)
-    from .commands.extract import extract
-
-    extract(config)
-
-
-def _fewshot(argv: list[str], prog: str) -> None:
-    from .config.features import read_fewshot_options
-
-    config = read_fewshot_options(argv, prog)
-    from .commands.fewshot import fewshot
-
-    fewshot(config)
-
-
-def _delta(argv: list[str], prog: str) -> None:
-    from .config.features import read_delta_options
-
-    config = read_delta_options(argv, prog)
-    from .commands.delta import delta
-
-    delta(config)
 
 
 def _list(argv: list[str], prog: str) -> None:
@@ -130,16 +61,16 @@ def _list(argv: list[str], prog: str) -> None:
 _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'train': (_train, 'train a model on images, the same as train_hyp.py'),
     'list': (_list, 'list the models and what is hyperbolic in them'),
-    'validate': (_validate, 'measure a trained model on a split of a data set'),
-    'embed': (_embed, 'embed a tree of names in hyperbolic space'),
-    'geometry': (_geometry, 'measure precision and speed of the models of hyperbolic space'),
-    'evaluate': (_evaluate, "read a model's mistakes against a tree of its classes"),
-    'extract': (_extract, 'write the features of a split into a file'),
-    'fewshot': (_fewshot, 'classify new classes by a few labelled images of each'),
-    'delta': (_delta, 'measure how far features are from a tree'),
+    'validate': (_reading('trained', 'validate'), 'measure a trained model on a split of a data set'),
+    'embed': (_reading('embed', 'embed'), 'embed a tree of names in hyperbolic space'),
+    'geometry': (_reading('embed', 'geometry'), 'measure precision and speed of the models of hyperbolic space'),
+    'evaluate': (_reading('evaluate', 'evaluate'), "read a model's mistakes against a tree of its classes"),
+    'extract': (_reading('features', 'extract'), 'write the features of a split into a file'),
+    'fewshot': (_reading('features', 'fewshot'), 'classify new classes by a few labelled images of each'),
+    'delta': (_reading('features', 'delta'), 'measure how far features are from a tree'),
     'report': (_report, 'write a page of pictures of what a model has learned'),
-    'card': (_card, 'write the model card of a run'),
-    'push': (_push, 'push a trained model to the Hugging Face Hub'),
+    'card': (_reading('hub', 'card'), 'write the model card of a run'),
+    'push': (_reading('hub', 'push'), 'push a trained model to the Hugging Face Hub'),
 }
 
 
