@@ -5,12 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .analytic import arsinhc, sech2, sinhc, tanhc
+from .analytic import arsinhc, safe_sqrt, sech2, sinhc, tanhc
 
-__all__ = ['fully_connected', 'hyperplane_distance', 'offset_factors', 'point_of_distances']
+__all__ = ['fully_connected', 'hyperplane_distance', 'offset_factors', 'point_of_distances', 'unit_normals']
 
 #: Largest `√c·v` of a distance whose point float32 can hold: squares of coordinates, and sums of these, are numbers.
 MAX_RAPIDITY = 36.0
+
+
+def unit_normals(z: Tensor) -> tuple[Tensor, Tensor]:
+    """The directions `z/‖z‖` and the lengths `‖z‖` of normals; a zero vector stays zero.
+
+    Args:
+        z: Normals, `[K, ...]`, whose length is over all dimensions but the first.
+
+    Returns:
+        The directions, shape of `z`, and the lengths, `[K]`.
+    """
+    length = safe_sqrt(z.flatten(1).square().sum(1))
+    return z / torch.where(length > 0, length, 1).view(-1, *(1,) * (z.dim() - 1)), length
 
 
 def hyperplane_distance(inner: Tensor, time: Tensor, offset: Tensor, curvature: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from ..geometry.analytic import arsinhc, sinhc, tanhc
 from ..geometry.models import lorentz_centroid
 from ..geometry.transport import gyration, translate
 from .config import HyperbolicConfig
-from .point_module import PointModule, channel_dim
+from .point_module import PointModule, centroid, channel_dim
 
 __all__ = ['HypBatchNorm2d']
 
@@ -101,8 +101,7 @@ class HypBatchNorm2d(PointModule):
             if self.training:
                 if x.numel() == self.num_features:
                     raise ValueError(f'a batch of one point has no variance: input of shape {tuple(x.shape)}')
-                space, mean_time = h.mean(over), time.mean(over)
-                mean = space * (mean_time.square() - c * space.square().sum()).clamp_min(1).rsqrt()
+                mean = centroid(h.mean(over), time.mean(over), c, -1)
             else:
                 mean = self.running_mean.to(c.dtype)
             centred = translate(h, -mean.view(shape), c, dim)

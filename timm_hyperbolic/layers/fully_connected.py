@@ -12,10 +12,10 @@ from timm.layers import to_2tuple
 from torch import Tensor, nn
 
 from ..geometry import ops
-from ..geometry.analytic import artanhc, safe_sqrt, sinhc
-from ..geometry.hyperplane import hyperplane_distance, offset_factors
+from ..geometry.analytic import artanhc, sinhc
+from ..geometry.hyperplane import hyperplane_distance, offset_factors, unit_normals
 from .config import HyperbolicConfig
-from .point_module import PointModule
+from .point_module import PointModule, complement
 
 __all__ = ['HypConv2d', 'HypLinear', 'HypMLR', 'beta_ratio']
 
@@ -62,9 +62,8 @@ class _Hyperplanes(PointModule):
 
     def normals(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return `ẑ` in the shape of `weight`, and the slopes `2‖z‖`, `[K]`."""
-        z = self.weight.to(dtype)
-        length = safe_sqrt(z.flatten(1).square().sum(1))
-        return z / torch.where(length > 0, length, 1).view(-1, *(1,) * (z.dim() - 1)), 2 * length
+        normals, length = unit_normals(self.weight.to(dtype))
+        return normals, 2 * length
 
     def offsets(self, dtype: torch.dtype) -> Tensor:
         """Return the offsets `r`, `[K]`."""
@@ -254,7 +253,7 @@ class HypConv2d(_Hyperplanes):
             geometry = self.stride, self.padding, self.dilation
             n = c * wide.square().sum(1, keepdim=True)
             if self.mode == 'poincare':
-                u = (1 - n).clamp_min(8 * torch.finfo(n.dtype).eps)
+                u = complement(n)
                 factor = self.beta * artanhc(1 - u, u)
                 wide, n = factor * wide, factor.square() * n
             box = F.conv2d(n, torch.ones(1, 1, *self.kernel_size, dtype=n.dtype, device=n.device), None, *geometry)

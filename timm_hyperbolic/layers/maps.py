@@ -13,7 +13,7 @@ from torch import Tensor
 from ..geometry.analytic import artanhc, sinhc, tanhc
 from .config import HyperbolicConfig
 from .fully_connected import beta_ratio
-from .point_module import PointModule, channel_dim
+from .point_module import PointModule, centroid, channel_dim, complement
 
 __all__ = ['HypAvgPool2d', 'HypExp0', 'HypFlatten', 'HypGlobalPool', 'HypMaxPool2d', 'HypReLU']
 
@@ -26,7 +26,7 @@ class _Pointwise(PointModule):
             return function(x)
         with self.without_autocast(x):
             p, c = self.scalars(x)
-            u = (1 - c * p.square().sum(channel_dim(p), keepdim=True)).clamp_min(8 * torch.finfo(p.dtype).eps)
+            u = complement(c * p.square().sum(channel_dim(p), keepdim=True))
             v = function(artanhc(1 - u, u) * p)
             return (tanhc(c * v.square().sum(channel_dim(v), keepdim=True)) * v).to(x.dtype)
 
@@ -136,8 +136,8 @@ class HypAvgPool2d(_Pool2d):
         return _centroid(self, x, lambda t: F.avg_pool2d(t, *geometry))
 
 
-class HypGlobalPool(_Pointwise):
-    """The mean of all points of a map, as `HypAvgPool2d`; the counterpart of timm's pooling before a classifier.
+class HypGlobalPool(PointModule):
+    """The mean of all points of a map, as `HypAvgPool2d`; the counterpart of timm's `SelectAdaptivePool2d`.
 
     Args:
         mode: A name of `MODES`.
@@ -148,6 +148,13 @@ class HypGlobalPool(_Pointwise):
         ValueError: a value is outside its range.
         TypeError: a keyword is unknown.
     """
+
+    #: timm's name of this pooling.
+    pool_type = 'avg'
+
+    def feat_mult(self) -> int:
+        """Return how many numbers a coordinate becomes, as timm's pooling does."""
+        return 1
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool points `[B, C, H, W]` to `[B, C]`."""
@@ -160,11 +167,10 @@ def _centroid(layer: PointModule, x: Tensor, mean: Callable[[Tensor], Tensor]) -
         wide, c = layer.scalars(x)
         h, time = layer.to_space(wide, c)
         space, time = mean(h), 1 + mean(time - 1)
-        h = space * (time.square() - c * space.square().sum(1, keepdim=True)).clamp_min(1).rsqrt()
-        return layer.result(layer.from_space(h, c), x, vectors)
+        return layer.result(layer.from_space(centroid(space, time, c, 1), c), x, vectors)
 
 
-class HypFlatten(PointModule):
+class HypFlatten(_Pointwise):
     """The concatenation of all points of a map, from `[B, C, H, W]` to `[B, C·H·W]`.
 
     In Lorentz mode that is the concatenation of the space parts, in the ball that of tangent vectors at the origin,
@@ -186,8 +192,5 @@ class HypFlatten(PointModule):
         """Concatenate points `[B, C, H, W]` to `[B, C·H·W]`."""
         if self.mode == 'lorentz':
             return x.flatten(1)
-        with self.without_autocast(x):
-            p, c = self.scalars(x)
-            u = (1 - c * p.square().sum(1, keepdim=True)).clamp_min(8 * torch.finfo(p.dtype).eps)
-            v = (beta_ratio(x[0, 0].numel(), x.shape[1]) * artanhc(1 - u, u) * p).flatten(1)
-            return (tanhc(c * v.square().sum(-1, keepdim=True)) * v).to(x.dtype)
+        beta = beta_ratio(x[0, 0].numel(), x.shape[1])
+        return self.through(x, lambda v: (beta * v).flatten(1))

@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry import Gyrovector
-from ..geometry.analytic import safe_sqrt
-from ..geometry.hyperplane import hyperplane_distance
+from ..geometry.hyperplane import hyperplane_distance, unit_normals
 from .config import HyperbolicConfig
 from .point_head import PointHead
 
@@ -67,8 +66,6 @@ class HyperbolicMLR(PointHead):
 
     def score(self, p: Gyrovector, c: Tensor) -> Tensor:
         """Return the logits `[..., K]` of points in a space of curvature `c`."""
-        z = self.weight.to(c.dtype)
-        length = safe_sqrt(z.square().sum(-1))
-        normals = z / torch.where(length > 0, length, 1).unsqueeze(-1)
+        normals, length = unit_normals(self.weight.to(c.dtype))
         inner, time = F.linear(2 / p.u * p.to_tensor(), normals), (1 + c * p.r2) / p.u
         return 2 * length * hyperplane_distance(inner, time, self.bias.to(c.dtype), c)

@@ -12,7 +12,7 @@ from ..geometry.hyperplane import MAX_RAPIDITY
 from .config import HyperbolicConfig
 from .module import HyperbolicModule
 
-__all__ = ['MODES', 'PointModule', 'channel_dim']
+__all__ = ['MODES', 'PointModule', 'centroid', 'channel_dim', 'complement']
 
 MODES = ('lorentz', 'poincare')
 """How a point is written: by the space part of the Lorentz model, or as a point of the Poincaré ball."""
@@ -25,6 +25,27 @@ def channel_dim(x: Tensor) -> int:
         x: Points.
     """
     return 1 if x.dim() == 4 else -1
+
+
+def complement(n: Tensor) -> Tensor:
+    """Return `1 - n` for points of the ball, where one that rounding has put on the boundary counts as just inside.
+
+    Args:
+        n: Squared norms `c‖p‖²`, float32 or float64.
+    """
+    return (1 - n).clamp_min(8 * torch.finfo(n.dtype).eps)
+
+
+def centroid(space: Tensor, time: Tensor, c: Tensor, dim: int) -> Tensor:
+    """Return the space part of the Lorentz centroid `H/√(T² - c‖H‖²)` of points with the means `H` and `T`.
+
+    Args:
+        space: The mean, or a weighted mean, of space parts.
+        time: The mean of `τ` with the same weights, with one coordinate.
+        c: The curvature, `[1]`.
+        dim: The dimension of the coordinates.
+    """
+    return space * (time.square() - c * space.square().sum(dim, keepdim=True)).clamp_min(1).rsqrt()
 
 
 class PointModule(HyperbolicModule):
@@ -92,8 +113,7 @@ class PointModule(HyperbolicModule):
         n = c * x.square().sum(dim, keepdim=True)
         if self.mode == 'lorentz':
             return x, (1 + n).sqrt()
-        # A point that rounding has put on the boundary counts as one that is just inside.
-        inverse = 1 / (1 - n).clamp_min(8 * torch.finfo(x.dtype).eps)
+        inverse = 1 / complement(n)
         return 2 * inverse * x, (1 + n) * inverse
 
     def from_space(self, h: Tensor, c: Tensor) -> Tensor:

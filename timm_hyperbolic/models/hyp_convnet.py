@@ -188,9 +188,7 @@ class HyperbolicResNet(HyperbolicModel, ResNet):
         if not isinstance(self.global_pool, HypGlobalPool):
             if self.global_pool.pool_type not in ('avg', 'fast', 'fastavg'):
                 raise ValueError(f'global_pool={self.global_pool.pool_type!r} has no hyperbolic counterpart; use "avg"')
-            pool = HypGlobalPool(config=self.lift.config)
-            pool.pool_type, pool.feat_mult = 'avg', _one
-            self.global_pool = pool
+            self.global_pool = HypGlobalPool(config=self.lift.config)
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Replace the classifier by a new hyperbolic one; the arguments are those of timm's `ResNet`.
@@ -206,10 +204,6 @@ class HyperbolicResNet(HyperbolicModel, ResNet):
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the last map of points, `[B, C, H', W']`, for images `[B, 3, H, W]`."""
         return super().forward_features(self.lift(x))
-
-
-def _one() -> int:
-    return 1
 
 
 def _classifier(source: nn.Linear, config: HyperbolicConfig) -> HypMLR:
