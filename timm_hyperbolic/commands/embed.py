@@ -1,7 +1,6 @@
 """The command that embeds a tree of names in hyperbolic space."""
 
 import importlib.util
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from ..config.embed import EmbedConfig
 from ..errors import UserError
+from ..evaluate.results import write_results
 from ..geometry import cone_energy
 from ..taxonomy import (
     ConeSettings,
@@ -29,7 +29,7 @@ from ..taxonomy import (
 )
 from ..taxonomy.graphs import Indices
 from ..train.progress import format_table
-from ..train.run_folder import check_output
+from ..train.run_folder import check_output, scratch_folder
 
 __all__ = ['BEFORE_CONES', 'DISTANCES', 'EMBEDDING', 'RESULTS', 'embed']
 
@@ -66,7 +66,7 @@ def embed(config: EmbedConfig) -> dict[str, float]:
     else:
         points, measures = _trained(config, tree, folder, frames)
     measures['seconds'] = time.perf_counter() - started
-    (folder / RESULTS).write_text(json.dumps(measures, indent=1) + '\n', encoding='utf-8')
+    write_results(folder / RESULTS, measures)
     _draw(config, tree, points, folder, frames)
     print(format_table((name, _shown(value)) for name, value in measures.items()))
     print(f'written: {file}')
@@ -247,9 +247,11 @@ def _draw(
             start = NodePoints.load(folder / DISTANCES)
             panels = {'distances': (start.ball, None), 'cones': (points.ball, points.about['settings']['aperture'])}
         figure = tree_figure(tree, panels)
-        (folder / 'tree.svg').write_bytes(to_svg(figure))
-        (folder / 'tree.png').write_bytes(to_png(figure))
+        with scratch_folder(folder) as scratch:
+            (scratch / 'tree.svg').write_bytes(to_svg(figure))
+            (scratch / 'tree.png').write_bytes(to_png(figure))
         print(f'written: {folder / "tree.svg"}, {folder / "tree.png"}')
     if config.output.animate and frames:
-        (folder / 'training.gif').write_bytes(animate_tree(tree, frames))
+        with scratch_folder(folder) as scratch:
+            (scratch / 'training.gif').write_bytes(animate_tree(tree, frames))
         print(f'written: {folder / "training.gif"}')

@@ -1,13 +1,10 @@
 """The command that measures precision and speed of the models of hyperbolic space."""
 
-import csv
-import io
-
 import torch
 
 from ..analysis import largest_safe_radius, measure_models
 from ..config.embed import GeometryConfig
-from ..errors import UserError
+from ..evaluate.results import check_results_file, write_results
 
 __all__ = ['geometry']
 
@@ -19,9 +16,11 @@ def geometry(config: GeometryConfig) -> list[dict[str, object]]:
         config: The options of the command.
 
     Raises:
-        UserError: the table cannot be written.
+        UserError: `--results-file` cannot be written there.
+        TrainingError: the file could not be written.
     """
     chosen = config.measurement
+    results_file = check_results_file(config.results.results_file)
     rows: list[dict[str, object]] = []
     for name in chosen.types:
         dtype = getattr(torch, name)
@@ -39,13 +38,5 @@ def geometry(config: GeometryConfig) -> list[dict[str, object]]:
                 | {'safe_radius': safe, 'ns': row.nanoseconds}
                 for row in of
             ]
-    if chosen.results_file is not None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows)
-        try:
-            chosen.results_file.write_text(text.getvalue(), encoding='utf-8')
-        except OSError as error:
-            raise UserError(f'--results-file {chosen.results_file}: {error.strerror}') from error
+    write_results(results_file, rows)
     return rows

@@ -8,6 +8,7 @@ from ..errors import UserError
 from .argtypes import one_of, real, whole
 from .command_line import create_parser, read_command_line
 from .options import from_values, option
+from .trained import ResultsConfig
 
 __all__ = ['EmbedConfig', 'GeometryConfig', 'read_embed_options', 'read_geometry_options']
 
@@ -156,7 +157,6 @@ class SpaceModelsConfig:
     )
     types: tuple[str, ...] = option(TYPES, type=one_of(TYPES), nargs='+', metavar='TYPE', help='number types')
     seed: int = option(0, type=whole(0), metavar='N', help='seed of the points')
-    results_file: Path | None = option(None, type=Path, metavar='FILE', help='write the table here, as CSV')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +164,7 @@ class GeometryConfig:
     """All options of `timm-hyperbolic geometry`."""
 
     measurement: SpaceModelsConfig = field(default_factory=SpaceModelsConfig)
+    results: ResultsConfig = field(default_factory=ResultsConfig)
 
 
 def read_embed_options(argv: list[str] | None = None, prog: str | None = None) -> EmbedConfig:
