@@ -20,10 +20,7 @@ def read_tree(hierarchy: str | None) -> Taxonomy | None:
     """Read the tree that `--hierarchy` names; None where none is named.
 
     Args:
-        hierarchy: The value of `--hierarchy`: `'cifar100'`, `'wordnet'` or the path of an indented text.
-
-    Args:
-        hierarchy: The value of the option: `cifar100`, `wordnet`, the path of an indented text, or None.
+        hierarchy: The value of `--hierarchy`: `cifar100`, `wordnet`, the path of an indented text, or None.
 
     Raises:
         UserError: there is no such file, the tree is corrupt or has a cycle, or WordNet is not found.
