@@ -67,12 +67,9 @@ class _Layer:
         self.module = _pairs_module(self.dtype, distances)
         self.x, self.weight, self.bias = x.detach().contiguous(), weight.detach().contiguous(), bias.detach()
         self.c, self.curvature = c.detach().to(self.dtype), float(c)
-        # A vector is an image of one row, under one window
-        self.window, self.kernel = window or (1, 1, 0, 0, 1, 1), weight.shape[2:] if window else (1, x.shape[1])
-        wide = self.x.to(self.dtype)
-        self.images = wide if window else wide.view(len(wide), 1, 1, -1)
-        self.sides = sides(self.images.shape[2:], self.kernel, self.window)
-        self.is_map = bool(window)
+        self.wide = self.x.to(self.dtype)
+        self.window, self.is_map = window, bool(window)
+        self.sides = sides(x.shape[2:], weight.shape[2:], window) if window else [1]
         # A result at the limit lies before it by the rounding of its rapidity and its own
         rounding = 32 * (1 + limit) * torch.finfo(self.dtype).eps + 8 * torch.finfo(out).eps
         edge = math.sinh(limit) ** 2 * (1 - rounding)
@@ -84,17 +81,23 @@ class _Layer:
 
     @property
     def _planes(self) -> tuple[Tensor, Tensor, float]:
-        return self.weight.flatten(1), self.bias, self.curvature
+        return self.weight.flatten(1).to(self.dtype), self.bias.to(self.dtype), self.curvature
 
     def _times(self) -> Tensor:
-        """`τ` of all points, `[B, H', W']`."""
-        time = self.images.new_empty(len(self.images), *self.sides)
-        launch(self.module.times, len(time), (self.images, self.c, (*self.kernel, *self.window), time))
+        """`τ` of all points, `[B, H', W']` or `[N, 1]`."""
+        if not self.is_map:
+            return torch.addcmul(self.c.new_ones(1), self.c, self.wide.square().sum(1, keepdim=True)).sqrt_()
+        time = self.wide.new_empty(len(self.wide), *self.sides)
+        launch(self.module.times, len(time), (self.wide, self.c, self._windows, time))
         return time
+
+    @property
+    def _windows(self) -> tuple[int, ...]:
+        return *self.weight.shape[2:], *self.window
 
     def of_points(self, t: Tensor) -> Tensor:
         """A number of each point as the kernels take it, `[G, P]`."""
-        return t.detach().reshape((len(t), -1) if self.is_map else (1, -1))
+        return t.detach().reshape((len(t), math.prod(self.sides)) if self.is_map else (1, len(t)))
 
     def pairs(self, t: Tensor) -> Tensor:
         """Results, or their gradient, as the kernels take them, `[G, K, P]`."""
@@ -125,15 +128,18 @@ class _Layer:
 
     def times_backward(self, of_time: Tensor, of_x: Tensor) -> Tensor:
         """Add what reaches the points through their time parts; returns parts of the curvature's gradient."""
-        parts, of_x = self.images.new_empty(len(self.images)), of_x.view_as(self.images)
+        if not self.is_map:
+            of_squares = of_time.view(-1, 1) / self.time
+            of_x.addcmul_(self.c * of_squares, self.wide)
+            return 0.5 * of_squares * self.wide.square().sum(1, keepdim=True)
+        parts = self.wide.new_empty(len(self.wide))
         arguments = self.time, of_time.view_as(self.time), of_x, parts
-        window = (*self.kernel, *self.window)
-        launch(self.module.times_backward, len(parts), (self.images, self.c, window, *arguments))
+        launch(self.module.times_backward, len(parts), (self.wide, self.c, self._windows, *arguments))
         return parts
 
     def planes_backward(self, of_planes: Tensor, of_weight: Tensor) -> tuple[Tensor, Tensor]:
         """Add what reaches the normals through the numbers of hyperplanes; returns the gradients of offsets and `c`."""
-        of_bias, of_c = torch.empty_like(self.bias), of_planes.new_empty(len(self.bias))
+        of_bias, of_c = of_weight.new_empty(len(self.bias)), of_planes.new_empty(len(self.bias))
         arguments = of_planes, of_weight.flatten(1), of_bias, of_c
         launch(_planes_module().backward, len(of_c), (*self._planes, *arguments), least=256)
         return of_bias, of_c
@@ -230,17 +236,17 @@ def hyperplanes_backward(
     if time is not None:
         of_time = of_points[0].view_as(time).to(time.dtype)
     elif needs[0] or needs[3]:
-        of_x = torch.zeros_like(layer.images) if of_x is None else of_x.to(layer.dtype).contiguous()
+        of_x = torch.zeros_like(layer.wide) if of_x is None else of_x.to(layer.dtype).contiguous()
         of_c = of_c + layer.times_backward(of_points[0], of_x).sum(dtype=torch.float64)
     of_bias = none
     if any(needs[1:4]):
-        of_weight = torch.zeros_like(layer.weight) if of_weight is None else of_weight.to(weight.dtype).contiguous()
+        of_weight = (torch.zeros_like(layer.weight) if of_weight is None else of_weight).to(layer.dtype).contiguous()
         of_bias, by_planes = layer.planes_backward(of_planes[:3].contiguous(), of_weight)
         of_c = of_c + by_planes.sum()
     found = (
         none if of_x is None else of_x.to(x.dtype).view(x.shape),
         none if of_weight is None else of_weight.to(weight.dtype),
-        of_bias,
+        of_bias.to(bias.dtype),
         of_c.to(c.dtype).view(1),
         of_scale,
         of_time,

@@ -116,11 +116,11 @@ ALONG, ACROSS, SLOPE = 0, 1, 2
 
 
 @jit(any_order=True)
-def results(x, time, out, plane, c, limit, edge):
-    """What is computed of points and one hyperplane, from the inner products."""
+def results(x, time, plane, c, limit, edge):
+    """What is computed of points and one hyperplane, in place of the inner products."""
     along, across, slope = plane
     for p in range(len(x)):
-        out[index(p)] = forward_pair(x[index(p)], time[index(p)], along, across, slope, c, limit, edge)
+        x[index(p)] = forward_pair(x[index(p)], time[index(p)], along, across, slope, c, limit, edge)
 
 
 @jit(any_order=True)
@@ -181,8 +181,7 @@ def forward(begin, end, inner, time, planes, numbers):
         part = slice(first, min(first + BLOCK, inner.shape[2]))
         for k in range(inner.shape[1]):
             plane = (planes[ALONG, k], planes[ACROSS, k], planes[SLOPE, k])
-            x = inner[group, k, part]
-            results(x, time[group, part], x, plane, c, limit, edge)
+            results(inner[group, k, part], time[group, part], plane, c, limit, edge)
 
 
 @jit
@@ -250,44 +249,69 @@ def add_products(total, a, c, x):
 
 
 @jit
-def covered(kernel, stride, padding, dilation, size, count):
-    """For one place of a window along one axis: the first and last positions whose place is inside, and its start."""
-    start = kernel * dilation - padding
+def covered(place, stride, padding, dilation, size, count):
+    """For one place of a window along an axis: the first window where it is inside, the one behind the last, its start.
+
+    Args:
+        place: The place within the window.
+        stride: Of the windows, as are `padding` and `dilation`.
+        padding: See `stride`.
+        dilation: See `stride`.
+        size: Number of pixels.
+        count: Number of windows.
+    """
+    start = place * dilation - padding
     first = max(0, (stride - 1 - start) // stride)
     last = min(count, (size - 1 - start) // stride + 1)
-    return first, last, start
+    return first, max(first, last), start
 
 
 @jit
-def over_windows(pixels, windows, window, back):
-    """Add up the pixels under each window; with `back` add the number of each window to the pixels under it.
+def over_rows(pixels, windows, window, back):
+    """Add up rows of pixels under each window; with `back` add the row of each window to the rows under it.
 
     Args:
         pixels: `[H, W]`.
-        windows: `[H', W']`.
+        windows: `[H', W]`.
         window: Height and width, then strides, paddings, dilations, two each.
         back: 0 or 1.
     """
-    height, width, stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x = window
-    for ky in range(height):
-        i_first, i_last, i_start = covered(ky, stride_y, padding_y, dilation_y, pixels.shape[0], windows.shape[0])
-        for kx in range(width):
-            first, last, start = covered(kx, stride_x, padding_x, dilation_x, pixels.shape[1], windows.shape[1])
-            if last <= first:
-                continue
-            for i in range(i_first, i_last):
-                row, sums = pixels[i * stride_y + i_start], windows[i, first:last]
-                if stride_x > 1:
-                    begin = first * stride_x + start
-                    under = row[begin : begin + (last - first - 1) * stride_x + 1 : stride_x]
-                    if back:
-                        add(under, sums)
-                    else:
-                        add(sums, under)
-                elif back:
-                    add(row[first + start : last + start], sums)
+    stride, width = window[2], pixels.shape[1]
+    for place in range(window[0]):
+        first, last, start = covered(place, stride, window[4], window[6], pixels.shape[0], windows.shape[0])
+        if stride == 1:  # the rows lie one behind the other
+            under = pixels.reshape(-1)[(first + start) * width : (last + start) * width]
+            sums = windows.reshape(-1)[first * width : last * width]
+            if back:
+                add(under, sums)
+            else:
+                add(sums, under)
+        else:
+            for i in range(first, last):
+                if back:
+                    add(pixels[i * stride + start], windows[i])
                 else:
-                    add(sums, row[first + start : last + start])
+                    add(windows[i], pixels[i * stride + start])
+
+
+@jit
+def over_columns(pixels, windows, window, back):
+    """As `over_rows`, along the other axis: windows are `[H, W']`."""
+    stride = window[3]
+    for place in range(window[1]):
+        first, last, start = covered(place, stride, window[5], window[7], pixels.shape[1], windows.shape[1])
+        for i in range(pixels.shape[0]):
+            row, sums = pixels[i], windows[i, first:last]
+            if stride > 1:
+                for j in range(first, last):
+                    if back:
+                        row[j * stride + start] += windows[i, j]
+                    else:
+                        windows[i, j] += row[j * stride + start]
+            elif back:
+                add(row[first + start : last + start], sums)
+            else:
+                add(sums, row[first + start : last + start])
 
 
 @jit
@@ -297,16 +321,18 @@ def times(begin, end, x, c, window, time):
     Args:
         x: `[B, C, H, W]`.
         c: The curvature, `[1]`.
-        window: As `over_windows`.
+        window: As `over_rows`.
         time: `[B, H', W']`.
     """
+    height, width = x.shape[2:]
     for b in range(begin, end):
-        squares, sums = np.zeros(x.shape[2:], T), time[b]
+        image, squares = x[b].reshape(x.shape[1], -1), np.zeros(height * width, T)
         for channel in range(x.shape[1]):
-            for i in range(x.shape[2]):
-                add_squares(squares[i], x[b, channel, i])
+            add_squares(squares, image[channel])
+        rows, sums = np.zeros((time.shape[1], width), T), time[b]
+        over_rows(squares.reshape(height, width), rows, window, 0)
         sums[:] = T(0.0)
-        over_windows(squares, sums, window, 0)
+        over_columns(rows, sums, window, 0)
         for i in range(sums.shape[0]):
             for j in range(sums.shape[1]):
                 sums[i, j] = sqrt(T(1.0) + c[0] * sums[i, j])
@@ -325,14 +351,14 @@ def times_backward(begin, end, x, c, window, time, of_time, of_x, of_c):
         of_x: The gradient of `x` is added to it.
         of_c: A part of the gradient of the curvature for each image.
     """
+    height, width = x.shape[2:]
     for b in range(begin, end):
-        of_squares, of_sums = np.zeros(x.shape[2:], T), np.empty(time.shape[1:], T)
-        for i in range(of_sums.shape[0]):
-            for j in range(of_sums.shape[1]):
-                of_sums[i, j] = of_time[b, i, j] / time[b, i, j]
-        over_windows(of_squares, of_sums, window, 1)
+        of_sums = of_time[b] / time[b]
+        of_rows, of_squares = np.zeros((time.shape[1], width), T), np.zeros(height * width, T)
+        over_columns(of_rows, of_sums, window, 1)
+        over_rows(of_squares.reshape(height, width), of_rows, window, 1)
+        image, of_image = x[b].reshape(x.shape[1], -1), of_x[b].reshape(x.shape[1], -1)
         by_c = T(0.0)
         for channel in range(x.shape[1]):
-            for i in range(x.shape[2]):
-                by_c += add_products(of_x[b, channel, i], of_squares[i], c[0], x[b, channel, i])
+            by_c += add_products(of_image[channel], of_squares, c[0], image[channel])
         of_c[b] = T(0.5) * by_c
