@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..constants import RIEMANNIAN
+from ..constants import RIEMANNIAN, TASK_MEASURES
 from ..errors import UserError
 
 __all__ = ['check_conflicts', 'check_needs', 'check_together']
@@ -133,6 +133,11 @@ def check_together(values: Options) -> None:
     Raises:
         UserError: The message names the options.
     """
+    task, metric = values['task'], values['eval_metric']
+    if metric not in TASK_MEASURES[task]:
+        raise UserError(
+            f'--eval-metric {metric}: not measured with --task {task}; give one of {", ".join(TASK_MEASURES[task])}'
+        )
     _check_augmentation(values)
     _check_feature_losses(values)
     for needed, names in _NEEDED_BY.items():
