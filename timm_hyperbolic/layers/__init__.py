@@ -21,6 +21,7 @@ from .linear import HyperbolicLinear
 from .maps import HypAvgPool2d, HypExp0, HypFlatten, HypGlobalPool, HypMaxPool2d, HypReLU
 from .mlp import HyperbolicMlp
 from .mlr import HyperbolicMLR
+from .mlr2d import HyperbolicMLR2d
 from .module import HyperbolicModule
 from .point_module import MODES, PointModule
 from .pos_embed import HyperbolicPosEmbed
@@ -57,6 +58,7 @@ __all__ = [
     'HyperbolicHead',
     'HyperbolicLinear',
     'HyperbolicMLR',
+    'HyperbolicMLR2d',
     'HyperbolicMlp',
     'HyperbolicModule',
     'HyperbolicPosEmbed',

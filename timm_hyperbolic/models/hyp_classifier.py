@@ -20,11 +20,11 @@ from torch import nn
 
 from ..errors import nearest
 from ..layers import HyperbolicConfig
-from .config_checks import MODEL_ARGS, Check, either, listing, nothing, one_of, text
+from .config_checks import MODEL_ARGS, Check, one_of
 from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
 from .from_euclidean import linear_obstacle
-from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of
+from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of, is_plain_hierarchy
 from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
 
@@ -230,24 +230,12 @@ def _is_backbone(value: Any) -> bool:
     return isinstance(value, str) and is_model(value) and value != ENTRY_POINT
 
 
-def _is_hierarchy(value: Any) -> bool:
-    if not isinstance(value, dict) or set(value) != {'parents', 'classes'}:
-        return False
-    name, parents = text(1000), value['parents']
-    return (
-        listing(name, 1, 10**6)(value['classes'])
-        and isinstance(parents, dict)
-        and len(parents) <= 10**6
-        and all(name(child) and either(nothing, name)(parent) for child, parent in parents.items())
-    )
-
-
 #: The keywords of a head in a `config.json` that may come from anywhere: no path among them.
 _HEAD_ARGS: dict[str, Check] = {
     **{name: one_of(*allowed) for name, allowed in CHOICES.items()},
     **NUMBERS,
     **{name: MODEL_ARGS[name] for name in HyperbolicConfig.names()},
-    'hierarchy': _is_hierarchy,
+    'hierarchy': is_plain_hierarchy,
 }
 
 
