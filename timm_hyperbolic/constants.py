@@ -15,4 +15,10 @@ MANIFOLD_NORMS = ('riemannian', 'euclidean')
 #: number chooses the best epoch by default. All but `loss` are percent, and better the larger they are.
 TASK_MEASURES = {
     'classification': {'top1': 'Top-1', 'top5': 'Top-5', 'loss': 'loss'},
+    'segmentation': {
+        'miou': 'mean IoU',
+        'pixel_accuracy': 'pixel accuracy',
+        'class_accuracy': 'class accuracy',
+        'loss': 'loss',
+    },
 }

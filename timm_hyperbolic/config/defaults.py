@@ -4,6 +4,8 @@ An entry replaces the parser's defaults when its data set is trained on, or when
 file and explicit flags win over it. Write only what differs from the parser's default.
 """
 
+from typing import Any
+
 __all__ = ['DATASET_DEFAULTS', 'TASK_DEFAULTS']
 
 DATASET_DEFAULTS = {
@@ -26,4 +28,15 @@ DATASET_DEFAULTS = {
 }
 
 #: Options whose default is another one in a task than in classification.
-TASK_DEFAULTS: dict[str, dict[str, object]] = {}
+TASK_DEFAULTS: dict[str, dict[str, Any]] = {
+    'segmentation': {
+        'model': 'hyp_segmenter',
+        'eval_metric': 'miou',
+        'batch_size': 16,
+        'lr': 1e-3,
+        'sched': 'poly',
+        'decay_rate': 0.9,
+        'smoothing': 0.0,
+        'scale': [0.25, 1.0],
+    },
+}

@@ -30,6 +30,7 @@ from .run import (
     TrainDeviceConfig,
 )
 from .run_files import ARGS
+from .segmentation import CropConfig
 
 __all__ = ['TrainConfig', 'data_set_of', 'read_train_options']
 
@@ -53,6 +54,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     mixup: MixupConfig = field(default_factory=MixupConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
+    crops: CropConfig = field(default_factory=CropConfig)
     feature_losses: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     phases: PhaseConfig = field(default_factory=PhaseConfig)

@@ -81,9 +81,9 @@ def hyperplane_through(v: Tensor, a: Tensor, curvature: Tensor) -> tuple[Tensor,
     """The Lorentz normal of the hyperplane through the ball's point `p = exp0(v)` at a right angle to `a` there.
 
     The points of the hyperplane are those with `⟨-p ⊕ x, a⟩ = 0`. The normal has the space part
-    `a + 2c⟨p, a⟩/(1 - c‖p‖²)·p` and the time part `√c·t`, `t = 2⟨p, a⟩/(1 - c‖p‖²)`. So the Lorentz product with a point
-    of space part `h` and time part `τ/√c` is `⟨h, space⟩ - τ·t`, and for a unit `a` the signed distance of the point
-    is `distance_of_product` of it. At `c = 0` the product is `⟨h, a⟩ - 2⟨p, a⟩`.
+    `a + 2c⟨p, a⟩/(1 - c‖p‖²)·p` and the time part `√c·t`, `t = 2⟨p, a⟩/(1 - c‖p‖²)`. So its Lorentz product with a
+    point of space part `h` and time part `τ/√c` is `⟨h, space⟩ - τ·t`, and for a unit `a` the signed distance of the
+    point is `distance_of_product` of it. At `c = 0` the product is `⟨h, a⟩ - 2⟨p, a⟩`.
 
     Args:
         v: Tangent vectors at the origin, `[..., d]`, float32 or float64.

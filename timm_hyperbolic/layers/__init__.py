@@ -26,6 +26,7 @@ from .module import HyperbolicModule
 from .point_module import MODES, PointModule
 from .pos_embed import HyperbolicPosEmbed
 from .residual import Add, CenteredResidual, OriginResidual, PointResidual
+from .softmax2d import HierarchicalSoftmax2d
 from .staircase import CantorStaircase
 from .tree_head import TreeHead
 
@@ -43,6 +44,7 @@ __all__ = [
     'Curvature',
     'Gated',
     'HierarchicalSoftmax',
+    'HierarchicalSoftmax2d',
     'HypAvgPool2d',
     'HypBatchNorm2d',
     'HypConv2d',

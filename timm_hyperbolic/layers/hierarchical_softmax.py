@@ -21,12 +21,10 @@ class HierarchicalSoftmax(nn.Module):
     The logits are log-probabilities, so that cross-entropy, which takes their softmax once more, is unchanged by it.
 
     Args:
-        scores: A module that returns one score for each node but the root, in the order of the nodes, `[..., N - 1]`,
-            or in dimension `dim`.
+        scores: A module that returns one score for each node but the root, in the order of the nodes, `[..., N - 1]`.
         parent: The number of the parent of each of the N nodes; -1 for the root.
         classes: The node of each class, in the order of the labels. These must be all leaves of the tree.
         device: Of the buffers.
-        dim: The dimension of nodes and of classes; 1 for maps `[B, N - 1, H, W]`.
 
     Raises:
         ValueError: There is not exactly one root, the parents have a cycle, a class has no node, or the leaves of the
@@ -47,10 +45,9 @@ class HierarchicalSoftmax(nn.Module):
         parent: Tensor | Sequence[int],
         classes: Tensor | Sequence[int],
         device: torch.device | str | None = None,
-        dim: int = -1,
     ) -> None:
         super().__init__()
-        self.scores, self.dim = scores, dim
+        self.scores = scores
         above = torch.as_tensor(parent).tolist()
         leaves = torch.as_tensor(classes).tolist()
         self.num_classes = len(leaves)
@@ -65,11 +62,8 @@ class HierarchicalSoftmax(nn.Module):
         self.scores.reset_parameters()
 
     def node_log_probabilities(self, x: Tensor) -> Tensor:
-        """Return the log-probability of each node but the root given its parent, `[..., N - 1]`, at least float32.
-
-        The nodes are in the last dimension, also where `dim` is another one.
-        """
-        scores = self.scores(x).movedim(self.dim, -1)
+        """Return the log-probability of each node but the root given its parent, `[..., N - 1]`, at least float32."""
+        scores = self.scores(x)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         # A column of -inf fills the rows of parents with fewer children.
         of_siblings = F.pad(scores, (0, 1), value=-torch.inf)[..., self.members]
@@ -82,13 +76,13 @@ class HierarchicalSoftmax(nn.Module):
             x: What `scores` takes.
 
         Returns:
-            Log-probabilities of the classes `[..., K]`, or in dimension `dim`, in the type of the scores.
+            Log-probabilities of the classes `[..., K]`, in the type of the scores.
         """
         steps = F.pad(self.node_log_probabilities(x), (0, 1))
         total = steps[..., self.paths[0]]
         for nodes in self.paths[1:]:
             total = total + steps[..., nodes]
-        return total.to(x.dtype).movedim(-1, self.dim)
+        return total.to(x.dtype)
 
     def extra_repr(self) -> str:
         """Return the sizes, for `repr`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry import Limits
@@ -25,8 +24,8 @@ class HyperbolicMLR2d(HyperbolicModule):
         logit_k(h) = (2/√c)·‖a_k‖·arsinh(2√c·⟨-p_k ⊕ h, â_k⟩ / (1 - c‖-p_k ⊕ h‖²)),   â_k = a_k/‖a_k‖
 
     In Lorentz coordinates the argument of `arsinh` is linear in the point, see `geometry.hyperplane_through`. So the
-    logits of all classes are one 1×1 convolution of the d space coordinates and of the time coordinate, and a function
-    of each number: no tensor `[B, K, d, H, W]` is made.
+    logits of all classes are one 1×1 convolution (as a matrix product) of the d space coordinates and of the time
+    coordinate, and a function of each number: no tensor `[B, K, d, H, W]` is made.
 
     The parameter `weight` has the normals `a_k`. The parameter `offset` has tangent vectors at the origin, `p_k =
     exp0(offset_k)`: it is Euclidean, so that every optimizer keeps `p_k` in the ball.
@@ -134,8 +133,10 @@ class HyperbolicMLR2d(HyperbolicModule):
             normals, length = unit_normals(self.weight.to(wide))
             offset, _ = _clipped(self.offset.to(wide), c, self.limits, -1)
             space, time = hyperplane_through(offset, normals, c)
-            product = F.conv2d(points, torch.cat([space, -time], 1)[..., None, None])
-            return (2 * length[:, None, None] * distance_of_product(product, c)).to(x.dtype)
+            # A matrix product and no convolution, which a GPU computes with fewer digits by default.
+            product = torch.cat([space, -time], 1) @ points.flatten(2)
+            logits = 2 * length[:, None] * distance_of_product(product, c)
+            return logits.unflatten(2, x.shape[2:]).to(x.dtype)
 
     def extra_repr(self) -> str:
         """Return the sizes and the configuration, for `repr`."""

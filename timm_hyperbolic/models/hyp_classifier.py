@@ -25,6 +25,7 @@ from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
 from .from_euclidean import linear_obstacle
 from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of, is_plain_hierarchy
+from .hyp_segmenter import OWN as SEGMENTER_NAMES
 from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
 
@@ -141,17 +142,18 @@ def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, 
     """Return the model that takes pretrained weights when a model is made, and its keywords.
 
     Args:
-        name: A timm model. Pretrained weights of `hyp_classifier` are those of its backbone before the head is
-            attached, those of `hyperbolized` the ones of its base before it is converted.
+        name: A timm model. Pretrained weights of `hyp_classifier` and of `hyp_segmenter` are those of their
+            backbone before the head is attached, those of `hyperbolized` the ones of its base before it is converted.
         keywords: Keywords of the model.
 
     Returns:
         The name and the keywords of the backbone; of another model its own.
     """
     keywords = dict(keywords)
-    while name in (ENTRY_POINT, 'hyperbolized'):
-        inner = keywords.pop('backbone' if name == ENTRY_POINT else 'base', '')
-        own = _names() if name == ENTRY_POINT else ('conversions',)
+    own_names = {ENTRY_POINT: _names(), 'hyp_segmenter': SEGMENTER_NAMES, 'hyperbolized': ('conversions',)}
+    while name in own_names:
+        inner = keywords.pop('base' if name == 'hyperbolized' else 'backbone', '')
+        own = own_names[name]
         name, keywords = inner, {key: value for key, value in keywords.items() if key not in own}
     return name, keywords
 

@@ -1,4 +1,4 @@
-"""Semantic segmentation with any timm backbone: every pixel is classified in hyperbolic space, by a tree of the classes.
+"""Semantic segmentation with any timm backbone: each pixel is classified in hyperbolic space, by a tree of classes.
 
 Source: Ghadimi Atigh, Schoep, Acar, van Noord, Mettes, "Hyperbolic Image Segmentation" (2022).
 """
@@ -17,7 +17,7 @@ from timm.models import is_model, register_model
 from torch import Tensor, nn
 
 from ..errors import nearest
-from ..layers import HierarchicalSoftmax, HyperbolicConfig, HyperbolicMLR2d
+from ..layers import HierarchicalSoftmax2d, HyperbolicConfig, HyperbolicMLR2d
 from ..layers.point_head import linear_start
 from .config_checks import MODEL_ARGS, Check, either, listing, nothing, one_of, whole
 from .convert.hyperbolized import FetchedConversion
@@ -44,7 +44,7 @@ class HyperbolicSegmenter(HyperbolicModel, nn.Module):
     each map at its own resolution and then to enlarge it is the same as to enlarge and join all maps first, since the
     convolution and the bilinear interpolation commute, and it costs a fraction. A pixel is then a tangent vector `x` at
     the origin, the point `exp0(x)`, and is classified by `HyperbolicMLR2d`: with a tree, over all its nodes, with a
-    softmax among siblings (`HierarchicalSoftmax`), so that the logits are log-probabilities; without one, over the
+    softmax among siblings (`HierarchicalSoftmax2d`), so that the logits are log-probabilities; without one, over the
     classes. The logits are enlarged to the size of the image.
 
     Args:
@@ -139,8 +139,7 @@ class HyperbolicSegmenter(HyperbolicModel, nn.Module):
             head = HyperbolicMLR2d(self.num_features, num_classes, self.config, **dd)
         elif num_classes:
             scores = HyperbolicMLR2d(self.num_features, len(tree) - 1, self.config, **dd)
-            parents, leaves = (torch.from_numpy(each.copy()) for each in (tree.parent, tree.classes))
-            head = HierarchicalSoftmax(scores, parents, leaves, dd['device'], dim=1)
+            head = HierarchicalSoftmax2d(scores, tree, dd['device'])
         self.head, self.num_classes = head.train(self.training), num_classes
 
     @property
@@ -252,7 +251,7 @@ class HyperbolicSegmenter(HyperbolicModel, nn.Module):
             Points of the ball, in the twin vectors, `[B, d, H', W']`, and their distances from the origin `2‖x‖`
             inside of the margin, `[B, H', W']`.
         """
-        mlr = self.head.scores if isinstance(self.head, HierarchicalSoftmax) else self.head
+        mlr = self.head.scores if isinstance(self.head, HierarchicalSoftmax2d) else self.head
         if not isinstance(mlr, HyperbolicMLR2d):
             raise ValueError('the model has no classifier, whose curvature the points are in: reset_classifier() first')
         return mlr.ball_points(x), mlr.norm(x)

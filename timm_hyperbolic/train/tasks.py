@@ -38,8 +38,8 @@ class TaskKind:
     2. `constants.TASK_MEASURES` gets the numbers that the evaluator of `training_task` computes, each with its title.
        The first one chooses the best epoch unless `--eval-metric` says otherwise; each of them but `loss` is better the
        larger it is.
-    3. `config/defaults.py` gets the defaults of options that differ in this task, and `config/conflicts.py` the options
-       that have no effect in it.
+    3. `config/defaults.py` gets the defaults of options that differ in this task, and `config/conflicts.py` (`_NOT_IN`)
+       the options that have no effect in it.
     4. `_FILES` below gets the file and the name of the subclass.
 
     Attributes:
@@ -248,7 +248,7 @@ class Classification(TaskKind):
 
 
 #: The file in this folder and the class of each task, which is imported when it is used.
-_FILES = {'classification': ('tasks', 'Classification')}
+_FILES = {'classification': ('tasks', 'Classification'), 'segmentation': ('segmentation', 'Segmentation')}
 
 
 def task_kind(name: str) -> TaskKind:
