@@ -204,9 +204,10 @@ def source(row: RowProgram, passes: str) -> str:
         constants = [('ROWS', language.rows), ('SLOTS', len(row.slots)), *slots]
         constants = [language.constant.format(*constant) for constant in constants]
         kind, function = 'scalars', functools.partial(_function, language, row)
+    known, results = (row.given, gradients) if row.gradients else (row.inputs, (*outputs, *gradients))
     functions = [
         function(f'forward_{kind}', row.forward, row.inputs, outputs),
-        function(f'backward_{kind}', row.backward, (*row.inputs, *cotangents), (*outputs, *gradients)),
+        function(f'backward_{kind}', row.backward, (*known, *cotangents), results),
     ]
     parts = [
         f'"""`{row.name}`, printed by `python -m {__package__}`: not to be edited.\n\n{docstring}"""',
