@@ -2,6 +2,7 @@
 
 import platform
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,7 +78,8 @@ def _work_through(config: StudyConfig, found: Study, runs: Sequence[Run]) -> Non
         check_same_run(run)
     threads = config.work.threads or threads_of_a_run(config.work.jobs)
     seconds = None if config.work.minutes is None else 60 * config.work.minutes
-    grid = Grid(runs, lambda run: _words(config, run, threads), config.work.jobs, threads, seconds)
+    program = [sys.executable, '-m', 'timm_hyperbolic.cli']
+    grid = Grid(runs, lambda run: [*program, *_words(config, run, threads)], config.work.jobs, threads, seconds)
     ended = grid.work()
     print(grid.summary() if ended else f'{grid.summary()}; the time is over, the same command goes on')
     if ended:

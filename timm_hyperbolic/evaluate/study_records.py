@@ -48,7 +48,7 @@ def records_of(runs: Sequence[Run], command: str) -> list[dict[str, Any]]:
         Plain values by name: `run`, `arm`, `seed`, `state` (`done` or `diverged`), `command`, `commit`, `hardware`,
         `versions`, `parameters`, `epochs`, `model` and `model_kwargs`; `measures` of `measure_model`, or the `message`
         of a run that diverged; and `history`, lists over the epochs: losses, Top-1 on the images that choose the
-        epoch, and least, mean and largest curvature, gate, centre and clipped share of the modules.
+        epoch, and least, mean and largest curvature, size of the gate, centre and clipped share of the modules.
     """
     found = []
     for run in runs:
@@ -93,7 +93,8 @@ def _history(path: Path) -> dict[str, list[Any]]:
         spreads = []
         for row in rows:
             values = [float(text) for name, text in row.items() if name.startswith(f'{kind}/') and text]
-            if values:
+            values = [abs(value) for value in values] if kind == 'gamma' else values
+            if any(values) or (values and kind != 'curvature'):  # a flat arm has no course of its curvature
                 spreads.append([_short(v) for v in (min(values), sum(values) / len(values), max(values))])
         if spreads:
             history[kind] = spreads

@@ -49,7 +49,7 @@ class Grid:
 
     Args:
         runs: The runs, in the order in which they are started.
-        command: Returns the words of the command that trains and measures a run.
+        command: Returns the words of the command that trains and measures a run, the program first.
         jobs: Number of runs at a time.
         threads: Threads of each run.
         seconds: Time after which the runs are stopped; None for no limit.
@@ -148,8 +148,7 @@ class Grid:
             raise TrainingError(f'cannot write into {run.folder}: {error}') from error
         environment = {**os.environ, 'OMP_NUM_THREADS': str(self.threads), 'PYTHONUNBUFFERED': '1'}
         environment.setdefault('GOMP_SPINCOUNT', '30000')  # as train_hyp.py sets it
-        words = [sys.executable, '-m', f'{__package__.partition(".")[0]}.cli', *self.command(run)]
-        process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(self.command(run), stdout=log, stderr=log, env=environment)
         self._active.append(_Job(run, process, log))
         print(f'{run.name}: {"goes on after epoch " + str(done) if done else "begins"}', flush=True)
 

@@ -26,7 +26,7 @@ _DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 )
 
 #: The kinds of numbers that `course_figure` draws, with the titles of their axes.
-_PANELS = {'curvature': 'curvature c', 'gamma': 'gate γ', 's': 'centre s', 'margin': 'clipped tokens, %'}
+_PANELS = {'curvature': 'curvature c', 'gamma': 'size of the gate |γ|', 's': 'centre s', 'margin': 'clipped tokens, %'}
 
 
 def roadmap_figure(points: Mapping[str, tuple[float, float, float]], base: str, width: float = WIDE) -> Figure:
@@ -107,7 +107,7 @@ def course_figure(courses: Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
             if courses[arm].get(kind):
                 _draw_course(axes, courses[arm][kind], number, 100 if kind == 'margin' else 1)
         clean(axes)
-        if kind == 'curvature' and all(v > 0 for arm in shown for row in courses[arm].get(kind, ()) for v in row):
+        if kind == 'curvature':
             axes.set_yscale('log')
         axes.set_title(_PANELS[kind], fontsize=10, loc='left', color=INK)
         axes.set_xlabel('epoch', fontsize=9)
