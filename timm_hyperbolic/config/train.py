@@ -1,8 +1,9 @@
 """The configuration of a training run, and how it is read.
 
-The value of an option is looked for in four places, of which the last one wins: the default of its field, the default
-of the data set (`defaults.py`), the `--config` file, the command line. An option that is a mapping, such as
-`model_kwargs`, is joined key by key. A file may say `base: other.yaml`: it then continues that file, found beside it.
+The value of an option is looked for in five places, of which the last one wins: the default of its field, the default
+of the data set and then of the task (`defaults.py`), the `--config` file, the command line. An option that is a
+mapping, such as `model_kwargs`, is joined key by key. A file may say `base: other.yaml`: it then continues that file,
+found beside it.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from ..errors import UserError
 from .command_line import create_parser, joined, named_folder, read_command_line, read_file
 from .conflicts import check_conflicts, check_needs, check_together
 from .data import AugmentConfig, DataConfig, MixupConfig, SplitConfig, TrainLoaderConfig
-from .defaults import DATASET_DEFAULTS
+from .defaults import DATASET_DEFAULTS, TASK_DEFAULTS
 from .losses import FeatureLossConfig
 from .model import EmaConfig, ModelConfig, ModelTrainingConfig, StartConfig
 from .optim import OptimizerConfig, ScheduleConfig
@@ -29,6 +30,7 @@ from .run import (
     TrainDeviceConfig,
 )
 from .run_files import ARGS
+from .segmentation import CropConfig
 
 __all__ = ['TrainConfig', 'data_set_of', 'read_train_options']
 
@@ -52,6 +54,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     mixup: MixupConfig = field(default_factory=MixupConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
+    crops: CropConfig = field(default_factory=CropConfig)
     feature_losses: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     phases: PhaseConfig = field(default_factory=PhaseConfig)
@@ -84,6 +87,7 @@ def read_train_options(argv: list[str] | None = None, prog: str | None = None) -
     chosen = joined(config, given)
     chosen['dataset'] = data_set_of(chosen)
     values = to_values(TrainConfig()) | DATASET_DEFAULTS.get(chosen['dataset'], {})
+    values |= TASK_DEFAULTS.get(chosen.get('task', values['task']), {})
     check_conflicts(given)
     # The file may be the args.yaml of a run, in which every option stands.
     written = {key: value for key, value in written.items() if value != values[key]}

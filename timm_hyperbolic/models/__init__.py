@@ -6,6 +6,7 @@ from .convert import Plan, hyperbolize
 from .head_options import HEADS
 from .hyp_classifier import attach_head
 from .hyp_convnet import HyperbolicResNet, LeNet
+from .hyp_segmenter import HyperbolicSegmenter
 from .options import MODULES
 from .vit_hyp import HyperbolicVisionTransformer
 
@@ -14,6 +15,7 @@ __all__ = [
     'MODULES',
     'HyperbolicBlock',
     'HyperbolicResNet',
+    'HyperbolicSegmenter',
     'HyperbolicVisionTransformer',
     'LeNet',
     'Plan',
