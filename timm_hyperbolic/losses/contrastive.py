@@ -163,7 +163,8 @@ class CompositionalEntailmentLoss(HyperbolicContrastiveLoss):
         ValueError: a value is unknown or outside its range.
 
     Source: HyCoCLIP (Pal, van Spengler, di Melendugno, Flaborea, Galasso, Mettes, "Compositional entailment learning
-    for hyperbolic vision-language models", ICLR 2025), section 3, with the factor ½ of the entailment of the authors' code.
+    for hyperbolic vision-language models", ICLR 2025), section 3; the factor ½ of the entailment is
+    that of the authors' code.
     """
 
     def __init__(
