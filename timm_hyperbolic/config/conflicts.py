@@ -70,6 +70,8 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         '--task segmentation',
         lambda values: values['task'] == 'segmentation',
     ),
+    (('uncertainty',), '--task segmentation', lambda values: values['task'] == 'segmentation'),
+    (('pictures',), '--uncertainty', lambda values: values['uncertainty']),
     (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
     (('man_clip_norm',), '--man-clip-grad', lambda values: values['man_clip_grad']),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda values: values['clip_grad'] or values['man_clip_grad']),

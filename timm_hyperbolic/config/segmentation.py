@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .argtypes import whole
+from ..constants import TASK_MEASURES
+from .argtypes import one_of, whole
 from .options import option
 
-__all__ = ['CropConfig', 'PixelConfig']
+__all__ = ['CropConfig', 'PixelConfig', 'PixelMeasureConfig']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,4 +42,28 @@ class CropConfig(PixelConfig):
         metavar='NAMES|FILE',
         help='with --task segmentation: classes whose pixels are ignored in training but not at evaluation, separated '
         'by commas, or a text file of one name a line: the zero-label protocol',
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelMeasureConfig(PixelConfig):
+    """What is measured of a segmentation."""
+
+    task: str | None = option(
+        None,
+        type=one_of(TASK_MEASURES),
+        metavar='NAME',
+        help='what the model was trained for: classification or segmentation (default: what the run says, else '
+        'classification)',
+    )
+    uncertainty: bool = option(
+        False,
+        negatable=False,
+        help='with --task segmentation: also measure what the hyperbolic norm of a pixel says of boundaries and '
+        'errors, beside the entropy of the softmax, and draw pictures',
+    )
+    pictures: str | None = option(
+        None,
+        metavar='DIR',
+        help='with --uncertainty: folder of the pictures (default: segmentation/ in the folder of the run, else none)',
     )
