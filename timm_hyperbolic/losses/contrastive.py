@@ -32,6 +32,7 @@ class HyperbolicContrastiveLoss(nn.Module):
         aperture: The constant `K > 0` of the half-aperture `ψ`.
         chunk_size: Number of rows of the similarities that are held at once; None for all of them. With it the
             similarities are computed twice, and memory grows with `B·chunk_size`, not with `B²`.
+        gather: Whether to contrast with the pairs of all processes, not only with those of this one.
         **keywords: Keywords of `ImageTextSpace`: `dim`, `geometry`, `curvature`, `learn_curvature`.
 
     Raises:
@@ -47,6 +48,7 @@ class HyperbolicContrastiveLoss(nn.Module):
         entailment: float = 0.2,
         aperture: float = 0.1,
         chunk_size: int | None = None,
+        gather: bool = True,
         **keywords: Any,
     ) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ class HyperbolicContrastiveLoss(nn.Module):
         if space is not None and keywords:
             raise ValueError(f'the space is given, so that {", ".join(keywords)} would have no effect: leave it out')
         self.space = ImageTextSpace(**keywords) if space is None else space
-        self.entailment, self.aperture, self.chunk_size = entailment, aperture, chunk_size
+        self.entailment, self.aperture, self.chunk_size, self.gather = entailment, aperture, chunk_size, gather
 
     def forward(self, images: Tensor, texts: Tensor) -> Tensor:
         """Return the loss of a batch.
@@ -101,7 +103,7 @@ class HyperbolicContrastiveLoss(nn.Module):
 
     def _both(self, x: SpacePoints, y: SpacePoints) -> tuple[Tensor, SpacePoints, SpacePoints]:
         """The sum of the cross-entropies of `x→y` and of `y→x`, and the points of all processes."""
-        if _processes() == 1:
+        if not self.gather or _processes() == 1:
             rows, columns = self._cross_entropies(x, y, columns=True)
             return rows + columns, x, y
         all_x, all_y = _gathered(x), _gathered(y)
@@ -155,6 +157,7 @@ class CompositionalEntailmentLoss(HyperbolicContrastiveLoss):
         entailment: The weight `w >= 0`.
         aperture: The constant `K > 0` of the half-aperture `ψ`.
         chunk_size: As for `HyperbolicContrastiveLoss`.
+        gather: As for `HyperbolicContrastiveLoss`.
         between: The factor `η` of the half-aperture between a text and an image.
         within: The factor `μ` between a part and the whole.
         **keywords: Keywords of `ImageTextSpace`.
@@ -173,11 +176,12 @@ class CompositionalEntailmentLoss(HyperbolicContrastiveLoss):
         entailment: float = 0.2,
         aperture: float = 0.1,
         chunk_size: int | None = None,
+        gather: bool = True,
         between: float = 0.7,
         within: float = 1.2,
         **keywords: Any,
     ) -> None:
-        super().__init__(space, entailment, aperture, chunk_size, **keywords)
+        super().__init__(space, entailment, aperture, chunk_size, gather, **keywords)
         for name, value in (('between', between), ('within', within)):
             if not 0 <= value < float('inf'):
                 raise ValueError(f'{name}={value} must be a number >= 0: it is a factor of the half-aperture')

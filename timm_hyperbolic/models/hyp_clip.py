@@ -172,14 +172,15 @@ class HypClip(nn.Module):
         tangent = self.space.tangent(self.forward_text(tokens), 'text')
         return self.space.lift(tangent) if lift else tangent
 
-    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, tokens: Tensor | None = None) -> Any:
         """Return the features of images and of texts before any scale, `[B, dim]` each.
 
         Args:
             images: `[B, C, H, W]`.
-            tokens: `[B', L]`.
+            tokens: `[B', L]`; None for the features of the images alone, `[B, dim]`.
         """
-        return self.forward_image(images), self.forward_text(tokens)
+        features = self.forward_image(images)
+        return features if tokens is None else (features, self.forward_text(tokens))
 
     def filter_checkpoint(self, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the tensors of a checkpoint by the names of this model.
