@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from .captions import PairConfig
 from .command_line import create_parser, joined, named_folder, read_command_line, read_file
 from .conflicts import check_conflicts, check_needs, check_together
 from .data import AugmentConfig, DataConfig, MixupConfig, SplitConfig, TrainLoaderConfig
@@ -56,6 +57,7 @@ class TrainConfig:
     mixup: MixupConfig = field(default_factory=MixupConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
     crops: CropConfig = field(default_factory=CropConfig)
+    pairs: PairConfig = field(default_factory=PairConfig)
     feature_losses: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     phases: PhaseConfig = field(default_factory=PhaseConfig)
