@@ -8,9 +8,11 @@ from torch import Tensor
 from .analytic import arsinhc, safe_sqrt, sech2, sinhc, sinhc_derivative, tanhc
 
 __all__ = [
+    'distance_of_product',
     'fully_connected',
     'fully_connected_gradients',
     'hyperplane_distance',
+    'hyperplane_through',
     'offset_factors',
     'plane_factors',
     'point_of_distances',
@@ -63,12 +65,46 @@ def hyperplane_distance(inner: Tensor, time: Tensor, offset: Tensor, curvature: 
     function in Lorentz coordinates.
     """
     cosh, sinh = offset_factors(offset, curvature)
-    return _distance(inner * cosh - time * sinh, curvature)
+    return distance_of_product(inner * cosh - time * sinh, curvature)
 
 
-def _distance(w: Tensor, curvature: Tensor) -> Tensor:
-    """`(1/√c)·arsinh(√c·w)`."""
+def distance_of_product(w: Tensor, curvature: Tensor) -> Tensor:
+    """The signed distance `(1/√c)·arsinh(√c·w)` of points whose Lorentz product with a unit normal is `w`.
+
+    Args:
+        w: Lorentz products, any shape, float32 or float64.
+        curvature: `c >= 0`, broadcastable to `w`.
+
+    Returns:
+        Shape of `w`.
+    """
     return w * arsinhc(curvature * w**2)
+
+
+def hyperplane_through(v: Tensor, a: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
+    """The Lorentz normal of the hyperplane through the ball's point `p = exp0(v)` at a right angle to `a` there.
+
+    The points of the hyperplane are those with `⟨-p ⊕ x, a⟩ = 0`. The normal has the space part
+    `a + 2c⟨p, a⟩/(1 - c‖p‖²)·p` and the time part `√c·t`, `t = 2⟨p, a⟩/(1 - c‖p‖²)`. So its Lorentz product with a
+    point of space part `h` and time part `τ/√c` is `⟨h, space⟩ - τ·t`, and for a unit `a` the signed distance of the
+    point is `distance_of_product` of it. At `c = 0` the product is `⟨h, a⟩ - 2⟨p, a⟩`.
+
+    Args:
+        v: Tangent vectors at the origin, `[..., d]`, float32 or float64.
+        a: Normals, of the same shape. A normal of length `s` gives a product that is `s` times as large.
+        curvature: `c >= 0`, broadcastable to `[..., 1]`.
+
+    Returns:
+        The space part `[..., d]`, and `t`, `[..., 1]`.
+
+    Accuracy: as in `hyperplane_distance`, with the distance of `p` from the origin in place of `2r`.
+
+    Source: Ganea, Bécigneul, Hofmann, "Hyperbolic Neural Networks" (2018), section 3.1, for these hyperplanes, which
+    they describe by `p` and `a` in the ball; in Lorentz coordinates they are the same points.
+    """
+    q = curvature * v.square().sum(-1, keepdim=True)
+    time = 2 * sinhc(4 * q) * (v * a).sum(-1, keepdim=True)
+    return a + curvature * time * tanhc(q) * v, time
 
 
 def offset_factors(offset: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +181,7 @@ def steep_distance(
 
     Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), (6).
     """
-    return slope * _distance(inner * along - time * across, curvature)
+    return slope * distance_of_product(inner * along - time * across, curvature)
 
 
 def fully_connected(
