@@ -21,4 +21,11 @@ TASK_MEASURES = {
         'class_accuracy': 'class accuracy',
         'loss': 'loss',
     },
+    'contrastive': {
+        'top1': 'R@1, image to text',
+        'top5': 'R@5, image to text',
+        'text_top1': 'R@1, text to image',
+        'inside': 'images in the cone of their text',
+        'loss': 'loss',
+    },
 }

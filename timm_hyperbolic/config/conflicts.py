@@ -70,6 +70,11 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         '--task segmentation',
         lambda values: values['task'] == 'segmentation',
     ),
+    (
+        ('parts', 'entailment', 'chunk_size', 'wordnet_dir'),
+        '--task contrastive',
+        lambda values: values.get('task', 'contrastive') == 'contrastive',
+    ),
     (('uncertainty',), '--task segmentation', lambda values: values['task'] == 'segmentation'),
     (('pictures',), '--uncertainty', lambda values: values['uncertainty']),
     (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
@@ -166,6 +171,10 @@ _NOT_IN = {
     'classification': (),
     'segmentation': (
         *('aa', 'reprob', 'train_crop_mode', 'aug_splits', 'mixup', 'cutmix', 'data_in_memory'),
+        *('jsd_loss', 'bce_loss', 'kd_model_name', 'tree_correlation', 'pairwise'),
+    ),
+    'contrastive': (
+        *('aug_splits', 'mixup', 'cutmix', 'data_in_memory', 'smoothing', 'crop_padding', 'num_classes', 'class_map'),
         *('jsd_loss', 'bce_loss', 'kd_model_name', 'tree_correlation', 'pairwise'),
     ),
 }

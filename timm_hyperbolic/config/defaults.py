@@ -39,4 +39,11 @@ TASK_DEFAULTS: dict[str, dict[str, Any]] = {
         'smoothing': 0.0,
         'scale': [0.25, 1.0],
     },
+    'contrastive': {
+        'model': 'hyp_clip',
+        'smoothing': 0.0,
+        'scale': [0.5, 1.0],
+        'color_jitter': 0.0,
+        'weight_decay': 0.2,
+    },
 }

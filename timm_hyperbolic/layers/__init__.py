@@ -17,6 +17,7 @@ from .fully_connected import HypConv2d, HypLinear, HypMLR
 from .gated import Gated
 from .head import HyperbolicHead
 from .hierarchical_softmax import HierarchicalSoftmax
+from .image_text import ImageTextSpace
 from .linear import HyperbolicLinear
 from .maps import HypAvgPool2d, HypExp0, HypFlatten, HypGlobalPool, HypMaxPool2d, HypReLU
 from .mlp import HyperbolicMlp
@@ -64,6 +65,7 @@ __all__ = [
     'HyperbolicMlp',
     'HyperbolicModule',
     'HyperbolicPosEmbed',
+    'ImageTextSpace',
     'LayerBall',
     'OriginResidual',
     'PointModule',

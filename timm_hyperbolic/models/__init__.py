@@ -5,6 +5,7 @@ from .checkpoint import checkpoint_filter_fn
 from .convert import Plan, hyperbolize
 from .head_options import HEADS
 from .hyp_classifier import attach_head
+from .hyp_clip import HypClip
 from .hyp_convnet import HyperbolicResNet, LeNet
 from .hyp_segmenter import HyperbolicSegmenter
 from .options import MODULES
@@ -13,6 +14,7 @@ from .vit_hyp import HyperbolicVisionTransformer
 __all__ = [
     'HEADS',
     'MODULES',
+    'HypClip',
     'HyperbolicBlock',
     'HyperbolicResNet',
     'HyperbolicSegmenter',

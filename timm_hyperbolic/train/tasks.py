@@ -248,7 +248,11 @@ class Classification(TaskKind):
 
 
 #: The file in this folder and the class of each task, which is imported when it is used.
-_FILES = {'classification': ('tasks', 'Classification'), 'segmentation': ('segmentation', 'Segmentation')}
+_FILES = {
+    'classification': ('tasks', 'Classification'),
+    'segmentation': ('segmentation', 'Segmentation'),
+    'contrastive': ('contrastive', 'Contrastive'),
+}
 
 
 def task_kind(name: str) -> TaskKind:
