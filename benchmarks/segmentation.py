@@ -215,15 +215,15 @@ def train(
     return model
 
 
-def measure(model: HyperbolicSegmenter, part: Part, prefix: str = '') -> dict[str, float]:
+def measure(model: HyperbolicSegmenter, part: Part, uncertainty: bool = False) -> dict[str, float]:
     """The measures of a part that are columns of the table."""
     rows = torch.arange(len(part.masks), device=part.masks.device)
     loader = ((some, part.masks[some].long()) for some in rows.split(32))
     found = measures(
-        segment(OnMaps(model, part), loader, uncertainty=True), Taxonomy.from_text(TREE).with_classes(CLASSES)
+        segment(OnMaps(model, part), loader, uncertainty=uncertainty), Taxonomy.from_text(TREE).with_classes(CLASSES)
     )
     names = ('miou', 'pixel_accuracy', 'sibling_miou', 'cousin_miou', 'norm_boundary_correlation')
-    return {f'{prefix}{name}': found[name] for name in (*names, 'error_auroc_norm', 'error_auroc_entropy')}
+    return {name: found[name] for name in (*names, 'error_auroc_norm', 'error_auroc_entropy') if name in found}
 
 
 def choose(args: argparse.Namespace, head: dict[str, str], data: Part) -> dict[tuple[str, ...], float]:
@@ -291,7 +291,8 @@ def main(argv: list[str] | None = None) -> None:
             lr = rates[tuple({**key, 'dim': str(choice_dim(contender.dim))}.values())[:-1]]
             model = train(contender, data['train'], pixels, lr, args, seed)
             seconds = time.perf_counter() - start
-            own = measure(model, data['val']) | measure(model, data['test'], 'test_')
+            own = measure(model, data['val'], uncertainty=True)
+            own |= {f'test_{name}': value for name, value in measure(model, data['test']).items()}
             report.add([{**key, 'lr': lr, **own, 'seconds': seconds}])
 
 
