@@ -29,6 +29,12 @@ __all__ = ['HypClip', 'hyp_clip', 'hyp_clip_vit_base', 'hyp_clip_vit_large', 'hy
 #: timm's name of the model.
 ENTRY_POINT = 'hyp_clip'
 
+#: Keywords of the model that are none of its image model.
+OWN = (
+    *('text', 'dim', 'geometry', 'curvature', 'learn_curvature', 'tokenizer', 'context_length', 'vocab_size'),
+    *('text_config', 'norm_eps'),
+)
+
 
 class HypClip(nn.Module):
     """An image tower, a text tower, a linear map of each without a bias, and an `ImageTextSpace`.
