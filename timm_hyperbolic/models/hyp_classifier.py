@@ -144,7 +144,8 @@ def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, 
 
     Args:
         name: A timm model. Pretrained weights of `hyp_classifier` and of `hyp_segmenter` are those of their
-            backbone before the head is attached, those of `hyp_clip` the ones of its image model, those of `hyperbolized` the ones of its base before it is converted.
+            backbone before the head is attached, those of `hyp_clip` the ones of its image model, those of
+            `hyperbolized` the ones of its base before it is converted.
         keywords: Keywords of the model.
 
     Returns:
