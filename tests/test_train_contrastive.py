@@ -37,13 +37,13 @@ COMMON = ['--img-size', '16', '-b', '8', '--workers', '0', '--device', 'cpu', '-
 
 @pytest.fixture(scope='module')
 def table(tmp_path_factory) -> Path:
-    """Thirty images of three colours, with captions, boxes and phrases."""
+    """Ninety images of three colours, with captions, boxes and phrases."""
     folder = tmp_path_factory.mktemp('captions')
     rng = random.Random(0)
     with (folder / 'pairs.csv').open('w', newline='') as file:
         rows = csv.writer(file)
         rows.writerow(['path', 'caption', 'x1', 'y1', 'x2', 'y2', 'phrase'])
-        for n in range(30):
+        for n in range(90):
             name, color = rng.choice(list(COLORS.items()))
             Image.new('RGB', (20, 16), color).save(folder / f'{n}.png')
             rows.writerow([f'{n}.png', f'a {name} picture', 2, 2, 9.5, 12, name])
@@ -59,24 +59,41 @@ def train(table: Path, output: Path, name: str, *more: str, expected: int = 0) -
 @pytest.fixture(scope='module')
 def trained(table, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp('runs')
-    return train(table, output, 'run', '--parts', '--epochs', '8', '--lr', '1e-2', '--warmup-epochs', '0')
+    return train(table, output, 'run', '--parts', '--epochs', '6', '--lr', '5e-4', '--warmup-epochs', '0')
 
 
 def test_a_run_learns_the_colours_and_measures_them(trained) -> None:
     rows = summary(trained)
     assert float(rows[-1]['train_loss']) < 0.9 * float(rows[0]['train_loss'])
     assert float(rows[-1]['eval_top1']) == 100
-    assert 0 <= float(rows[-1]['eval_inside']) <= 100
+    assert float(rows[-1]['eval_inside']) > 0
     assert float(rows[-1]['curvature/space']) != 1
 
 
 def test_a_run_goes_on_where_it_stopped(table, tmp_path) -> None:
-    whole = train(table, tmp_path, 'whole', '--parts', '--max-steps', '5', '--checkpoint-every', '2')
-    train(table, tmp_path, 'parts', '--parts', '--max-steps', '5', '--checkpoint-every', '2')
+    whole = train(
+        table, tmp_path, 'whole', '--parts', '--max-steps', '5', '--checkpoint-every', '2', '--limit-eval-batches', '1'
+    )
+    train(
+        table, tmp_path, 'parts', '--parts', '--max-steps', '5', '--checkpoint-every', '2', '--limit-eval-batches', '1'
+    )
     for path in (tmp_path / 'parts').glob('checkpoint-*.pt'):
         if not path.name.endswith('2.pt'):  # inside of an epoch
             path.unlink()
-    train(table, tmp_path, 'parts', '--parts', '--max-steps', '5', '--checkpoint-every', '2', '--resume', 'auto')
+    train(
+        table,
+        tmp_path,
+        'parts',
+        '--parts',
+        '--max-steps',
+        '5',
+        '--checkpoint-every',
+        '2',
+        '--limit-eval-batches',
+        '1',
+        '--resume',
+        'auto',
+    )
     a, b = (load_file(folder / 'model.safetensors') for folder in (whole, tmp_path / 'parts'))
     assert all(torch.equal(a[key], b[key]) for key in a)
 
@@ -93,10 +110,11 @@ def test_texts_classify_and_are_passed_on_the_way_to_the_root(trained, table, tm
     with results.open() as file:
         rows = list(csv.DictReader(file))
     assert [row['geometry'] for row in rows] == ['lorentz', 'cosine']
-    assert [float(row['text_r@1']) for row in rows] == [100, 100]
+    assert float(rows[0]['text_r@1']) == 100
+    assert all(float(row['text_r@2']) >= float(row['text_r@1']) for row in rows)
     # the captions of the table that it was trained on
     assert run_command('zeroshot', [str(trained), '--at', '1', '--workers', '0']) == 0
-    assert '30 images, 3 captions' in capsys.readouterr().out
+    assert '90 images, 3 captions' in capsys.readouterr().out
 
     texts = tmp_path / 'texts.txt'
     texts.write_text('\n'.join([*(f'a {name} picture' for name in COLORS), *COLORS]))
@@ -254,7 +272,18 @@ def test_wrong_input_is_one_line(text, more, message, tmp_path, capsys) -> None:
 
 
 def test_the_sphere_has_no_way_to_the_root(table, tmp_path, capsys) -> None:
-    folder = train(table, tmp_path, 'sphere', '--max-steps', '1', '--model-kwargs', *KEYWORDS, 'geometry=sphere')
+    folder = train(
+        table,
+        tmp_path,
+        'sphere',
+        '--max-steps',
+        '1',
+        '--limit-eval-batches',
+        '1',
+        '--model-kwargs',
+        *KEYWORDS,
+        'geometry=sphere',
+    )
     assert run_command('traverse', [str(folder), '--texts', str(table)]) == 2
     assert "geometry='sphere' has neither a root nor cones" in capsys.readouterr().err
     with pytest.raises(UserError):
