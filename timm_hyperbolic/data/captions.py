@@ -106,13 +106,19 @@ class Captioned(Dataset):
         image, label = self.images[index]
         views, texts = [image], [self.captions.texts[label]]
         if self.parts:
-            views.append(self._part(image, label))
+            views.append(self.part(image, label))
             texts.append(random.choice(self.captions.phrases[label]))
         tensors = torch.cat([torch.as_tensor(self.transform(view)) for view in views])
         tokens = self.tokenize(texts)
         return tensors, tokens if self.parts else tokens[0]
 
-    def _part(self, image: Image.Image, label: int) -> Image.Image:
+    def part(self, image: Image.Image, label: int) -> Image.Image:
+        """Return the box of an image, or a random crop where there are no boxes.
+
+        Args:
+            image: The image.
+            label: Its label.
+        """
         if self.captions.boxes is not None:
             return image.crop(_whole_box(self.captions.boxes[label], *image.size))
         top, left, height, width = RandomResizedCrop.get_params(image, list(self.crop_scale), list(self.crop_ratio))
