@@ -45,6 +45,15 @@ def _report(argv: list[str], prog: str) -> None:
     report(config, [*prog.split(), *argv])
 
 
+def _study(argv: list[str], prog: str) -> None:
+    from .config.study import read_study_options
+
+    config = read_study_options(argv, prog)
+    from .commands.study import study
+
+    study(config, [*prog.split(), *argv])
+
+
 def _list(argv: list[str], prog: str) -> None:
     from .config.command_line import Parser, read_command_line
 
@@ -71,6 +80,7 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'traverse': (_reading('image_text', 'traverse'), 'go from images to the root, past the texts that entail them'),
     'delta': (_reading('features', 'delta'), 'measure how far features are from a tree'),
     'report': (_report, 'write a page of pictures of what a model has learned'),
+    'study': (_study, 'train and measure a grid of arms and seeds'),
     'card': (_reading('hub', 'card'), 'write the model card of a run'),
     'push': (_reading('hub', 'push'), 'push a trained model to the Hugging Face Hub'),
 }
@@ -112,8 +122,9 @@ def run(command: str, argv: list[str] | None = None, prog: str | None = None) ->
         prog: Name of the program in help and messages, by default that of the running script.
 
     Returns:
-        0; 2 for input that cannot be used; 1 for a failure; 3 for a result that did not reach the Hub; 130 for a run
-        that was interrupted, 143 for one that SIGTERM ended.
+        0; 2 for input that cannot be used; 1 for a failure; 3 for a result that did not reach the Hub; 4 for a run
+        that diverged; 5 for a run of a study that another process is training; 130 for a run that was interrupted, 143
+        for one that SIGTERM ended.
     """
     prog = prog or Path(sys.argv[0]).name
     words = sys.argv[1:] if argv is None else list(argv)

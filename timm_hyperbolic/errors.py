@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Iterable
 
 __all__ = [
+    'Busy',
     'DeadWorkers',
     'Diverged',
     'Interrupted',
+    'NotFinite',
     'PublishError',
     'RunError',
     'TrainingError',
@@ -34,12 +36,24 @@ class TrainingError(RunError):
     """A run that started and cannot continue: its loss is not finite, or the disk is full."""
 
 
-class Diverged(TrainingError):
+class NotFinite(TrainingError):
+    """A run whose loss or gradients are not finite any more. The cause is in its options, not in the machine."""
+
+    exit_status = 4
+
+
+class Diverged(NotFinite):
     """Too many steps in a row were not finite. The state before them can still be saved."""
 
 
 class DeadWorkers(TrainingError):
     """Loader processes died again and again. The state of the run can still be saved."""
+
+
+class Busy(RunError):
+    """A run of a study that another process is training at the moment."""
+
+    exit_status = 5
 
 
 class PublishError(RunError):

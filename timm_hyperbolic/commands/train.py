@@ -20,7 +20,7 @@ from ..config.options import to_values, with_values
 from ..config.train import TrainConfig
 from ..data.loaders import default_workers
 from ..data.sampling import TrainLoader
-from ..errors import DeadWorkers, Diverged, TrainingError
+from ..errors import DeadWorkers, Diverged, NotFinite, TrainingError
 from ..hub.publish import Publisher, check_publish
 from ..train.checkpoint import Checkpoints, check_options, extends, find_shared_checkpoint, restore
 from ..train.device import create_autocast, create_scaler, resolve_device
@@ -59,7 +59,8 @@ def train(config: TrainConfig, command: Sequence[str] | None = None) -> Path:
 
     Raises:
         UserError: The model, the data or a folder does not exist or does not fit; nothing was written.
-        TrainingError: Too many losses were not finite, or the folder could not be written.
+        NotFinite: Too many losses or gradients were not finite.
+        TrainingError: The folder could not be written.
         PublishError: The result is in the folder, but not on the Hub.
         Interrupted: SIGTERM or SIGINT came, and the state after the step at hand was saved.
         KeyboardInterrupt: A second SIGINT came, or one before training began; the message says what was saved.
@@ -196,7 +197,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     except Diverged as error:
         path = checkpoints.save()
         kept = f'the last good state, that after step {loop.step}, is in {path}' if path else 'see the checkpoints'
-        raise TrainingError(
+        raise NotFinite(
             f'{error}; {kept}. Start a new run from it by --initial-checkpoint, with a smaller --lr, --clip-grad 1, '
             'a longer warm-up, or --amp-dtype bfloat16 with --amp'
         ) from error

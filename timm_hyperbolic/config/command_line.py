@@ -11,7 +11,16 @@ from ..errors import UserError, nearest
 from .options import Option, add_options, convert, options_of
 from .run_files import newer_version
 
-__all__ = ['Parser', 'create_parser', 'joined', 'named_folder', 'read_command_line', 'read_file']
+__all__ = [
+    'Parser',
+    'checked',
+    'create_parser',
+    'joined',
+    'named_folder',
+    'read_command_line',
+    'read_file',
+    'read_yaml',
+]
 
 _UNSET = object()
 
@@ -112,25 +121,43 @@ def read_file(path: Path, config_class: type, flag: str = '--config') -> dict[st
     Raises:
         UserError: The file cannot be read, or has an unknown option or a value that is not allowed.
     """
-    return _read(path, options_of(config_class), flag, ())
+    return _read(path, config_class, flag, ())
 
 
-def _read(path: Path, options: Mapping[str, Option], flag: str, chain: tuple[Path, ...]) -> dict[str, Any]:
-    """Read a file; `chain` are the files of which it is a base."""
-    chain = (*chain, path.resolve())
-    where = f'{flag} {path}'
+def read_yaml(path: Path, where: str) -> dict[str, Any]:
+    """Return the content of a YAML file, which must be a mapping; an empty file has no keys.
+
+    Args:
+        path: The file.
+        where: What names the file, for messages.
+
+    Raises:
+        UserError: The file cannot be read, or is no mapping.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise UserError(f'{where}: {error.strerror}') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f'{where}: not a YAML file: {error}') from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
+    if not isinstance(content, dict | None):
         raise UserError(f'{where}: expected lines of `option: value`')
-    base = content.pop('base', None)
-    values = {}
+    return content or {}
+
+
+def checked(content: Mapping[Any, Any], config_class: type, path: Path, where: str) -> dict[str, Any]:
+    """Return options that stand in a file, by name, each as if it had been given on the command line.
+
+    Args:
+        content: The options as the file has them.
+        config_class: The dataclass whose options these may be.
+        path: The file.
+        where: What names the place in the file, for messages.
+
+    Raises:
+        UserError: An option is unknown, or a value is not allowed.
+    """
+    options, values = options_of(config_class), {}
     for key, value in content.items():
         name = str(key).replace('-', '_')
         try:
@@ -139,6 +166,16 @@ def _read(path: Path, options: Mapping[str, Option], flag: str, chain: tuple[Pat
             values[name] = convert(options[name], value)
         except argparse.ArgumentTypeError as error:
             raise UserError(_complaint(path, where, name, str(key), str(error), options)) from error
+    return values
+
+
+def _read(path: Path, config_class: type, flag: str, chain: tuple[Path, ...]) -> dict[str, Any]:
+    """Read a file; `chain` are the files of which it is a base."""
+    chain = (*chain, path.resolve())
+    where = f'{flag} {path}'
+    content = read_yaml(path, where)
+    base = content.pop('base', None)
+    values = checked(content, config_class, path, where)
     if base is None:
         return values
     if not isinstance(base, str):
@@ -146,7 +183,7 @@ def _read(path: Path, options: Mapping[str, Option], flag: str, chain: tuple[Pat
     file = path.parent / base
     if file.resolve() in chain:
         raise UserError(f'{where}: base: {base} has this file as its base in turn')
-    return joined(_read(file, options, flag, chain), values)
+    return joined(_read(file, config_class, flag, chain), values)
 
 
 def _complaint(path: Path, where: str, name: str, key: str, text: str, options: Mapping[str, Option]) -> str:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from ..version import __version__
 
-__all__ = ['ABOUT', 'ARGS', 'CARD', 'CONFIG', 'MODEL', 'SUMMARY', 'TEST', 'VERSION_LINE']
+__all__ = ['ABOUT', 'ARGS', 'CARD', 'CONFIG', 'MEASURES', 'MODEL', 'OUTCOME', 'SUMMARY', 'TEST', 'VERSION_LINE']
 __all__ += ['check_files', 'newer_than_this', 'newer_version']
 
 ABOUT = 'run.json'
 ARGS = 'args.yaml'
 CARD = 'README.md'
 CONFIG = 'config.json'
+MEASURES = 'measures.json'  # of a run of a study: what was measured of its model after training
 MODEL = 'model.safetensors'
+OUTCOME = 'outcome.json'  # of a run of a study: whether its training ended or diverged
 SUMMARY = 'summary.csv'
 TEST = 'test.json'
 #: The first line of the options of a run, before the version that has written them.

@@ -51,7 +51,7 @@ class PixelMeasureConfig(PixelConfig):
 
     task: str | None = option(
         None,
-        type=one_of(TASK_MEASURES),
+        type=one_of(('classification', 'segmentation')),
         metavar='NAME',
         help='what the model was trained for: classification or segmentation (default: what the run says, else '
         'classification)',

@@ -6,6 +6,7 @@ mapping, such as `model_kwargs`, is joined key by key. A file may say `base: oth
 found beside it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from .run import (
 from .run_files import ARGS
 from .segmentation import CropConfig
 
-__all__ = ['TrainConfig', 'data_set_of', 'read_train_options']
+__all__ = ['TrainConfig', 'data_set_of', 'read_train_options', 'with_defaults']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,20 +87,29 @@ def read_train_options(argv: list[str] | None = None, prog: str | None = None) -
     file = given.pop('config', None)
     written = {} if file is None else read_file(Path(file), TrainConfig)
     config = {**_options_to_resume(given), **written}
-    chosen = joined(config, given)
-    chosen['dataset'] = data_set_of(chosen)
-    values = to_values(TrainConfig()) | DATASET_DEFAULTS.get(chosen['dataset'], {})
-    values |= TASK_DEFAULTS.get(chosen.get('task', values['task']), {})
     check_conflicts(given)
+    chosen = joined(config, given)
+    values = with_defaults(chosen)
     # The file may be the args.yaml of a run, in which every option stands.
-    written = {key: value for key, value in written.items() if value != values[key]}
+    defaults = with_defaults({key: chosen[key] for key in ('dataset', 'data_dir', 'task') if key in chosen})
+    written = {key: value for key, value in written.items() if value != defaults[key]}
     check_conflicts(written, f'--config {file}: ')
-    values |= chosen
     check_needs(given, values)
     return from_values(TrainConfig, values)
 
 
-def data_set_of(given: dict[str, Any]) -> str:
+def with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of every option of a training run: the given one, else the default of its task or data set.
+
+    Args:
+        given: Values of some options by name.
+    """
+    name, values = data_set_of(given), to_values(TrainConfig())
+    of_task = TASK_DEFAULTS.get(given.get('task', values['task']), {})
+    return {**values, **DATASET_DEFAULTS.get(name, {}), **of_task, **given, 'dataset': name}
+
+
+def data_set_of(given: Mapping[str, Any]) -> str:
     """Return the name of the data set: the digits, unless another one or a folder is given.
 
     Args:

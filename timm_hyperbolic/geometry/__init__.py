@@ -26,7 +26,15 @@ from .cones import (
     lorentz_exterior_angle,
     lorentz_half_aperture,
 )
-from .formulas import TwoVectorFormula, centered_residual, origin_residual, point_residual, positional_sum, two_vectors
+from .formulas import (
+    TwoVectorFormula,
+    centered_residual,
+    origin_residual,
+    point_residual,
+    positional_sum,
+    residual_gate,
+    two_vectors,
+)
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
 from .hyperplane import hyperplane_distance, point_of_distances
 from .limits import Limits
@@ -120,6 +128,7 @@ __all__ = [
     'point_of_distances',
     'point_residual',
     'positional_sum',
+    'residual_gate',
     'sech2',
     'tangent_distance',
     'tanhc',

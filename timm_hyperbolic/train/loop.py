@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from ..config.run import LoopConfig
 from ..data.sampling import TrainLoader, derive_seed, replace_dead_workers, seed_generators
-from ..errors import Diverged, TrainingError
+from ..errors import Diverged, NotFinite
 from ..optim import GradientClip
 from .nonfinite import find_nonfinite, running_statistics
 from .processes import Processes, average_whole_gradients, is_sharded, plain_module
@@ -323,13 +323,13 @@ class Loop:
 
         Raises:
             DeadWorkers: loader processes died several times in a row.
-            TrainingError: the loss is not finite.
+            NotFinite: the loss is not finite.
         """
         with torch.no_grad() if self.sharded else torch.inference_mode():  # FSDP does not work with inference tensors
             evaluator = replace_dead_workers(loader, lambda: self._evaluate(loader), 'the evaluation')
         metrics = dict(evaluator.compute(distributed=self.processes.count > 1))
         if not math.isfinite(metrics['loss']):
-            raise TrainingError(
+            raise NotFinite(
                 f'the loss at evaluation is {metrics["loss"]}, after step {self.step}; what was saved is kept. '
                 'Try a smaller --lr or --clip-grad 1'
             )

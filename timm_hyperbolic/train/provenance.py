@@ -2,6 +2,7 @@
 
 import json
 import platform
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -51,6 +52,7 @@ class Provenance:
             'train_images': len(splits.train),
             'hardware': _hardware(processes),
             'versions': _versions(),
+            'commit': source_commit(),
             'advice': [],
         }
         if folder.rows:  # a resumed run keeps the command and the start time of the original one
@@ -92,6 +94,19 @@ class Provenance:
             if last:
                 raise
             print(f'{error}; tried again after the next epoch', file=sys.stderr, flush=True)
+
+
+def source_commit() -> str | None:
+    """Return the Git commit of this package's source, with `-dirty` if files were changed since; None without Git."""
+    git = ['git', '-C', str(Path(__file__).resolve().parent.parent)]
+    try:
+        # An installed package may lie inside somebody else's repository, whose commit says nothing about it.
+        subprocess.run([*git, 'ls-files', '--error-unmatch', '__init__.py'], capture_output=True, check=True)
+        words = ['describe', '--always', '--abbrev=40', '--exclude=*', '--dirty']
+        found = subprocess.run([*git, *words], capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def _recipe(command: Sequence[str]) -> str | None:

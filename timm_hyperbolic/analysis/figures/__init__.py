@@ -14,6 +14,7 @@ from .classes import LARGEST_MATRIX, MOST_BARS, accuracy_figure, confusion_figur
 from .depth import ColorScale, distances_figure, gates_figure, grid_figure, linear_scale, ratio_scale
 from .images import examples_figure
 from .space import MOST_COLORS, delta_figure, disk_axes, disk_figure, origin_figure
+from .study import course_figure, forest_figure, roadmap_figure
 from .style import NARROW, WIDE, to_png, to_svg
 from .training import history_figure
 from .tree import animate_tree, tree_figure
@@ -33,17 +34,20 @@ __all__ = [
     'basin_sorted_figure',
     'basin_weights_figure',
     'confusion_figure',
+    'course_figure',
     'delta_figure',
     'disk_axes',
     'disk_figure',
     'distances_figure',
     'examples_figure',
+    'forest_figure',
     'gates_figure',
     'grid_figure',
     'history_figure',
     'linear_scale',
     'origin_figure',
     'ratio_scale',
+    'roadmap_figure',
     'to_png',
     'to_svg',
     'tree_figure',
