@@ -312,6 +312,9 @@ def run_command(
     if words[:2] == ['timm-hyperbolic', 'evaluate']:  # `test_commands_evaluate` runs it
         parse_only(lambda: run_console_script(words[1:]), monkeypatch)
         return
+    if words[:2] == ['python', 'train_hyp.py'] and '--task' in words:  # the tests of the task run it
+        parse_only(lambda: run_program(ROOT / words[1], words[2:], monkeypatch), monkeypatch)
+        return
     kinds: dict[str, Callable[[], None]] = {
         'pip': lambda: check_pip(words),
         'python -m venv': lambda: check_environment(words),
