@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..constants import TASK_MEASURES
 from .argtypes import one_of, whole
 from .options import option
 
