@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from doc_blocks import blocks_of
 from safetensors.torch import load_file
 from timm.task import ClassificationTask
 from train_helpers import stop_at
@@ -127,6 +129,15 @@ def test_every_arm_of_a_shipped_study_can_be_made_and_has_as_many_parameters_as_
     assert len(sizes) == len(found.arms)
     controls = {arm.name: arm.control for arm in found.arms.values() if arm.control}
     assert {arm: sizes[arm] for arm in controls} == {arm: sizes[control] for arm, control in controls.items()}
+
+
+def test_the_study_of_the_documentation_is_one(tmp_path):
+    (block,) = [block for block in blocks_of('docs/studies.md') if block.language == 'yaml']
+    (tmp_path / 'study.yaml').write_text(block.text)
+    shutil.copy(ROOT / 'recipes' / 'studies' / '_small.yaml', tmp_path)
+    found = read_study(StudyFileConfig(study=tmp_path / 'study.yaml'))
+    assert len(found.runs()) == 9
+    assert found.arms['hyp_res'].control == 'flat_res_clip'
 
 
 # --- the grid, with processes that only pretend to train --------------------------------------------------------------
