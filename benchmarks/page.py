@@ -298,11 +298,13 @@ def fewshot() -> str:
     for shot, dim in sorted({key[:2] for key in of}):
         spaces = [of[shot, dim, space] for space in ('euclidean', 'cosine', 'hyperbolic')]
         gain, interval = (float(spaces[-1][key]) for key in ('gain', 'gain_interval'))
-        accuracy = [f'{float(row["accuracy"]):.1f} ± {float(row["interval"]):.1f}' for row in spaces]
+        accuracy = [f'{float(row["accuracy"]):.1f}' for row in spaces]
         clipped = f'{float(spaces[-1]["clipped"]):.0f} %'
         cells.append([f'{shot}-shot', str(dim), *accuracy, f'{gain:+.1f} ± {interval:.1f}', clipped])
-    columns = ['', 'dimensions', 'Euclidean', 'cosine', 'hyperbolic', 'hyperbolic - Euclidean', 'clipped']
-    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+    columns = ['', 'd', 'Euclidean', 'cosine', 'hyperbolic', 'gain', 'clipped']
+    widest = max(float(row['interval']) for row in rows)
+    note = f'*gain*: hyperbolic minus Euclidean. The 95 % intervals of the accuracies are at most ±{widest:.1f}.'
+    return f'{markdown(columns, cells)}\n\n{note}\n\n{measured(head)}'
 
 
 def delta() -> str:
@@ -347,27 +349,28 @@ def over_seeds(rows: list[Row], column: str, digits: int = 1) -> str:
 
 
 def heads() -> str:
-    """Every head and its flat twin on frozen features."""
+    """Every head beside its flat twin on frozen features."""
     head, rows = results('heads')
     order = {name: place for place, name in enumerate(HEAD_ORDER)}
     of = grouped(rows, 'dim', 'head', 'geometry')
+    columns = {'fine_top1': 1, 'coarse_top1': 1, 'inside_superclass': 1, 'height': 2, 'wordnet_height': 2}
     cells = []
-    for (dim, name, space), own in sorted(of.items(), key=lambda item: (int(item[0][0]), order[item[0][1]])):
-        shares = [over_seeds(own, column) for column in ('fine_top1', 'coarse_top1', 'inside_superclass')]
-        heights = [over_seeds(own, column, 2) for column in ('height', 'wordnet_height')]
-        title = f'{HEAD_NAMES.get(name, f"`{name}`")}'
-        cells.append(
-            [title, SPACES[space], '' if dim == '0' else dim, *shares, *heights, f'{int(own[0]["parameters"]):,}']
-        )
-    columns = ['head', 'geometry', 'd', 'fine', 'coarse', 'inside', 'height', 'WordNet', 'parameters']
+    for dim, name in sorted({key[:2] for key in of}, key=lambda key: (int(key[0]), order[key[1]])):
+        twins = [of[dim, name, space] for space in ('hyperbolic', 'euclid', '') if (dim, name, space) in of]
+        title = HEAD_NAMES.get(name, f'`{name}`')
+        pairs = (' / '.join(f'{mean(own, column):.{digits}f}' for own in twins) for column, digits in columns.items())
+        cells.append([title, '' if dim == '0' else dim, *pairs])
     counts = sorted({len(own) for own in of.values()})
-    seeds = 'One seed' if counts == [1] else f'Mean and standard deviation of {" or ".join(map(str, counts))} seeds'
+    deviations = (max(statistics.stdev(float(row[column]) for row in own) for own in of.values()) for column in columns)
+    largest = ', '.join(f'{x:.{digits}f}' for x, digits in zip(deviations, columns.values(), strict=True))
     note = (
-        f'{seeds}. *fine* and *coarse*: Top-1 of class and superclass, %. '
-        '*inside*: share of the mistakes whose superclass is right, %. *height*: mean height of the lowest common '
-        'ancestor of a mistake, in the tree of superclasses and in that of WordNet; lower is better.'
+        f'Means of {" or ".join(map(str, counts))} seeds; hyperbolic head / its flat twin. *fine* and *coarse*: Top-1 '
+        'of class and superclass, %. *inside*: share of the mistakes whose superclass is right, %. *height*: mean '
+        'height of the lowest common ancestor of a mistake, in the tree of superclasses and in that of WordNet; lower '
+        f'is better. The largest standard deviation over the seeds in each column is {largest}.'
     )
-    return f'{markdown(columns, cells)}\n\n{note}\n\n{measured(head)}'
+    titles = ['head', 'd', 'fine', 'coarse', 'inside', 'height', 'WordNet']
+    return f'{markdown(titles, cells)}\n\n{note}\n\n{measured(head)}'
 
 
 def head_gaps() -> str:
@@ -431,12 +434,12 @@ def taxonomy() -> str:
     """Time and quality of ours and of others on the mammals."""
     head, rows = results('taxonomy')
     titles = {
-        'ours': '`--model poincare`',
-        'ours, lorentz': '`--model lorentz`',
-        'ours, euclidean': '`--model euclidean`',
-        'gensim': "gensim's `PoincareModel`",
-        'geoopt': "geoopt's `RiemannianSGD`",
-        'geoopt, sparse': "geoopt's `SparseRiemannianSGD`",
+        'ours': 'Poincaré',
+        'ours, lorentz': 'Lorentz',
+        'ours, euclidean': 'Euclidean',
+        'gensim': 'gensim',
+        'geoopt': 'geoopt',
+        'geoopt, sparse': 'geoopt, sparse',
     }
     cells = [
         [titles[row['contender']], row['epochs']]
@@ -444,7 +447,7 @@ def taxonomy() -> str:
         + [f'{float(row["reached_s"]):.2g} s' if row['reached_s'] else 'not reached']
         for row in rows
     ]
-    columns = ['', 'epochs', 'processor time', 'mean rank', 'MAP', 'time to MAP 0.9']
+    columns = ['', 'epochs', 'time', 'mean rank', 'MAP', 'MAP 0.9 after']
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from timm_hyperbolic.geometry import Limits, TwoVectorFormula, explain, kernels, ops, two_vectors
+from timm_hyperbolic.geometry import Limits, TwoVectorFormula, explain, kernels, ops, residual_gate, two_vectors
 from timm_hyperbolic.geometry.formulas import two_vector_formula
 from timm_hyperbolic.geometry.kernels import library, primitives, shipped
 from timm_hyperbolic.layers import CenteredResidual
@@ -22,7 +22,7 @@ def test_the_printed_kernels_are_what_would_be_printed_now() -> None:
 
 
 def test_a_changed_formula_makes_its_printed_kernel_stale(monkeypatch) -> None:
-    changed = TwoVectorFormula('origin_residual', lambda x, y, gamma: x + gamma * -y, ('gamma',))
+    changed = TwoVectorFormula('origin_residual', lambda x, y, raw, scale: x + raw * -y, ('gamma_raw', 'gamma_scale'))
     monkeypatch.setattr(shipped, '_TWO_VECTORS', (changed,))
     assert 'origin_residual_cpu.py' in shipped.stale()
 
@@ -30,9 +30,9 @@ def test_a_changed_formula_makes_its_printed_kernel_stale(monkeypatch) -> None:
 # --- whoever writes a formula gets its kernel -------------------------------------------------------------------------
 
 
-@two_vectors('gamma')
-def halfway_residual(x, y, gamma):
-    return x + gamma * (0.5 * (x + y))
+@two_vectors('gamma_raw', 'gamma_scale')
+def halfway_residual(x, y, gamma_raw, gamma_scale):
+    return x + residual_gate(gamma_raw, gamma_scale) * (0.5 * (x + y))
 
 
 class HalfwayResidual(OriginResidual):

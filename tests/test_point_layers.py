@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import timm_hyperbolic
-from timm_hyperbolic.geometry import ball_to_lorentz, convert, distance, lorentz_centroid, lorentz_to_ball
+from timm_hyperbolic.geometry import ball_to_lorentz, convert, distance, lorentz_centroid, lorentz_to_ball, ops
+from timm_hyperbolic.geometry.kernels.fully_connected_cpu import sides
 from timm_hyperbolic.geometry.transport import gyration, translate
 from timm_hyperbolic.layers import (
     HypAvgPool2d,
@@ -221,30 +222,42 @@ def test_growth_is_bounded_and_gradients_are_finite(mode: str, dtype: torch.dtyp
     assert all(bool(t.grad.isfinite().all()) for t in (x, *layer.parameters()) if t.grad is not None)
 
 
-@given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 600), st.floats(0, 4), st.integers(0, 2**31))
-@settings(max_examples=20, deadline=None)
-def test_kernel_is_its_formula(groups: int, planes: int, count: int, c: float, seed: int) -> None:
+WINDOWS = st.one_of(
+    st.just([]), st.lists(st.integers(1, 3), min_size=6, max_size=6).map(lambda w: [*w[:2], w[2] - 1, w[3] - 1, *w[4:]])
+)
+
+
+@given(WINDOWS, st.integers(0, 5), st.booleans(), st.booleans(), st.floats(0, 4), st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_kernel_is_its_formula(
+    window: list[int], count: int, distances: bool, given: bool, c: float, seed: int
+) -> None:
+    """Values and gradients, within and at the limit, of one operation and of the definition in float64."""
     generator = torch.Generator().manual_seed(seed)
 
     def drawn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    inner = drawn(groups, planes, count) * 10 ** drawn(groups, planes, count)
-    time = 1 + drawn(groups, 1, count).square()
-    factors = torch.stack([1 + drawn(planes).square(), drawn(planes), 1.3 * drawn(planes)])
-    inputs = (inner, time, factors, torch.tensor([c], dtype=torch.float64))
-    g = drawn(groups, planes, count)
-    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+    x, weight = (drawn(count, 3, 9, 8), drawn(4, 3, 3, 2)) if window else (2 * drawn(count, 6), drawn(4, 6))
+    weight = weight / weight.flatten(1).norm(dim=1).view(-1, *(1,) * (weight.dim() - 1)) * drawn(1).exp()
+    leaves = [x * drawn(count, *(1,) * (x.dim() - 1)).exp(), weight, 0.5 * drawn(4), torch.tensor([c]).double()]
+    if given:
+        shape = (count, 1, *sides((9, 8), (3, 2), window)) if window else (count, 1)
+        leaves += [0.5 + drawn(*shape).square(), 1 + drawn(*shape).square()]
+    limit = None if distances else 4.0
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 5e-5)):
         found = []
         for kernels, of in ((True, dtype), (False, torch.float64)):
-            leaves = [t.to(dtype).to(of).requires_grad_() for t in inputs]
+            inputs = [t.to(dtype).to(of).requires_grad_() for t in leaves]
             with timm_hyperbolic.geometry.kernels(kernels):
-                out = timm_hyperbolic.geometry.ops.fully_connected(*leaves, 6.2)
-                found.append([out, *torch.autograd.grad(out, leaves, g.to(dtype).to(of))])
+                out = ops.hyperplanes(*inputs[:4], of, of, limit, window, *inputs[4:])
+                g = torch.linspace(0, 7, out.numel(), dtype=dtype).sin().to(of).view(out.shape)
+                found.append([out, *torch.autograd.grad(out, inputs, g)])
         for ours, exact in zip(*found, strict=True):
+            assert ours.shape == exact.shape
             if exact.numel():
                 scale = exact.abs().amax() + torch.finfo(dtype).tiny
-                assert float(((ours - exact).abs() / scale).max()) <= tolerance
+                assert float(((ours - exact).abs() / scale).detach().max()) <= tolerance
 
 
 @pytest.mark.parametrize('name', ['lenet', 'hyp_lenet', 'resnet18_small', 'resnet18_small_hyp'])

@@ -288,7 +288,7 @@ def test_interrupt_in_the_first_epoch(tmp_path, capsys, monkeypatch):
 
 
 def test_interrupt_before_training(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr('timm_hyperbolic.commands.train.create_splits', Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr('timm_hyperbolic.train.tasks.create_splits', Mock(side_effect=KeyboardInterrupt))
     assert run(tmp_path)[0] == 130
     assert capsys.readouterr().err == 'train_hyp.py: interrupted: nothing was saved\n'
 

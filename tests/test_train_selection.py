@@ -75,7 +75,7 @@ def test_best_model_is_one_of_an_earlier_epoch(tmp_path, monkeypatch, tied):
         return model
 
     monkeypatch.setattr(Loop, 'evaluate', patched)
-    monkeypatch.setattr('timm_hyperbolic.commands.train.create_model', create)
+    monkeypatch.setattr('timm_hyperbolic.train.tasks.create_model', create)
     status, folder = run(tmp_path, '--val-split', '0.1', '--epochs', '3', steps=None)
     assert status == 0
     saved, test = load_file(folder / 'model.safetensors'), json.loads((folder / 'test.json').read_text())

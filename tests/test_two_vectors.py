@@ -10,9 +10,9 @@ from timm_hyperbolic.geometry.kernels import library
 from timm_hyperbolic.layers import CenteredResidual
 
 FORMULAS = {
-    formulas.centered_residual: (-0.6, 0.4),
-    formulas.origin_residual: (1.3,),
-    formulas.point_residual: (0.7,),
+    formulas.centered_residual: (-0.37, 0.2, -0.41),
+    formulas.origin_residual: (1.1, -0.3),
+    formulas.point_residual: (0.05, 25.0),
     formulas.positional_sum: (),
 }
 PAIRS = ('random', 'short x', 'short y', 'cancelling', 'same', 'zero x', 'zero y', 'one embedding')
@@ -101,12 +101,14 @@ def exact(formula, x: Tensor, y: Tensor, c: float, t: float, g: Tensor):
 
     def value(c, *numbers):
         ball = Ball(c, t)
-        if formula is formulas.centered_residual:
-            return ball.centred_residual(x, y, numbers[1], numbers[0])
         if formula is formulas.positional_sum:
             return ball.log0(ball.clip(ball.add(ball.enter(x), ball.enter(y))))
+        raw, scale, *center = numbers
+        gamma = (1 + MP.log1p(MP.exp(scale))) * MP.tanh(raw)
+        if formula is formulas.centered_residual:
+            return ball.centred_residual(x, y, 1 / (1 + MP.exp(-center[0])), gamma)
         return {formulas.origin_residual: ball.origin_residual, formulas.point_residual: ball.point_residual}[formula](
-            x, y, *numbers
+            x, y, gamma
         )
 
     numbers = [MP.mpf(v) for v in (c, *FORMULAS[formula])]

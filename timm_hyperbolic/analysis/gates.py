@@ -20,5 +20,7 @@ def named_gates(model: nn.Module) -> dict[str, dict[str, float]]:
     gates: dict[str, dict[str, float]] = {}
     for name, module in model.named_modules():
         if isinstance(module, (CenteredResidual, OriginResidual, PointResidual)):
-            gates[name] = {key: number.item() for key, number in zip(('gamma', 's'), module.numbers(), strict=False)}
+            gates[name] = {'gamma': module.gate().item()}
+            if isinstance(module, CenteredResidual):
+                gates[name]['s'] = module.center().item()
     return gates

@@ -10,6 +10,7 @@ from ..layers import (
     CenteredResidual,
     HyperbolicAttention,
     HyperbolicHead,
+    HyperbolicMLR2d,
     HyperbolicModule,
     HyperbolicPosEmbed,
     OriginResidual,
@@ -70,6 +71,8 @@ def inputs_of(module: HyperbolicModule, inputs: tuple[Tensor, ...]) -> dict[str,
         return {'stream': inputs[0], 'branch': inputs[1]}
     if isinstance(module, HyperbolicPosEmbed):
         return {'tokens': inputs[0], 'embedding': inputs[1]}
+    if isinstance(module, HyperbolicMLR2d):  # pixels as rows
+        return {'input': inputs[0].movedim(1, -1)}
     return {'input': inputs[0]}
 
 

@@ -39,12 +39,16 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         names also for the points of a hyperbolic head, with `--unseen` of `zero_shot_metrics`, and with `--ood` the
         AUROC of the images of the split against the others by the largest softmax probability, by the length of the
         features, and by the distance of the head's points from the origin. Of a file of features without a model, only
-        the retrieval.
+        the retrieval. With `--task segmentation` the numbers of `evaluate.pixels.measures`.
 
     Raises:
         UserError: The tree, the model or the data does not exist or does not fit; nothing was measured.
         TrainingError: The results could not be written.
     """
+    if config.pixels.task == 'segmentation':
+        from .evaluate_pixels import evaluate_pixels
+
+        return evaluate_pixels(config)
     options = config.tree
     results_file = check_results_file(config.results.results_file)
     tree, unseen = read_tree(options.hierarchy), read_unseen(options.unseen)

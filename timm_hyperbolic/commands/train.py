@@ -18,7 +18,7 @@ from ..analysis import track
 from ..analysis.pixels import to_pixels
 from ..config.options import to_values, with_values
 from ..config.train import TrainConfig
-from ..data.loaders import create_loaders, create_mixup, default_workers
+from ..data.loaders import default_workers
 from ..data.sampling import TrainLoader
 from ..data.splits import check_splits, create_splits
 from ..errors import DeadWorkers, Diverged, NotFinite, TrainingError
@@ -28,7 +28,7 @@ from ..train.device import create_autocast, create_scaler, resolve_device
 from ..train.dry_run import describe
 from ..train.health import Advice
 from ..train.loop import Loop
-from ..train.model import create_model, resolve_data_config, start_from_checkpoint
+from ..train.model import start_from_checkpoint
 from ..train.optimizer import create_clip, create_optimizer
 from ..train.phases import Phases
 from ..train.processes import Processes, shard_task, to_whole, wrap_task
@@ -38,7 +38,8 @@ from ..train.run_folder import OutputFolder
 from ..train.schedule import create_schedule
 from ..train.selection import Result
 from ..train.stop import StopRequest
-from ..train.task import create_task, use_channels_last
+from ..train.task import use_channels_last
+from ..train.tasks import task_kind
 from ..train.trackers import Tracker, check_trackers, create_trackers
 
 __all__ = ['train']
@@ -96,16 +97,16 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     random_seed(seed)
 
     classes = None if checkpoint is None else checkpoint.get('classes')
-    splits = create_splits(config.data, config.splits, seed, config.loader.batch_size, classes)
+    kind = task_kind(config.task.task)
+    splits = kind.open_splits(config, seed, classes)
     model_config = config.model
     if checkpoint is not None:  # it holds the weights
         model_config = replace(model_config, pretrained=False, pretrained_file=None)
-    model = create_model(model_config, splits.num_classes, config.model_training, config.phases.hamp, splits.classes)
+    model = kind.create_model(config, model_config, splits)
     if checkpoint is None:
         start_from_checkpoint(model, config.start, name)
-    data_config = resolve_data_config(model, config.model)
-    channels = data_config['input_size'][0]
-    check_splits(splits, model.num_classes, channels, config.data, config.model, config.loader.batch_size)
+    data_config = kind.data_config(model, splits, config)
+    kind.check(splits, model, data_config, config)
     for key in ('label_names', 'label_descriptions'):  # of the classes that it was trained on before
         model.pretrained_cfg.pop(key, None)
     workers = default_workers(device) if config.loader.workers is None else config.loader.workers
@@ -119,27 +120,13 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
         workers=workers,
         warmup_epochs=config.schedule.with_warmup().warmup_epochs,
     )
-    mixup = create_mixup(
-        config.mixup, model.num_classes, config.loader.batch_size, config.task.smoothing, processes.count
-    )
-    train_loader, val_loader = create_loaders(
-        splits, data_config, config.loader, config.augment, device, seed, processes.rank, processes.count
-    )
+    mixup = kind.mixup(config, model, processes)
+    train_loader, val_loader = kind.loaders(splits, data_config, config, processes)
 
     model.to(device)
     if config.device.channels_last:
         use_channels_last(model)
-    task = create_task(
-        model,
-        config.task,
-        data_config,
-        soft_targets=mixup is not None,
-        device=device,
-        classes=splits.classes,
-        aug_splits=config.augment.aug_splits,
-        name=name,
-        features=config.feature_losses,
-    )
+    task = kind.training_task(model, splits, data_config, config, device, soft_targets=mixup is not None)
     if config.ema.model_ema:
         task.setup_ema(decay=config.ema.model_ema_decay, use_warmup=config.ema.model_ema_warmup)
     saved = task.get_trainable_module(ema=True).module if task.has_ema() else model
@@ -157,7 +144,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     if not config.device.fsdp:
         wrap_task(task, processes)
     clip = create_clip(unwrap_model(task.get_trainable_module()), config.optimizer)
-    loop = Loop(task, optimizer, scheduler, config.loop, seed, clip, autocast, scaler, mixup, processes)
+    loop = Loop(task, optimizer, scheduler, config.loop, seed, clip, autocast, scaler, mixup, processes, kind.predict)
     if checkpoint is not None:
         extended = extends(checkpoint, config, steps)
         # A run that stopped in an epoch has written that epoch's model over the best one if it was better.
@@ -187,7 +174,7 @@ def _train_in(folder: OutputFolder, config: TrainConfig, processes: Processes, c
     trackers = []
     if processes.first:
         trackers = create_trackers(folder.path, config.trackers, to_values(config), loop.state.epoch, loop.step)
-    result = Result(folder, splits, saved, config, data_config, processes)
+    result = Result(folder, splits, saved, config, data_config, processes, kind)
     provenance = Provenance(folder, splits, parameters, processes, command)
     publisher = Publisher(folder.path, config.hub)
     checkpoints = Checkpoints(folder, loop, config, splits.classes, schedule_steps)
@@ -309,9 +296,10 @@ def _run(
         provenance.write(loop.state, result.so_far, told)
         for tracker in trackers:
             tracker.log(row, epoch)
+        first = next(iter(result.kind.measures))
         print(
             f'epoch {epoch + 1}/{epochs}  train loss {stats.loss:.4f}  eval loss {metrics["loss"]:.4f}  '
-            f'top1 {metrics["top1"]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',
+            f'{first} {metrics[first]:.2f}  lr {stats.lr:.2e}  {stats.images / stats.seconds:.0f} images/s',
             flush=True,
         )
         if loop.done:
@@ -324,13 +312,13 @@ def _run(
     metrics = result.finish(loop)
     if result.splits.test is not None:
         for tracker in trackers:
-            tracker.log_test({name: metrics[name] for name in ('loss', 'top1', 'top5')}, metrics['epoch'])
+            tracker.log_test({name: metrics[name] for name in result.kind.measures}, metrics['epoch'])
     provenance.write(loop.state, metrics, last=True)
     state = loop.state
     seconds = state.run_seconds + state.seconds
     speed = f'{duration(seconds)} of training, {(state.run_images + state.images) / seconds:.0f} images/s'
     print(f'\n{config.model.model} on {config.data.name}, split {metrics["split"]}, after {loop.step} steps')
-    print(final_summary(result.row, metrics, result.saved.num_classes, speed))
+    print(final_summary(result.row, metrics, result.saved.num_classes, speed, result.kind.name))
     for text in provenance.advice:
         print(f'advice: {text}')
     folder = shlex.quote(str(result.folder.path))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..constants import RIEMANNIAN
+from ..constants import RIEMANNIAN, TASK_MEASURES
 from ..errors import UserError
 
 __all__ = ['check_conflicts', 'check_needs', 'check_together']
@@ -65,6 +65,18 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         lambda values: values['pairwise'],
     ),
     (('pairwise_curvature',), '--pairwise-geometry hyperbolic', lambda v: v['pairwise_geometry'] == 'hyperbolic'),
+    (
+        ('crop_size', 'leave_out', 'ignore_index'),
+        '--task segmentation',
+        lambda values: values['task'] == 'segmentation',
+    ),
+    (
+        ('parts', 'entailment', 'chunk_size', 'wordnet_dir'),
+        '--task contrastive',
+        lambda values: values.get('task', 'contrastive') == 'contrastive',
+    ),
+    (('uncertainty',), '--task segmentation', lambda values: values['task'] == 'segmentation'),
+    (('pictures',), '--uncertainty', lambda values: values['uncertainty']),
     (('steps', 'lr'), '--dim', lambda values: values.get('dim', True) is not None),
     (('man_clip_norm',), '--man-clip-grad', lambda values: values['man_clip_grad']),
     (('clip_mode',), '--clip-grad or --man-clip-grad', lambda values: values['clip_grad'] or values['man_clip_grad']),
@@ -133,6 +145,14 @@ def check_together(values: Options) -> None:
     Raises:
         UserError: The message names the options.
     """
+    task, metric = values['task'], values['eval_metric']
+    if metric not in TASK_MEASURES[task]:
+        raise UserError(
+            f'--eval-metric {metric}: not measured with --task {task}; give one of {", ".join(TASK_MEASURES[task])}'
+        )
+    for name in _NOT_IN[task]:
+        if _is_on(name, values):
+            raise UserError(f'{_shown(name, values)}: not with --task {task}; leave it out')
     _check_augmentation(values)
     _check_feature_losses(values)
     for needed, names in _NEEDED_BY.items():
@@ -145,6 +165,19 @@ def check_together(values: Options) -> None:
     if values['jsd_loss'] and values['bce_loss']:
         raise UserError('--jsd-loss and --bce-loss: two losses; give one')
 
+
+# Options that a task has no use for; what they need beside them is not listed.
+_NOT_IN = {
+    'classification': (),
+    'segmentation': (
+        *('aa', 'reprob', 'train_crop_mode', 'aug_splits', 'mixup', 'cutmix', 'data_in_memory'),
+        *('jsd_loss', 'bce_loss', 'kd_model_name', 'tree_correlation', 'pairwise'),
+    ),
+    'contrastive': (
+        *('aug_splits', 'mixup', 'cutmix', 'data_in_memory', 'smoothing', 'crop_padding', 'num_classes', 'class_map'),
+        *('jsd_loss', 'bce_loss', 'kd_model_name', 'tree_correlation', 'pairwise'),
+    ),
+}
 
 # An option, and those that need it.
 _NEEDED_BY = {

@@ -6,6 +6,7 @@ from typing import ClassVar
 from .argtypes import whole
 from .features import FeatureSourceConfig
 from .options import option
+from .segmentation import PixelMeasureConfig
 from .trained import ResultsConfig, TrainedConfig, read_trained
 
 __all__ = ['EvaluateConfig', 'OodConfig', 'TreeConfig', 'read_evaluate_options']
@@ -67,6 +68,7 @@ class EvaluateConfig(TrainedConfig):
     source: FeatureSourceConfig = field(default_factory=FeatureSourceConfig)
     tree: TreeConfig = field(default_factory=TreeConfig)
     ood: OodConfig = field(default_factory=OodConfig)
+    pixels: PixelMeasureConfig = field(default_factory=PixelMeasureConfig)
     results: ResultsConfig = field(default_factory=ResultsConfig)
 
 
@@ -86,6 +88,7 @@ def read_evaluate_options(argv: list[str] | None = None, prog: str | None = None
         prog,
         'Read a trained model against a tree of its classes: how far its mistakes lie from the truth, whether the '
         'images nearest to an image are of its class or of a related one, how it classifies classes that it was not '
-        'trained on, and whether it tells other images from its own. With --features alone, the retrieval.',
+        'trained on, and whether it tells other images from its own. With --features alone, the retrieval. With --task '
+        'segmentation, how many pixels of images with masks it gets right, and what their norm says.',
         'features',
     )

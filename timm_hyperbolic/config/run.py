@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..constants import TASK_MEASURES
 from .argtypes import one_of, real, whole
 from .options import option
 
@@ -13,10 +14,16 @@ __all__ += ['TaskConfig', 'TrackerConfig', 'TrainDeviceConfig']
 
 @dataclass(frozen=True, kw_only=True)
 class TaskConfig:
-    """The loss, and the teacher of a distillation."""
+    """The task, its loss, and the teacher of a distillation."""
 
     title: ClassVar[str] = 'loss and distillation'
 
+    task: str = option(
+        'classification',
+        type=one_of(TASK_MEASURES),
+        metavar='NAME',
+        help=f'what the model is trained for: {", ".join(TASK_MEASURES)}',
+    )
     smoothing: float = option(0.1, type=real(0, 1), metavar='X', help='label smoothing')
     bce_loss: bool = option(False, help='binary cross-entropy for each class instead of the softmax')
     bce_sum: bool = option(False, help='with --bce-loss: sum over the classes, not the mean')
@@ -170,9 +177,10 @@ class RunConfig:
     seed: int = option(42, type=whole(0), metavar='N', help='seed of weights, order and augmentation')
     eval_metric: str = option(
         'top1',
-        type=one_of(('top1', 'top5', 'loss')),
+        type=one_of(dict.fromkeys(name for names in TASK_MEASURES.values() for name in names)),
         metavar='NAME',
-        help='which epoch is the best: by top1, top5 or loss',
+        help='which epoch is the best: by '
+        + '; '.join(f'{", ".join(names)} ({task})' for task, names in TASK_MEASURES.items()),
     )
     output: str = option('output/train', metavar='DIR', help='folder of all runs')
     experiment: str | None = option(

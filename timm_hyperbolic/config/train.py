@@ -1,8 +1,9 @@
 """The configuration of a training run, and how it is read.
 
-The value of an option is looked for in four places, of which the last one wins: the default of its field, the default
-of the data set (`defaults.py`), the `--config` file, the command line. An option that is a mapping, such as
-`model_kwargs`, is joined key by key. A file may say `base: other.yaml`: it then continues that file, found beside it.
+The value of an option is looked for in five places, of which the last one wins: the default of its field, the default
+of the data set and then of the task (`defaults.py`), the `--config` file, the command line. An option that is a
+mapping, such as `model_kwargs`, is joined key by key. A file may say `base: other.yaml`: it then continues that file,
+found beside it.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from .captions import PairConfig
 from .command_line import create_parser, joined, named_folder, read_command_line, read_file
 from .conflicts import check_conflicts, check_needs, check_together
 from .data import AugmentConfig, DataConfig, MixupConfig, SplitConfig, TrainLoaderConfig
-from .defaults import DATASET_DEFAULTS
+from .defaults import DATASET_DEFAULTS, TASK_DEFAULTS
 from .losses import FeatureLossConfig
 from .model import EmaConfig, ModelConfig, ModelTrainingConfig, StartConfig
 from .optim import OptimizerConfig, ScheduleConfig
@@ -30,6 +32,7 @@ from .run import (
     TrainDeviceConfig,
 )
 from .run_files import ARGS
+from .segmentation import CropConfig
 
 __all__ = ['TrainConfig', 'data_set_of', 'read_train_options', 'with_defaults']
 
@@ -53,6 +56,8 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     mixup: MixupConfig = field(default_factory=MixupConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
+    crops: CropConfig = field(default_factory=CropConfig)
+    pairs: PairConfig = field(default_factory=PairConfig)
     feature_losses: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     phases: PhaseConfig = field(default_factory=PhaseConfig)

@@ -182,7 +182,7 @@ def read_trained(
     alone = instead in given and not {'model', 'checkpoint'} & given.keys()
     if alone:
         _check_alone(given, instead)
-    chosen = dict(given) if alone else _with_run(given)
+    chosen = dict(given) if alone else _with_run(given, config_class)
     chosen['dataset'] = data_set_of(chosen)
     check_conflicts(given)
     check_needs(given, to_values(config_class()) | chosen)
@@ -209,18 +209,28 @@ def _with_data(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, 'data_dir' if Path(source).is_dir() else 'dataset': source}
 
 
-def _with_run(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with those that follow from the folder of a run: its model, and its data if none is named."""
+def _with_run(given: dict[str, Any], config_class: type[TrainedConfig]) -> dict[str, Any]:
+    """Return the options with those that follow from the folder of a run: model and task, and its data if none is named.
+
+    Raises:
+        UserError: The command has no measures of the task of the run.
+    """
     given = dict(given)
     if 'model' not in given:
         given |= _model_of(given.get('checkpoint'))
-    if not given['model'].startswith('local-dir:') or {'dataset', 'data_dir'} & given.keys():
-        return given
     file = Path(given['model'].removeprefix('local-dir:')) / ARGS
-    if not file.is_file():
+    if not given['model'].startswith('local-dir:') or not file.is_file():
         return given
     of_run = yaml.safe_load(file.read_text(encoding='utf-8'))
-    return {**{f.name: of_run[f.name] for f in fields(DataConfig) if f.name in of_run}, **given}
+    task, known = of_run.get('task', 'classification'), options_of(config_class)
+    if task != 'classification' and 'task' not in known:
+        raise UserError(
+            f'{given["model"]}: was trained with --task {task}, and this command is for classification; see '
+            f'timm-hyperbolic evaluate {file.parent}'
+        )
+    names = [] if {'dataset', 'data_dir'} & given.keys() else [f.name for f in fields(DataConfig)]
+    names += [name for name in ('task', 'ignore_index') if name in known and task != 'classification']
+    return {**{name: of_run[name] for name in names if name in of_run}, **given}
 
 
 def _model_of(checkpoint: str | None) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from .folders import ENDINGS, open_folder
 from .images import Images, ImageStream
 from .labels import ClassMap
 
-__all__ = ['default_split', 'is_same_split', 'open_split', 'split_names']
+__all__ = ['FOLDER_SPLITS', 'default_split', 'first_line', 'is_same_split', 'open_split', 'split_names']
 
 _KINDS = ('hfds', 'hfids', 'tfds', 'torch', 'wds')
-_FOLDER_SPLITS = {'train': ('train', 'training'), 'validation': ('validation', 'val', 'valid', 'eval', 'evaluation')}
+#: Names that the folder of a split may have, by the name of the split.
+FOLDER_SPLITS = {'train': ('train', 'training'), 'validation': ('validation', 'val', 'valid', 'eval', 'evaluation')}
 
 
 def default_split(data: DataConfig, *wanted: str) -> str | None:
@@ -34,7 +35,7 @@ def default_split(data: DataConfig, *wanted: str) -> str | None:
     if kind == 'hfds':
         known = split_names(data)
     elif kind == 'folder':
-        folders = {split: _FOLDER_SPLITS.get(split, (split,)) for split in wanted}
+        folders = {split: FOLDER_SPLITS.get(split, (split,)) for split in wanted}
         known = [split for split in wanted if any((Path(data.data_dir) / own).exists() for own in folders[split])]
     return next((split for split in wanted if split in known), None)
 
@@ -52,7 +53,7 @@ def split_names(data: DataConfig) -> list[str]:
     try:
         return hub_sets.split_names(name)
     except Exception as error:  # any error of the Hub or of the files
-        raise UserError(f'--dataset {kind}/{name}: {_first_line(error)}') from error
+        raise UserError(f'--dataset {kind}/{name}: {first_line(error)}') from error
 
 
 def open_split(
@@ -109,7 +110,7 @@ def open_split(
     except UserError:
         raise
     except Exception as error:  # readers raise many types: ValueError, OSError, DatasetNotFoundError, ...
-        raise UserError(f'{where}: {_first_line(error)}') from error
+        raise UserError(f'{where}: {first_line(error)}') from error
     if isinstance(dataset, IterableDataset):
         names = list(dataset.reader.class_to_idx) or None
         if names is None and known is not None and not known.from_file:
@@ -153,11 +154,11 @@ def is_same_split(data: DataConfig, a: str, b: str) -> bool:
         b: The name of a split.
     """
     kind, _ = _kind_of(data)
-    synonyms = [*_FOLDER_SPLITS.values()]
+    synonyms = [*FOLDER_SPLITS.values()]
     if kind == 'digits':
         synonyms = [HELD_OUT_SPLITS]
     elif kind == 'torch':  # most data sets of torchvision have one held-out split
-        synonyms = [(*_FOLDER_SPLITS['validation'], 'test')]
+        synonyms = [(*FOLDER_SPLITS['validation'], 'test')]
     return a == b or any(a in names and b in names for names in synonyms)
 
 
@@ -195,7 +196,7 @@ def _kind_of(data: DataConfig) -> tuple[str, str]:
 
 def _split_folder(folder: str, split: str) -> Path:
     """Return the folder of a split; if it is missing, timm would read the images of all splits."""
-    names = next((names for names in _FOLDER_SPLITS.values() if split in names), ())
+    names = next((names for names in FOLDER_SPLITS.values() if split in names), ())
     for name in (split, *names):
         if (Path(folder) / name).is_dir():
             return Path(folder) / name
@@ -215,6 +216,11 @@ def _endings(input_key: str | None) -> tuple[str, ...]:
     return endings
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, for messages.
+
+    Args:
+        error: The error.
+    """
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -12,6 +12,7 @@ sectional curvature `-c`. The Poincaré ball has radius `1/√c`; `c = 0` is Euc
 - `ball`: the same operations on plain tensors.
 - `models`: Lorentz, Klein, hemisphere and half-space beside the ball: conversions, distances, means.
 - `cones`: entailment cones.
+- `lorentz`: the Lorentz model for training on many points.
 """
 
 from .analytic import arsinh2, arsinhc, artanhc, sech2, tanhc
@@ -21,13 +22,23 @@ from .cones import (
     exterior_angle,
     half_aperture,
     lorentz_cone_energy,
+    lorentz_cone_energy_of_rows,
     lorentz_exterior_angle,
     lorentz_half_aperture,
 )
-from .formulas import TwoVectorFormula, centered_residual, origin_residual, point_residual, positional_sum, two_vectors
+from .formulas import (
+    TwoVectorFormula,
+    centered_residual,
+    origin_residual,
+    point_residual,
+    positional_sum,
+    residual_gate,
+    two_vectors,
+)
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent, dot, widen
 from .hyperplane import hyperplane_distance, point_of_distances
 from .limits import Limits
+from .lorentz import lorentz_exp0, lorentz_growth, lorentz_log0, lorentz_pairwise_distance
 from .midpoint import midpoint_log0
 from .models import (
     MODELS,
@@ -94,9 +105,14 @@ __all__ = [
     'log0',
     'lorentz_centroid',
     'lorentz_cone_energy',
+    'lorentz_cone_energy_of_rows',
     'lorentz_distance',
+    'lorentz_exp0',
     'lorentz_exterior_angle',
+    'lorentz_growth',
     'lorentz_half_aperture',
+    'lorentz_log0',
+    'lorentz_pairwise_distance',
     'lorentz_time',
     'lorentz_to_ball',
     'lorentz_to_half_space',
@@ -112,6 +128,7 @@ __all__ = [
     'point_of_distances',
     'point_residual',
     'positional_sum',
+    'residual_gate',
     'sech2',
     'tangent_distance',
     'tanhc',

@@ -18,7 +18,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ['arsinh2', 'arsinhc', 'artanhc', 'horner', 'safe_sqrt', 'sech2', 'sinhc', 'squared_distance', 'tanhc']
+__all__ = [
+    'arsinh2',
+    'arsinhc',
+    'artanhc',
+    'horner',
+    'safe_sqrt',
+    'sech2',
+    'sinhc',
+    'sinhc_derivative',
+    'squared_distance',
+    'tanhc',
+]
 
 # Above this the derivative of f(√q)/√q, a difference divided by q, loses at most log2(1/q) bits; below it the series
 # of eight terms is exact to float64's last bit, and that of four terms to float32's.
@@ -54,9 +65,15 @@ def _sinhc_coefficients(terms: int) -> tuple[float, ...]:
     return tuple(1 / math.factorial(2 * k + 1) for k in range(terms))
 
 
+def _sinhc_derivative_coefficients(terms: int) -> tuple[float, ...]:
+    """Taylor coefficients of the derivative of sinh(√q)/√q by q."""
+    return tuple((k + 1) * a for k, a in enumerate(_sinhc_coefficients(terms + 1)[1:]))
+
+
 _TANHC = _Table(*map(_tanhc_coefficients, _TERMS))
 _ARSINHC = _Table(*map(_arsinhc_coefficients, _TERMS))
 _SINHC = _Table(*map(_sinhc_coefficients, _TERMS))
+_SINHC_DERIVATIVE = _Table(*map(_sinhc_derivative_coefficients, _TERMS))
 
 
 def _coefficients(table: _Table, dtype: torch.dtype) -> tuple[float, ...]:
@@ -173,6 +190,16 @@ def sinhc(q: Tensor) -> Tensor:
     """
     z = _root(q)
     return torch.where(q < _SERIES_BELOW, _series(q, _SINHC), z.sinh() / z)
+
+
+def sinhc_derivative(q: Tensor) -> Tensor:
+    """The derivative of `sinhc` by `q`, `(cosh(√q) - sinh(√q)/√q)/(2q)`; 1/6 at `q = 0`; errors as `sinhc`.
+
+    Args:
+        q: Squared arguments, any shape, `q >= 0`, float32 or float64.
+    """
+    z = _root(q)
+    return torch.where(q < _SERIES_BELOW, _series(q, _SINHC_DERIVATIVE), (z.cosh() - z.sinh() / z) / (2 * z * z))
 
 
 def artanhc(n: Tensor, complement: Tensor | None = None) -> Tensor:

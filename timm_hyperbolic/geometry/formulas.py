@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from .analytic import tanhc
 from .gyrovector import Frame, Gyrovector, Matrix, Tangent
 from .pairwise import squared_distance_of_pairs
 
@@ -33,6 +35,7 @@ __all__ = [
     'point_residual',
     'positional_sum',
     'prototype',
+    'residual_gate',
     'two_vectors',
 ]
 
@@ -92,42 +95,58 @@ def two_vector_formula(name: str) -> TwoVectorFormula:
     return _two_vectors[name]
 
 
-@two_vectors('gamma', 's')
-def centered_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor, s: Tensor) -> Gyrovector:
-    """The residual about a centre `p` between the two points; it is `x` at `gamma = 0`.
+def residual_gate(raw: Tensor, scale: Tensor) -> Tensor:
+    """The gate of a residual, `γ = (1 + softplus(scale))·tanh(raw)`.
+
+    Args:
+        raw: Any number, `[1]`; the gate has its sign.
+        scale: Any number, of the shape of `raw`.
+    """
+    return (1 + F.softplus(scale)) * (raw * tanhc(raw * raw))  # In this form kernels know the hyperbolic tangent.
+
+
+@two_vectors('gamma_raw', 'gamma_scale', 'center_logit')
+def centered_residual(
+    x: Gyrovector, y: Gyrovector, gamma_raw: Tensor, gamma_scale: Tensor, center_logit: Tensor
+) -> Gyrovector:
+    """The residual about a centre `p` between the two points; it is `x` where the gate is 0.
 
     Args:
         x: The stream, a point of each token.
         y: The output of the branch, a point of each token.
-        gamma: The gate, `[1]`.
-        s: The share of `x` in the centre, in `(0, 1)`, `[1]`.
+        gamma_raw: Of the gate, `[1]`.
+        gamma_scale: Of the gate, `[1]`.
+        center_logit: The logit of the share `s` of `x` in the centre, `[1]`.
     """
+    gamma, s = residual_gate(gamma_raw, gamma_scale), center_logit.sigmoid()
     p = s * x + (1 - s) * y
     return p + ((-p + x) + gamma * (-p + y))
 
 
-@two_vectors('gamma')
-def origin_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
+@two_vectors('gamma_raw', 'gamma_scale')
+def origin_residual(x: Gyrovector, y: Gyrovector, gamma_raw: Tensor, gamma_scale: Tensor) -> Gyrovector:
     """The residual at the origin.
 
     Args:
         x: The stream, a point of each token.
         y: The output of the branch, a point of each token.
-        gamma: The gate, `[1]`.
+        gamma_raw: Of the gate, `[1]`.
+        gamma_scale: Of the gate, `[1]`.
     """
-    return x + gamma * y
+    return x + residual_gate(gamma_raw, gamma_scale) * y
 
 
-@two_vectors('gamma', closed=False)
-def point_residual(x: Gyrovector, y: Gyrovector, gamma: Tensor) -> Gyrovector:
-    """The residual at `x`: the point at the part `gamma` of the way from `x` to `y`, `exp_x(gamma·log_x(y))`.
+@two_vectors('gamma_raw', 'gamma_scale', closed=False)
+def point_residual(x: Gyrovector, y: Gyrovector, gamma_raw: Tensor, gamma_scale: Tensor) -> Gyrovector:
+    """The residual at `x`: the point at the part `γ` of the way from `x` to `y`, `exp_x(γ·log_x(y))`.
 
     Args:
         x: The stream, a point of each token.
         y: The output of the branch, a point of each token.
-        gamma: The gate, `[1]`.
+        gamma_raw: Of the gate, `[1]`.
+        gamma_scale: Of the gate, `[1]`.
     """
-    return x + gamma * (-x + y)
+    return x + residual_gate(gamma_raw, gamma_scale) * (-x + y)
 
 
 @two_vectors()

@@ -17,14 +17,17 @@ from .fully_connected import HypConv2d, HypLinear, HypMLR
 from .gated import Gated
 from .head import HyperbolicHead
 from .hierarchical_softmax import HierarchicalSoftmax
+from .image_text import ImageTextSpace
 from .linear import HyperbolicLinear
 from .maps import HypAvgPool2d, HypExp0, HypFlatten, HypGlobalPool, HypMaxPool2d, HypReLU
 from .mlp import HyperbolicMlp
 from .mlr import HyperbolicMLR
+from .mlr2d import HyperbolicMLR2d
 from .module import HyperbolicModule
 from .point_module import MODES, PointModule
 from .pos_embed import HyperbolicPosEmbed
 from .residual import Add, CenteredResidual, OriginResidual, PointResidual
+from .softmax2d import HierarchicalSoftmax2d
 from .staircase import CantorStaircase
 from .tree_head import TreeHead
 
@@ -42,6 +45,7 @@ __all__ = [
     'Curvature',
     'Gated',
     'HierarchicalSoftmax',
+    'HierarchicalSoftmax2d',
     'HypAvgPool2d',
     'HypBatchNorm2d',
     'HypConv2d',
@@ -57,9 +61,11 @@ __all__ = [
     'HyperbolicHead',
     'HyperbolicLinear',
     'HyperbolicMLR',
+    'HyperbolicMLR2d',
     'HyperbolicMlp',
     'HyperbolicModule',
     'HyperbolicPosEmbed',
+    'ImageTextSpace',
     'LayerBall',
     'OriginResidual',
     'PointModule',

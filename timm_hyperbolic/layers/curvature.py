@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from .config import HyperbolicConfig
+from .image_text import ImageTextSpace
 
 __all__ = [
     'Curvature',
@@ -189,7 +190,7 @@ def _maps_from_another_space(module: nn.Module, name: str) -> bool:
 
 
 def named_curvatures(model: nn.Module) -> dict[str, float]:
-    """Return the curvature of every hyperbolic module of a model.
+    """Return the curvature of every hyperbolic module, and of every curved space of images and texts, of a model.
 
     Args:
         model: Any model, on any device.
@@ -205,4 +206,6 @@ def named_curvatures(model: nn.Module) -> dict[str, float]:
             values = module().tolist()
             for i, c in enumerate(values):
                 curvatures[owner if len(values) == 1 else f'{owner}.{i}'] = c
+        elif isinstance(module, ImageTextSpace) and module.is_curved:
+            curvatures[name] = module.curvature().item()
     return curvatures

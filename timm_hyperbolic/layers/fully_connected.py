@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ..geometry import ops
 from ..geometry.analytic import artanhc, sinhc
-from ..geometry.hyperplane import hyperplane_distance, offset_factors, unit_normals
 from .config import HyperbolicConfig
 from .point_module import PointModule, complement
 
@@ -60,26 +59,21 @@ class _Hyperplanes(PointModule):
         """Return the names of parameters without weight decay: all but `weight`."""
         return super().no_weight_decay() - {'weight'}
 
-    def normals(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return `ẑ` in the shape of `weight`, and the slopes `2‖z‖`, `[K]`."""
-        normals, length = unit_normals(self.weight.to(dtype))
-        return normals, 2 * length
-
-    def offsets(self, dtype: torch.dtype) -> Tensor:
-        """Return the offsets `r`, `[K]`."""
-        return self.weight.new_zeros(len(self.weight), dtype=dtype) if self.bias is None else self.bias.to(dtype)
-
-    def coordinates(self, inner: Tensor, time: Tensor, slope: Tensor, c: Tensor) -> Tensor:
-        """Return the space part of the result.
+    def compute(self, x: Tensor, h: Tensor, c: Tensor, vectors: torch.dtype, points: bool, **keywords: Any) -> Tensor:
+        """Return the distances or points that `ops.hyperplanes` computes, in the type of the layer's result.
 
         Args:
-            inner: Inner products of points and normals, `[B, K, ...]`.
-            time: `τ` of the points, `[B, 1, ...]`.
-            slope: `2‖z‖`, `[K]`.
+            x: The input of the layer.
+            h: What the inner products are taken of.
             c: The curvature, `[1]`.
+            vectors: The type of the inner products.
+            points: Whether points are wanted.
+            **keywords: For `ops.hyperplanes`.
         """
-        planes = torch.stack([*offset_factors(self.offsets(inner.dtype), c), slope])
-        return ops.fully_connected(inner, time, planes, c, self.max_rapidity)
+        out = vectors if self.hamp else x.dtype
+        is_result = not points or (self.mode == 'lorentz' and self.limits.max_norm is None)
+        keywords['limit'] = self.max_rapidity if points else None
+        return ops.hyperplanes(h, self.weight, self.bias, c, vectors, out if is_result else c.dtype, **keywords)
 
 
 class HypMLR(_Hyperplanes):
@@ -132,11 +126,14 @@ class HypMLR(_Hyperplanes):
         """
         vectors = self.vector_dtype(x)
         with self.without_autocast(x):
-            wide, c = self.scalars(x)
-            h, time = self.to_space(wide, c)
-            normals, slope = self.normals(wide.dtype)
-            inner = F.linear(h.to(vectors), normals.to(vectors)).to(wide.dtype)
-            return self.result(slope * hyperplane_distance(inner, time, self.offsets(wide.dtype), c), x, vectors)
+            h, c = self.rows(x)
+            return self.compute(x, h, c, vectors, points=False).view(*x.shape[:-1], self.out_features)
+
+    def rows(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the space parts of points `[..., D]` as `[N, D]`, and the curvature."""
+        wide, c = self.scalars(x)
+        h = x if self.mode == 'lorentz' else self.to_space(wide, c)[0]
+        return h.reshape(-1, self.in_features), c
 
     def extra_repr(self) -> str:
         """Return the sizes and the configuration, for `repr`."""
@@ -173,13 +170,9 @@ class HypLinear(HypMLR):
         """
         vectors = self.vector_dtype(x)
         with self.without_autocast(x):
-            wide, c = self.scalars(x)
-            h, time = self.to_space(wide.flatten(0, -2), c)
-            normals, slope = self.normals(wide.dtype)
-            # Points lie side by side in memory, as the pixels of an image do
-            inner = F.linear(normals.to(vectors), h.to(vectors)).to(wide.dtype)
-            h = self.coordinates(inner.unsqueeze(0), time.T.unsqueeze(0), slope, c).squeeze(0).T
-            return self.result(self.from_space(h.unflatten(0, x.shape[:-1]), c), x, vectors)
+            h, c = self.rows(x)
+            h = self.compute(x, h, c, vectors, points=True).view(*x.shape[:-1], self.out_features)
+            return self.result(self.from_space(h, c), x, vectors)
 
 
 class HypConv2d(_Hyperplanes):
@@ -249,19 +242,20 @@ class HypConv2d(_Hyperplanes):
         vectors = self.vector_dtype(x)
         with self.without_autocast(x):
             wide, c = self.scalars(x)
-            normals, slope = self.normals(wide.dtype)
-            geometry = self.stride, self.padding, self.dilation
+            window = (*self.stride, *self.padding, *self.dilation)
+            if self.mode == 'lorentz':
+                h = self.compute(x, x, c, vectors, points=True, window=window)
+                return self.result(self.from_space(h, c), x, vectors)
             n = c * wide.square().sum(1, keepdim=True)
-            if self.mode == 'poincare':
-                u = complement(n)
-                factor = self.beta * artanhc(1 - u, u)
-                wide, n = factor * wide, factor.square() * n
-            box = F.conv2d(n, torch.ones(1, 1, *self.kernel_size, dtype=n.dtype, device=n.device), None, *geometry)
-            inner = F.conv2d(wide.to(vectors), normals.to(vectors), None, *geometry).to(n.dtype)
-            if self.mode == 'poincare':
-                factor = 2 * sinhc(4 * box)
-                inner, box = factor * inner, factor.square() * box
-            h = self.coordinates(inner, (1 + box).sqrt(), slope, c)
+            u = complement(n)
+            factor = self.beta * artanhc(1 - u, u)
+            box = F.conv2d(
+                factor.square() * n, n.new_ones(1, 1, *self.kernel_size), None, self.stride, self.padding, self.dilation
+            )
+            # The concatenation of the vectors `factor·p` is a tangent vector, of whose exp0 this is the space part
+            scale = 2 * sinhc(4 * box)
+            time = (1 + scale.square() * box).sqrt()
+            h = self.compute(x, factor * wide, c, vectors, points=True, window=window, scale=scale, time=time)
             return self.result(self.from_space(h, c), x, vectors)
 
     def extra_repr(self) -> str:

@@ -10,10 +10,9 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import TwoVectorFormula, centered_residual, ops, origin_residual, point_residual
+from ..geometry import TwoVectorFormula, centered_residual, ops, origin_residual, point_residual, residual_gate
 from .config import HyperbolicConfig
 from .module import HyperbolicModule
 
@@ -38,9 +37,7 @@ class _Residual(HyperbolicModule):
         **keywords: Fields of `HyperbolicConfig`.
     """
 
-    #: Names of the learnt numbers, of shape `[1]` each, that start at zero.
-    number_names: tuple[str, ...] = ('gamma_raw', 'gamma_scale')
-    #: The residual of two points.
+    #: The residual of two points. The layer learns its numbers, as parameters of their names, `[1]` each.
     formula: TwoVectorFormula
     gamma_raw: nn.Parameter
     gamma_scale: nn.Parameter
@@ -54,14 +51,14 @@ class _Residual(HyperbolicModule):
     ) -> None:
         dd: dict[str, Any] = {'device': device, 'dtype': dtype}
         super().__init__(config, **keywords, **dd)
-        for name in self.number_names:
+        for name in self.formula.numbers:
             setattr(self, name, nn.Parameter(torch.empty(1, **dd)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Close the gate, and set everything else to its starting value."""
         super().reset_parameters()
-        for name in self.number_names:
+        for name in self.formula.numbers:
             nn.init.zeros_(getattr(self, name))
 
     @property
@@ -71,8 +68,7 @@ class _Residual(HyperbolicModule):
 
     def gate(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the gate `γ = (1 + softplus(gamma_scale))·tanh(gamma_raw)`, shape `[1]`, in `dtype` or better."""
-        raw, scale = (t.to(torch.promote_types(t.dtype, dtype)) for t in (self.gamma_raw, self.gamma_scale))
-        return (1 + F.softplus(scale)) * raw.tanh()
+        return residual_gate(*(t.to(torch.promote_types(t.dtype, dtype)) for t in (self.gamma_raw, self.gamma_scale)))
 
     def set_gate(self, gate: float) -> None:
         """Set the gate `γ`, and its scale to the starting value `1 + ln 2`.
@@ -89,10 +85,6 @@ class _Residual(HyperbolicModule):
         nn.init.zeros_(self.gamma_scale)
         nn.init.constant_(self.gamma_raw, math.atanh(gate / widest))
 
-    def numbers(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
-        """Return the arguments of the formula after the two points, each `[1]`, in `dtype` or better."""
-        return (self.gate(dtype),)
-
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Add a branch to the stream.
 
@@ -105,7 +97,8 @@ class _Residual(HyperbolicModule):
         """
         vectors, scalars = self.vector_dtype(x), self.scalar_dtype(x)
         with self.without_autocast(x):
-            inputs = x.to(vectors), y.to(vectors), self.numbers(scalars), self.curvature(scalars), self.limits_for(x)
+            numbers = [getattr(self, name) for name in self.formula.numbers]
+            inputs = x.to(vectors), y.to(vectors), numbers, self.curvature(scalars), self.limits_for(x)
             return ops.two_vectors(self.formula, *inputs).to(x.dtype)
 
 
@@ -123,12 +116,10 @@ class CenteredResidual(_Residual):
 
     formula = centered_residual
     center_logit: nn.Parameter
-    number_names = (*_Residual.number_names, 'center_logit')
 
-    def numbers(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
-        """Return the gate `γ` and the weight `s` of the centre, each `[1]`, in `dtype` or better."""
-        center_logit = self.center_logit.to(torch.promote_types(self.center_logit.dtype, dtype))
-        return self.gate(dtype), center_logit.sigmoid()
+    def center(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the share `s` of `x` in the centre, in `(0, 1)`, shape `[1]`, in `dtype` or better."""
+        return self.center_logit.to(torch.promote_types(self.center_logit.dtype, dtype)).sigmoid()
 
 
 class OriginResidual(_Residual):

@@ -5,15 +5,19 @@ from .checkpoint import checkpoint_filter_fn
 from .convert import Plan, hyperbolize
 from .head_options import HEADS
 from .hyp_classifier import attach_head
+from .hyp_clip import HypClip
 from .hyp_convnet import HyperbolicResNet, LeNet
+from .hyp_segmenter import HyperbolicSegmenter
 from .options import MODULES
 from .vit_hyp import HyperbolicVisionTransformer
 
 __all__ = [
     'HEADS',
     'MODULES',
+    'HypClip',
     'HyperbolicBlock',
     'HyperbolicResNet',
+    'HyperbolicSegmenter',
     'HyperbolicVisionTransformer',
     'LeNet',
     'Plan',

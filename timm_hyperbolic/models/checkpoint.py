@@ -140,6 +140,8 @@ def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer, start: b
     near the function stays, as for `hyperbolize`. Of a classifier for another number of classes timm drops the weight
     and bias; its other tensors are dropped here, so that the whole classifier is new.
 
+    For `HypClip`, files that the authors of MERU and HyCoCLIP published are converted, see its `filter_checkpoint`.
+
     Args:
         state_dict: Tensors by name, either directly or under `model` or `state_dict`.
         model: The model that will load them.
@@ -154,6 +156,9 @@ def checkpoint_filter_fn(state_dict: Mapping, model: VisionTransformer, start: b
 
     Source: the checkpoints of Fede2717, "hyperbolic-vit-cifar100" (GitHub, 2025).
     """
+    own = getattr(model, 'filter_checkpoint', None)
+    if own is not None:
+        return own(state_dict)
     state_dict = _unwrap(state_dict)
     ours = model.state_dict()
     if _is_reference(state_dict):

@@ -19,9 +19,9 @@ from ..layers.hierarchical_softmax import HierarchicalSoftmax
 from ..layers.mlr import HyperbolicMLR
 from ..layers.tree_head import TreeHead
 from ..taxonomy import Taxonomy, embed_tree
-from .config_checks import Check, either, listing, nothing, real, whole
+from .config_checks import Check, either, listing, nothing, real, text, whole
 
-__all__ = ['CHOICES', 'HEADS', 'NUMBERS', 'HeadOptions', 'hierarchy_of', 'plain_hierarchy']
+__all__ = ['CHOICES', 'HEADS', 'NUMBERS', 'HeadOptions', 'hierarchy_of', 'is_plain_hierarchy', 'plain_hierarchy']
 
 #: Heads that classify points of d dimensions, and can score the nodes of a tree too.
 POINT_HEADS = ('proto', 'tree', 'mlr')
@@ -251,3 +251,20 @@ def plain_hierarchy(tree: Taxonomy) -> dict[str, Any]:
         },
         'classes': [tree.names[node] for node in tree.classes.tolist()],
     }
+
+
+def is_plain_hierarchy(value: Any) -> bool:
+    """Return whether a value is a tree of a size that can be built, as `plain_hierarchy` writes it.
+
+    Args:
+        value: Part of a `config.json` that may come from anywhere.
+    """
+    if not isinstance(value, dict) or set(value) != {'parents', 'classes'}:
+        return False
+    name, parents = text(1000), value['parents']
+    return (
+        listing(name, 1, 10**6)(value['classes'])
+        and isinstance(parents, dict)
+        and len(parents) <= 10**6
+        and all(name(child) and either(nothing, name)(parent) for child, parent in parents.items())
+    )

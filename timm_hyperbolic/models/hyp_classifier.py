@@ -20,11 +20,12 @@ from torch import nn
 
 from ..errors import nearest
 from ..layers import HyperbolicConfig
-from .config_checks import MODEL_ARGS, Check, either, listing, nothing, one_of, text
+from .config_checks import MODEL_ARGS, Check, one_of
 from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
 from .from_euclidean import linear_obstacle
-from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of
+from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of, is_plain_hierarchy
+from .hyp_segmenter import OWN as SEGMENTER_NAMES
 from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
 
@@ -141,17 +142,18 @@ def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, 
     """Return the model that takes pretrained weights when a model is made, and its keywords.
 
     Args:
-        name: A timm model. Pretrained weights of `hyp_classifier` are those of its backbone before the head is
-            attached, those of `hyperbolized` the ones of its base before it is converted.
+        name: A timm model. Pretrained weights of `hyp_classifier` and of `hyp_segmenter` are those of their
+            backbone before the head is attached, those of `hyperbolized` the ones of its base before it is converted.
         keywords: Keywords of the model.
 
     Returns:
         The name and the keywords of the backbone; of another model its own.
     """
     keywords = dict(keywords)
-    while name in (ENTRY_POINT, 'hyperbolized'):
-        inner = keywords.pop('backbone' if name == ENTRY_POINT else 'base', '')
-        own = _names() if name == ENTRY_POINT else ('conversions',)
+    own_names = {ENTRY_POINT: _names(), 'hyp_segmenter': SEGMENTER_NAMES, 'hyperbolized': ('conversions',)}
+    while name in own_names:
+        inner = keywords.pop('base' if name == 'hyperbolized' else 'backbone', '')
+        own = own_names[name]
         name, keywords = inner, {key: value for key, value in keywords.items() if key not in own}
     return name, keywords
 
@@ -230,24 +232,12 @@ def _is_backbone(value: Any) -> bool:
     return isinstance(value, str) and is_model(value) and value != ENTRY_POINT
 
 
-def _is_hierarchy(value: Any) -> bool:
-    if not isinstance(value, dict) or set(value) != {'parents', 'classes'}:
-        return False
-    name, parents = text(1000), value['parents']
-    return (
-        listing(name, 1, 10**6)(value['classes'])
-        and isinstance(parents, dict)
-        and len(parents) <= 10**6
-        and all(name(child) and either(nothing, name)(parent) for child, parent in parents.items())
-    )
-
-
 #: The keywords of a head in a `config.json` that may come from anywhere: no path among them.
 _HEAD_ARGS: dict[str, Check] = {
     **{name: one_of(*allowed) for name, allowed in CHOICES.items()},
     **NUMBERS,
     **{name: MODEL_ARGS[name] for name in HyperbolicConfig.names()},
-    'hierarchy': _is_hierarchy,
+    'hierarchy': is_plain_hierarchy,
 }
 
 

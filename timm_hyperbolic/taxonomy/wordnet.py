@@ -19,10 +19,12 @@ class Nouns(NamedTuple):
     Attributes:
         parents: names of hypernyms and instance hypernyms of each noun, by the noun's name such as `dog.n.01`.
         ids: `n` and the eight digits of the noun's place in the file, as ImageNet names its classes.
+        glosses: what each noun means, by its name, without examples.
     """
 
     parents: dict[str, list[str]]
     ids: list[str]
+    glosses: dict[str, str]
 
 
 def _nltk_folders() -> list[Path]:
@@ -74,9 +76,11 @@ def read_nouns(folder: Path) -> Nouns:
     senses = _senses(folder / 'index.noun')
     names: dict[str, str] = {}
     above: dict[str, list[str]] = {}
+    meanings: dict[str, str] = {}
     for number, line in _lines(folder / 'data.noun'):
         try:
-            fields = line.split(' | ', 1)[0].split()
+            data, _, gloss = line.partition(' | ')
+            fields = data.split()
             offset, words = fields[0], int(fields[3], 16)
             count = int(fields[4 + 2 * words])
             pointers = fields[5 + 2 * words : 5 + 2 * words + 4 * count]
@@ -86,6 +90,7 @@ def read_nouns(folder: Path) -> Nouns:
             names[offset] = f'{word}.n.{senses[word].index(offset) + 1:02d}'
         except (ValueError, IndexError, KeyError) as error:
             raise UserError(f'{folder / "data.noun"}: line {number} is no noun of WordNet ({error})') from error
+        meanings[names[offset]] = gloss.partition('; "')[0].strip()
         above[offset] = [
             target for kind, target in zip(pointers[::4], pointers[1::4], strict=True) if kind in ('@', '@i')
         ]
@@ -97,7 +102,7 @@ def read_nouns(folder: Path) -> Nouns:
     parents = {names[offset]: [names[p] for p in of] for offset, of in above.items()}
     if len(parents) < len(names):
         raise UserError(f'{folder / "data.noun"}: {len(names) - len(parents)} names stand twice')
-    return Nouns(parents, [f'n{offset}' for offset in above])
+    return Nouns(parents, [f'n{offset}' for offset in above], meanings)
 
 
 def _senses(path: Path) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..analysis import row_lengths
-from ..layers import Curvature
+from ..layers import Curvature, ImageTextSpace
 from ..optim.groups import CURVATURE
 
 __all__ = ['Advice']
@@ -57,6 +57,13 @@ class Advice:
                 f'curvature at its bound: {_listed(bounded)}. It would go further: widen --curv-bounds, or lower '
                 '--curv-lr-scale if it ran there in a few steps'
             )
+        spaces = _bounded_spaces(model)
+        if spaces:
+            found['space'] = (
+                f'curvature of the space of images and texts at its bound: {_listed(spaces)}. It may go a factor of 10 '
+                'from where it starts: start nearer to it by --model-kwargs curvature=..., or fix it by '
+                'learn_curvature=false'
+            )
         shares = {key.removeprefix('margin/'): value for key, value in row.items() if key.startswith('margin/')}
         full = {name: share for name, share in shares.items() if share > _SHARE}
         if full and images is not None:
@@ -82,6 +89,17 @@ class Advice:
                     if c <= low * (1 + _NEAR) or c >= high * (1 - _NEAR):
                         found[self.names[id(p)]] = f'{c:.4g}'
         return found
+
+
+def _bounded_spaces(model: nn.Module) -> dict[str, str]:
+    """Return the learnt curvatures of spaces of images and texts that are at a bound, by the name of their module."""
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, ImageTextSpace) and module.is_curved and module.log_curvature.requires_grad:
+            c, (low, high) = module.curvature().item(), module.curvature_bounds
+            if c <= low * (1 + _NEAR) or c >= high * (1 - _NEAR):
+                found[name or 'space'] = f'{c:.4g}'
+    return found
 
 
 def _remedy(

@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from timm.data import Mixup
 from timm.data.loader import PrefetchLoader
 from timm.scheduler.scheduler import Scheduler
-from timm.task import ClassificationEvaluator, TrainingTask, evaluation_sample_limit
+from timm.task import TrainingTask, evaluation_sample_limit
 from timm.utils import unwrap_model
 from torch import nn
 from torch.utils.data import DataLoader
@@ -107,6 +108,7 @@ class Loop:
         scaler: Loss scaler for float16; None for other types.
         mixup: Mixup and cutmix of a batch; None for neither.
         processes: Processes of the run; None for a single one.
+        predict: Gives what the evaluator of the task takes, of a model, inputs and targets; None for `model(inputs)`.
 
     Attributes:
         state: Position of the run.
@@ -130,6 +132,7 @@ class Loop:
         scaler: torch.amp.GradScaler | None = None,
         mixup: Mixup | None = None,
         processes: Processes | None = None,
+        predict: Callable[[nn.Module, torch.Tensor, torch.Tensor], Any] | None = None,
     ) -> None:
         self.task = task
         self.optimizer = optimizer
@@ -141,6 +144,7 @@ class Loop:
         self.mixup = mixup
         self.clip = clip or GradientClip(unwrap_model(task.get_trainable_module()))
         self.processes = processes or Processes(task.device)
+        self.predict = predict or (lambda model, inputs, targets: model(inputs))
         self.state = State()
         self.sample: torch.Tensor | None = None  # a batch of images as they are evaluated
         self.sharded = is_sharded(plain_module(unwrap_model(task.get_trainable_module())))
@@ -308,7 +312,9 @@ class Loop:
         return max(group['lr'] for group in self.optimizer.param_groups)
 
     def evaluate(self, loader: DataLoader | PrefetchLoader) -> dict[str, float]:
-        """Return `loss`, `top1` and `top5` (percent) of the model, or of its moving average if there is one.
+        """Return what the evaluator of the task measures of the model, or of its moving average if there is one.
+
+        In classification these are `loss`, `top1` and `top5` (percent).
 
         All processes must call this method; the result covers the images of all of them.
 
@@ -329,7 +335,7 @@ class Loop:
             )
         return metrics
 
-    def _evaluate(self, loader: DataLoader | PrefetchLoader) -> ClassificationEvaluator:
+    def _evaluate(self, loader: DataLoader | PrefetchLoader) -> Any:
         model = plain_module(self.task.get_eval_model(ema=self.task.has_ema()))
         model.eval()
         evaluator = self.task.create_evaluator(max_samples=evaluation_sample_limit(loader))
@@ -339,7 +345,7 @@ class Loop:
             if self.sample is None:
                 self.sample = image
             with self.autocast():
-                output = model(image)
+                output = self.predict(model, image, target)
             evaluator.update(output, target)
             self.on_eval_batch()
         return evaluator

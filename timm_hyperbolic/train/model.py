@@ -18,7 +18,7 @@ from torch import nn
 from ..config.model import ModelConfig, ModelTrainingConfig, StartConfig
 from ..config.options import to_values
 from ..errors import UserError, listed, nearest
-from ..models import HyperbolicVisionTransformer, checkpoint_filter_fn
+from ..models import HypClip, HyperbolicVisionTransformer, checkpoint_filter_fn
 from ..models.state_dict_checks import mismatches, with_tied_names
 from .label_order import with_label_order
 from .weights import pretrained_overlay, read_weights
@@ -227,7 +227,7 @@ def load_initial_checkpoint(
 ) -> list[str]:
     """Load the weights of a checkpoint, or of the folder of a run, into a model.
 
-    A checkpoint of the reference study's code is converted.
+    A checkpoint of the reference study's code, or of the authors of MERU or HyCoCLIP, is converted.
 
     Args:
         model: The model.
@@ -245,7 +245,7 @@ def load_initial_checkpoint(
             keys that do not fit), or a pattern matches no tensor of the model.
     """
     state = read_weights(path, flag, use_ema)
-    if isinstance(model, HyperbolicVisionTransformer):
+    if isinstance(model, (HyperbolicVisionTransformer, HypClip)):
         with suppress(ValueError):  # keys that the filter does not know are listed below
             state = checkpoint_filter_fn(state, model, start=False)
     state = with_tied_names(state, model)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ..constants import TASK_MEASURES
 from ..layers import named_curvatures
 
 __all__ = ['Progress', 'curvature_summary', 'duration', 'final_summary', 'format_table']
@@ -106,20 +107,25 @@ def format_table(rows: Iterable[tuple[str, str]]) -> str:
     return '\n'.join(f'  {name:<{left}}  {value:>{right}}' for name, value in rows)
 
 
-def final_summary(row: Mapping[str, float], metrics: Mapping[str, Any], num_classes: int, speed: str) -> str:
-    """Return the summary that ends a run, at most 12 lines: accuracy first, then speed, curvature, gates and margins.
+def final_summary(
+    row: Mapping[str, float], metrics: Mapping[str, Any], num_classes: int, speed: str, task: str = 'classification'
+) -> str:
+    """Return the summary that ends a run, measures of the task first, then speed, curvature, gates and margins.
 
     Args:
         row: The row of `summary.csv` of the epoch whose model was kept.
-        metrics: `loss`, `top1`, `top5` and `epoch` of the result, and `chosen_by`, how the epoch was chosen.
+        metrics: The measures of the task and `epoch` of the result, and `chosen_by`, how the epoch was chosen.
         num_classes: Classes of the model.
         speed: Time and images per second of the training, in words.
+        task: The task.
     """
     chosen = f' (the best by {metrics["chosen_by"]})' if metrics.get('chosen_by') else ' (the last)'
-    lines = [('Top-1', f'{metrics["top1"]:.2f} %')]
-    if num_classes > 5:  # with 5 classes or fewer it would be 100 %
-        lines.append(('Top-5', f'{metrics["top5"]:.2f} %'))
-    lines += [('loss', f'{metrics["loss"]:.4f}'), ('epoch', f'{metrics["epoch"] + 1}{chosen}'), ('time', speed)]
+    lines = [
+        (title, f'{metrics[name]:.4f}' if name == 'loss' else f'{metrics[name]:.2f} %')
+        for name, title in TASK_MEASURES[task].items()
+        if name != 'top5' or num_classes > 5  # with 5 classes or fewer it would be 100 %
+    ]
+    lines += [('epoch', f'{metrics["epoch"] + 1}{chosen}'), ('time', speed)]
     kinds = {'curvature': ('curvature', '.4f'), 'gamma': ('gate', '.4f'), 'margin': ('share at the margin', '.2%')}
     for prefix, (title, form) in kinds.items():
         values = [value for name, value in row.items() if name.startswith(f'{prefix}/')]

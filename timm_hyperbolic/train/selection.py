@@ -10,13 +10,13 @@ from torch.utils.data import Dataset
 
 from ..config.run_files import MODEL
 from ..config.train import TrainConfig
-from ..data.loaders import create_eval_loader
 from ..data.splits import Splits
 from ..errors import TrainingError
 from ..models.state_dict_checks import with_tied_names
 from .loop import Loop
 from .processes import Processes, load
 from .run_folder import OutputFolder
+from .tasks import TaskKind
 
 __all__ = ['Result', 'best_epoch']
 
@@ -25,8 +25,8 @@ def best_epoch(rows: Iterable[dict[str, Any]], metric: str) -> dict[str, Any]:
     """Return the row of `summary.csv` with the best `metric` on the evaluation split, the first of equal ones.
 
     Args:
-        rows: Rows of `summary.csv`, with `eval_loss`, `eval_top1` and `eval_top5`.
-        metric: `loss`, which is minimised, or `top1` or `top5`, which are maximised.
+        rows: Rows of `summary.csv`, with `eval_NAME` for the measures of the task.
+        metric: `loss`, which is minimised, or another measure, which is maximised.
     """
     sign = -1 if metric == 'loss' else 1
     return max(rows, key=lambda row: sign * float(row[f'eval_{metric}']))
@@ -46,6 +46,7 @@ class Result:
         config: Options of the run.
         data_config: Input size, mean, std and interpolation, as resolved by timm.
         processes: Processes of the run.
+        kind: The task.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Result:
         config: TrainConfig,
         data_config: dict[str, Any],
         processes: Processes,
+        kind: TaskKind,
     ) -> None:
         self.folder = folder
         self.splits = splits
@@ -63,6 +65,7 @@ class Result:
         self.config = config
         self.data_config = data_config
         self.processes = processes
+        self.kind = kind
 
     def add(self, row: dict[str, Any], last: bool = False) -> None:
         """Save the metrics of an epoch, and its model if it is the result so far.
@@ -89,7 +92,7 @@ class Result:
 
     @property
     def so_far(self) -> dict[str, Any]:
-        """The result of the epochs so far: `split`, `images`, `epoch`, `loss`, `top1`, `top5`.
+        """The result of the epochs so far: `split`, `images`, `epoch` and the measures of the task.
 
         `chosen_by` is the metric and the images by which the epoch was chosen, None for the last epoch. `chosen_here`
         is whether it was chosen on the images of `split`.
@@ -101,7 +104,7 @@ class Result:
             'epoch': row['epoch'],
             'chosen_by': f'{self.config.run.eval_metric} on {self.chosen_on}' if splits.keeps_best else None,
             'chosen_here': splits.keeps_best,
-            **{name: float(row[f'eval_{name}']) for name in ('loss', 'top1', 'top5')},
+            **{name: float(row[f'eval_{name}']) for name in self.kind.measures},
         }
 
     def _evaluated(self, dataset: Dataset) -> int:
@@ -133,16 +136,7 @@ class Result:
             load(loop.evaluated_model, state_dict)  # the same object as `saved`, unless it is sharded
         if splits.test is None:
             return self.so_far
-        processes = loop.processes
-        config = self.config.loader
-        loader = create_eval_loader(
-            splits.test,
-            self.data_config,
-            config.validation_batch_size or config.batch_size,
-            config.workers,
-            processes.device,
-            processes.count,
-        )
+        loader = self.kind.eval_loader(splits.test, self.data_config, self.config, loop.processes)
         result = (
             self.so_far | {'split': splits.test_name, 'images': self._evaluated(splits.test)} | loop.evaluate(loader)
         )

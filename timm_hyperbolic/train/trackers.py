@@ -67,7 +67,7 @@ class Tracker(Protocol):
         """
 
     def log_test(self, row: Mapping[str, float], epoch: int) -> None:
-        """Log `loss`, `top1` and `top5` on the test split, measured with the model of this epoch.
+        """Log the measures of the task on the test split, measured with the model of this epoch.
 
         Args:
             row: The metrics by name.

@@ -137,12 +137,14 @@ def _function(
     """
     own = inputs[: len(row.inputs)]
     names = [*own, *row.numbers, *inputs[len(own) :]]
-    body = program.text(names, [language.write.format(n.upper()) for n in results], language.operations)
-    used = set(re.findall(r'\w+', ' '.join(body)))
+    writes = [language.write.format(n.upper()) for n in results]
+    before, body = program.text(names, writes, language.operations, row.numbers)
+    used = set(re.findall(r'\w+', ' '.join(before + body)))
     apart = CLIP if language.clip else ()
     shared = [name for name in row.numbers if name not in apart]
     numbers = [language.number.format(n, i) for i, n in enumerate(shared) if n in used]
     numbers += [language.clip.format(n, i) for i, n in enumerate(apart) if n in used]
+    numbers += before
     of_a_row = [*(f'{n} = {language.read.format(n.upper())}' for n in inputs if n in used), *body]
     if language.loop:
         of_a_row = [language.loop, *(f'    {line}' for line in of_a_row)]
@@ -165,7 +167,7 @@ def _pair_function(
     own = inputs[: len(row.inputs)]
     arguments = [*own, *row.numbers, *inputs[len(own) :]]
     operations = language.operations | {'constant': language.pair_constant}
-    body = program.text(arguments, [f'{result} = {{}}' for result in results], operations)
+    _, body = program.text(arguments, [f'{result} = {{}}' for result in results], operations)
     header = language.pair_header.format(name, ', '.join(arguments), f'{", ".join(results)} of a pair.')
     return '\n'.join([header, *(f'    {line}' for line in (*body, f'return {", ".join(results)}'))])
 
@@ -202,9 +204,10 @@ def source(row: RowProgram, passes: str) -> str:
         constants = [('ROWS', language.rows), ('SLOTS', len(row.slots)), *slots]
         constants = [language.constant.format(*constant) for constant in constants]
         kind, function = 'scalars', functools.partial(_function, language, row)
+    known, results = (row.given, gradients) if row.gradients else (row.inputs, (*outputs, *gradients))
     functions = [
         function(f'forward_{kind}', row.forward, row.inputs, outputs),
-        function(f'backward_{kind}', row.backward, (*row.inputs, *cotangents), (*outputs, *gradients)),
+        function(f'backward_{kind}', row.backward, (*known, *cotangents), results),
     ]
     parts = [
         f'"""`{row.name}`, printed by `python -m {__package__}`: not to be edited.\n\n{docstring}"""',

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from torch.fx import Graph, Node
@@ -206,6 +206,7 @@ class Program:
             'sinh': self._sinh,
             'cosh': lambda x: self._sinh(x, 'add'),
             'log1p': lambda x: e('log', e('add', x, one)),
+            'sigmoid': lambda x: e('div', one, e('add', one, e('exp', e('neg', x)))),
             'zeros_like': lambda x, **_: self.constant(0),
             'ones_like': lambda x, **_: one,
             'full_like': lambda x, value, **_: value,
@@ -249,16 +250,20 @@ class Program:
 
     # As text
 
-    def text(self, names: Sequence[str], results: Sequence[str], forms: dict[str, str]) -> list[str]:
+    def text(
+        self, names: Sequence[str], results: Sequence[str], forms: dict[str, str], shared: Collection[str] = ()
+    ) -> tuple[list[str], list[str]]:
         """Lines of an assignment each.
 
         Args:
             names: An expression for each input.
             results: How each output is written, with `{}` for its value: `y = {}`.
             forms: How an operation is written, with `{}` for its operands; `'constant'` for a number.
+            shared: The inputs, by their expressions, that are the same for all rows.
 
         Returns:
-            The lines, without indentation. Instructions that no output needs are left out.
+            The lines that need the shared inputs only, which run before the others, and the others, both without
+            indentation. Instructions that no output needs are left out.
         """
         needed, stack = set(), list(self.outputs)
         uses: Counter[int] = Counter(self.outputs)
@@ -271,7 +276,17 @@ class Program:
                 uses.update(self.instructions[i][1:])
                 stack += self.instructions[i][1:]
 
-        lines, written = [], {}
+        before: list[str] = []
+        lines: list[str] = []
+        written: dict[int, str] = {}
+        is_shared: dict[int, bool] = {}
+        users: dict[int, list[int]] = {}
+        for i in sorted(needed):
+            op, *args = self.instructions[i]
+            is_leaf = op in ('input', 'constant')
+            is_shared[i] = names[args[0]] in shared if op == 'input' else is_leaf or all(is_shared[a] for a in args)
+            for a in () if is_leaf else args:
+                users.setdefault(a, []).append(i)
         for i in sorted(needed):
             op, *args = self.instructions[i]
             if op == 'input':
@@ -282,13 +297,14 @@ class Program:
             else:
                 text = forms[op].format(*(written[a] for a in args))
                 # What is used once is written where it is used, as long as the line stays readable.
-                if uses[i] == 1 and i not in self.outputs and len(text) < 40:
+                once = uses[i] == 1 and i not in self.outputs and is_shared[i] == is_shared[users[i][0]]
+                if once and len(text) < 40:
                     written[i] = text if _is_call(text) else f'({text})'
                 else:
-                    lines.append(f't{i} = {text}')
+                    (before if is_shared[i] else lines).append(f't{i} = {text}')
                     written[i] = f't{i}'
         lines += [result.format(written[o]) for result, o in zip(results, self.outputs, strict=True)]
-        return lines
+        return before, lines
 
 
 def _is_call(text: str) -> bool:

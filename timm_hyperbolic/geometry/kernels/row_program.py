@@ -32,6 +32,9 @@ class RowProgram:
         wrt: Inputs and numbers whose gradients are wanted, inputs first.
         dtype: The type of all numbers, float64 for the scalars of a row; what is computed for every pair of rows has
             the type of the vectors.
+        gradients: A function in place of the derivative by autograd, for pairs whose inputs are not kept. It takes
+            `given`, then the numbers, then the gradients of the outputs, and returns the gradients of `wrt`.
+        given: Names of what `gradients` takes in place of the inputs, as many.
     """
 
     name: str
@@ -41,6 +44,8 @@ class RowProgram:
     outputs: tuple[str, ...]
     wrt: tuple[str, ...]
     dtype: torch.dtype = torch.float64
+    gradients: Callable[..., tuple[Tensor, ...]] | None = None
+    given: tuple[str, ...] = ()
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -59,6 +64,12 @@ class RowProgram:
 
     @cached_property
     def backward(self) -> Program:
-        """From inputs, numbers and the outputs' gradients to outputs and the gradients of `wrt`."""
+        """From inputs, numbers and the outputs' gradients to outputs and the gradients of `wrt`.
+
+        With a function `gradients`, from `given` in place of the inputs to the gradients alone.
+        """
+        if self.gradients is not None:
+            count = len(self.given) + len(self.numbers) + len(self.outputs)
+            return Program(trace(self.gradients, count, dtype=self.dtype))
         every = (*self.inputs, *self.numbers)
         return Program(trace(self.function, len(every), [every.index(name) for name in self.wrt], self.dtype))

@@ -7,7 +7,7 @@ import torch
 from .. import formulas
 from . import linear
 from .attention import distance_program, midpoint_program, point_program
-from .fully_connected import fully_connected_program
+from .fully_connected import fully_connected_program, plane_program, steep_distance_program
 from .library import PRINTED
 from .logits import feature_program, logit_program, prototype_program
 from .printing import source
@@ -35,10 +35,11 @@ def sources() -> dict[str, str]:
         for row, passes in programs
         for device in ('cpu', 'gpu')
     }
-    # On a GPU the compiler of torch makes one pass of this one.
-    for row in (fully_connected_program(dtype) for dtype in (torch.float32, torch.float64)):
-        printed[f'{row.name}_cpu.py'] = source(row, 'fully_connected_cpu')
-    return printed
+    # On a GPU the compiler of torch makes one pass of these.
+    on_cpu = [(plane_program(), 'hyperplane_cpu')]
+    for program in (fully_connected_program, steep_distance_program):
+        on_cpu += [(program(dtype), 'fully_connected_cpu') for dtype in (torch.float32, torch.float64)]
+    return printed | {f'{row.name}_cpu.py': source(row, passes) for row, passes in on_cpu}
 
 
 def stale() -> list[str]:

@@ -2,15 +2,15 @@
 
 `choice` alone chooses. The definition runs under `torch.func`, under `torch.jit.trace`, and in what `torch.export` and
 ONNX see; it also gives the second derivatives. Everything else sees one operation of torch for each kind of formula,
-opaque to `torch.compile`: `two_vectors`, `linear`, `attention`, `logits` and `fully_connected`, each in a file of its
+opaque to `torch.compile`: `two_vectors`, `linear`, `attention`, `logits` and `hyperplanes`, each in a file of its
 own (`*_op.py`).
 """
 
 from .attention_op import attention
 from .choice import explain, has_kernel, kernels
-from .fully_connected_op import fully_connected
+from .hyperplanes_op import hyperplanes
 from .linear_op import linear
 from .logits_op import logits
 from .two_vectors_op import two_vectors
 
-__all__ = ['attention', 'explain', 'fully_connected', 'has_kernel', 'kernels', 'linear', 'logits', 'two_vectors']
+__all__ = ['attention', 'explain', 'has_kernel', 'hyperplanes', 'kernels', 'linear', 'logits', 'two_vectors']

@@ -92,7 +92,9 @@ def operation(name: str, schema: str) -> Callable[[Callable], Any]:
     return torch.library.custom_op(name, mutates_args=(), device_types='cpu', schema=schema)
 
 
-def with_double_backward(operation: Any, definition: Callable[..., Tensor], backward: Any, tensors: int) -> None:
+def with_double_backward(
+    operation: Any, definition: Callable[..., Tensor], backward: Any, tensors: int, from_result: bool = False
+) -> None:
     """Give an operation its gradients: by a kernel, and by the definition where second derivatives are wanted.
 
     Args:
@@ -102,7 +104,9 @@ def with_double_backward(operation: Any, definition: Callable[..., Tensor], back
         definition: Takes the same arguments, and returns the output.
         backward: An operation that takes the gradient of the output, the same tensors, the tuple if there is one, with
             None for an output that is not kept, and the other arguments; it returns the gradients of the tensors.
-        tensors: How many tensors the operation takes.
+        tensors: How many tensors the operation takes, of which some may be None.
+        from_result: `backward` takes the operation's result, which is a tensor, behind the tensors, and at last which
+            gradients are needed; the others may be anything.
     """
 
     def setup_context(ctx: Any, inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
@@ -111,7 +115,7 @@ def with_double_backward(operation: Any, definition: Callable[..., Tensor], back
             ctx.save_for_backward(*inputs[:tensors], None if out.device.type == 'cuda' else out, *kept)
             ctx.mark_non_differentiable(*kept)
         else:
-            ctx.save_for_backward(*inputs[:tensors])
+            ctx.save_for_backward(*inputs[:tensors], *([output] if from_result else []))
         ctx.others = inputs[tensors:]
 
     def gradients(ctx: Any, g: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -120,7 +124,10 @@ def with_double_backward(operation: Any, definition: Callable[..., Tensor], back
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # `create_graph=True`
             found = differentiated(definition, inputs, ctx.others, ctx.needs_input_grad[:tensors], g)
         else:
-            found = backward(g, *saved, *ctx.others)
+            needs = list(ctx.needs_input_grad[:tensors])
+            found = backward(g, *saved, *ctx.others, *([needs] if from_result else []))
+            if from_result:
+                found = (t if needed else None for t, needed in zip(found, needs, strict=True))
         return (*found, *(None for _ in ctx.others))
 
     operation.register_autograd(gradients, setup_context=setup_context)

@@ -40,14 +40,14 @@ def two_vectors(
         formula: From `formulas`.
         x: `[..., D]`.
         y: Broadcastable to `x`, of its type.
-        numbers: What the formula takes besides the points, each `[1]`.
+        numbers: What the formula takes besides the points, each `[1]`, of any floating-point type.
         curvature: `c >= 0`, `[1]`, float32 or float64; the definition computes scalars in its type.
         limits: The clip.
 
     Returns:
         `[..., D]`, in the type of `x`.
     """
-    packed = torch.cat([curvature, *(n.to(curvature.dtype) for n in numbers)])
+    packed = torch.cat([curvature, *numbers])  # in the widest of their types
     if has_kernel(x, formula.name):
         clip = clip_numbers(limits) if torch.compiler.is_compiling() else cached_clip_numbers(limits)
         return _two_vectors(x, y.expand_as(x), packed.double(), formula.name, clip)

@@ -1,9 +1,12 @@
 """`fully_connected_float32`, printed by `python -m timm_hyperbolic.geometry.kernels`: not to be edited.
 
-The passes over inner products of points and normals that make coordinates of them, on a CPU.
+The passes around inner products of points and normals of hyperplanes, on a CPU.
 
 Inner products are `[G, K, P]`, with K hyperplanes and P points that lie side by side in memory, as the pixels of an
 image do. A piece of work is up to BLOCK points of a group, with all hyperplanes.
+
+The points of a convolution are the concatenations of those under its window. Their time parts, `τ² = 1 + c·Σ‖h‖²`, need
+the squares of the coordinates, summed over channels and then over windows.
 """
 
 import numpy as np
@@ -14,191 +17,348 @@ T = np.float32
 
 
 @jit(inline=True)
-def forward_pair(inner, time, cosh, sinh, slope, c, limit):
-    """w of a pair."""
-    t10 = (inner * cosh) - (time * sinh)
-    t12 = c * (t10 * t10)
-    t14 = t12 < T(0.015625)
-    t16 = sqrt(where(t14, T(1.0), t12))
-    t18 = where(t14, t12, T(0.0))
-    t22 = (t18 * T(-0.044642857142857144)) + T(0.075)
-    t26 = t18 * ((t18 * t22) + T(-0.16666666666666666))
-    t32 = log((t16 + sqrt((T(1.0) + (t16 * t16)))))
-    t35 = where(t14, (T(1.0) + t26), (t32 * (T(1.0) / t16)))
-    t37 = slope * (t10 * t35)
-    t39 = c * (t37 * t37)
-    t41 = (limit * limit) < t39
-    t45 = limit * (T(1.0) / sqrt(where(t41, t39, T(1.0))))
-    t47 = t37 * where(t41, t45, T(1.0))
-    t49 = c * (t47 * t47)
-    t50 = t49 < T(0.015625)
-    t52 = sqrt(where(t50, T(1.0), t49))
-    t53 = where(t50, t49, T(0.0))
-    t57 = (t53 * T(0.0001984126984126984)) + T(0.008333333333333333)
-    t61 = t53 * ((t53 * t57) + T(0.16666666666666666))
-    t63 = exp(t52)
-    t69 = ((t63 - (T(1.0) / t63)) * T(0.5)) * (T(1.0) / t52)
-    t71 = t47 * where(t50, (T(1.0) + t61), t69)
-    w = t71
-    return w
-
-
-@jit(inline=True)
-def backward_pair(inner, time, cosh, sinh, slope, c, limit, g_w):
-    """w, d_inner, d_time, d_cosh, d_sinh, d_slope, d_c of a pair."""
-    t11 = (inner * cosh) - (time * sinh)
-    t12 = t11 * t11
-    t13 = c * t12
+def forward_pair(inner, time, along, across, slope, c, limit, edge):
+    """result of a pair."""
+    t11 = (inner * along) - (time * across)
+    t13 = c * (t11 * t11)
     t15 = t13 < T(0.015625)
     t17 = sqrt(where(t15, T(1.0), t13))
     t19 = where(t15, t13, T(0.0))
     t23 = (t19 * T(-0.044642857142857144)) + T(0.075)
-    t26 = (t19 * t23) + T(-0.16666666666666666)
-    t31 = sqrt((T(1.0) + (t17 * t17)))
-    t34 = T(1.0) / t17
-    t35 = log((t17 + t31)) * t34
-    t36 = where(t15, (T(1.0) + (t19 * t26)), t35)
-    t37 = t11 * t36
-    t38 = slope * t37
-    t39 = t38 * t38
-    t40 = c * t39
+    t27 = t19 * ((t19 * t23) + T(-0.16666666666666666))
+    t33 = log((t17 + sqrt((T(1.0) + (t17 * t17)))))
+    t36 = where(t15, (T(1.0) + t27), (t33 * (T(1.0) / t17)))
+    t38 = slope * (t11 * t36)
+    t40 = c * (t38 * t38)
     t42 = (limit * limit) < t40
-    t45 = T(1.0) / sqrt(where(t42, t40, T(1.0)))
-    t47 = where(t42, (limit * t45), T(1.0))
-    t48 = t38 * t47
-    t49 = t48 * t48
-    t50 = c * t49
+    t46 = limit * (T(1.0) / sqrt(where(t42, t40, T(1.0))))
+    t48 = t38 * where(t42, t46, T(1.0))
+    t50 = c * (t48 * t48)
     t51 = t50 < T(0.015625)
     t53 = sqrt(where(t51, T(1.0), t50))
     t54 = where(t51, t50, T(0.0))
     t58 = (t54 * T(0.0001984126984126984)) + T(0.008333333333333333)
-    t61 = (t54 * t58) + T(0.16666666666666666)
+    t62 = t54 * ((t54 * t58) + T(0.16666666666666666))
     t64 = exp(t53)
-    t65 = T(1.0) / t64
-    t69 = T(1.0) / t53
-    t70 = ((t64 - t65) * T(0.5)) * t69
-    t71 = where(t51, (T(1.0) + (t54 * t61)), t70)
-    t72 = t48 * t71
-    t73 = g_w * t48
-    t75 = where(t51, T(0.0), t73)
-    t76 = where(t51, t73, T(0.0))
-    t85 = ((t69 * t75) * (T(0.5) * (t64 + t65))) - (t75 * (t69 * t70))
-    t87 = t54 * t76
-    t92 = ((t61 * t76) + (t58 * t87)) + (T(0.0001984126984126984) * (t54 * t87))
-    t98 = where(t51, T(0.0), (t85 * (T(0.5) * t69)))
-    t99 = where(t51, t92, T(0.0)) + t98
-    t104 = (g_w * t71) + ((c * t99) * (t48 * T(2.0)))
-    t108 = limit * where(t42, (t38 * t104), T(0.0))
-    t114 = where(t42, ((t45 * (t45 * t45)) * (t108 * T(-0.5))), T(0.0))
-    t120 = (t47 * t104) + ((c * t114) * (t38 * T(2.0)))
-    t121 = slope * t120
-    t122 = t37 * t120
-    t123 = t11 * t121
-    t125 = where(t15, T(0.0), t123)
-    t126 = where(t15, t123, T(0.0))
-    t134 = ((t34 * t125) * (T(1.0) / t31)) - (t125 * (t34 * t35))
-    t136 = t19 * t126
-    t141 = ((t26 * t126) + (t23 * t136)) + (T(-0.044642857142857144) * (t19 * t136))
-    t146 = where(t15, T(0.0), (t134 * (t34 * T(0.5))))
-    t147 = where(t15, t141, T(0.0)) + t146
-    t150 = ((t49 * t99) + (t39 * t114)) + (t12 * t147)
-    t153 = (t36 * t121) + ((c * t147) * (t11 * T(2.0)))
-    t156 = -(time * t153)
-    t158 = -(sinh * t153)
-    t159 = inner * t153
-    t160 = cosh * t153
-    w = t72
-    d_inner = t160
-    d_time = t158
-    d_cosh = t159
-    d_sinh = t156
-    d_slope = t122
+    t70 = ((t64 - (T(1.0) / t64)) * T(0.5)) * (T(1.0) / t53)
+    t72 = t48 * where(t51, (T(1.0) + t62), t70)
+    result = t72
+    return result
+
+
+@jit(inline=True)
+def backward_pair(result, time, along, across, slope, c, limit, edge, g_result):
+    """d_inner, d_time, d_along, d_across, d_slope, d_c of a pair."""
+    t11 = c * (result * result)
+    t12 = edge < t11
+    t14 = t11 < T(0.015625)
+    t16 = sqrt(where(t14, T(1.0), t11))
+    t18 = where(t14, t11, T(0.0))
+    t22 = (t18 * T(-0.044642857142857144)) + T(0.075)
+    t26 = t18 * ((t18 * t22) + T(-0.16666666666666666))
+    t32 = log((t16 + sqrt((T(1.0) + (t16 * t16)))))
+    t35 = where(t14, (T(1.0) + t26), (t32 * (T(1.0) / t16)))
+    t36 = result * t35
+    t40 = where(t12, T(0.0), (g_result * sqrt((T(1.0) + t11))))
+    t43 = T(1.0) / where((T(0.0) < slope), slope, T(1.0))
+    t44 = t36 * t43
+    t45 = t44 * t44
+    t46 = c * t45
+    t47 = t46 < T(0.015625)
+    t49 = sqrt(where(t47, T(1.0), t46))
+    t50 = where(t47, t46, T(0.0))
+    t54 = (t50 * T(0.0001984126984126984)) + T(0.008333333333333333)
+    t58 = t50 * ((t50 * t54) + T(0.16666666666666666))
+    t60 = exp(t49)
+    t61 = T(1.0) / t60
+    t66 = ((t60 - t61) * T(0.5)) * (T(1.0) / t49)
+    t68 = t44 * where(t47, (T(1.0) + t58), t66)
+    t73 = T(1.0) / sqrt((T(1.0) + (c * (t68 * t68))))
+    t75 = t73 * (slope * t40)
+    t83 = (t50 * T(1.1022927689594357e-05)) + T(0.0005952380952380953)
+    t87 = t50 * ((t50 * t83) + T(0.016666666666666666))
+    t96 = ((T(0.5) * (t60 + t61)) - t66) * (T(1.0) / (t49 * (t49 * T(2.0))))
+    t97 = where(t47, (T(0.16666666666666666) + t87), t96)
+    t103 = (t68 + (time * across)) * (T(1.0) / along)
+    t104 = along * t75
+    t107 = -(across * t75)
+    t108 = t75 * t103
+    t111 = -(time * t75)
+    t112 = t40 * t44
+    t117 = T(0.5) * (T(1.0) / where(t12, c, T(1.0)))
+    t120 = t36 * t36
+    t122 = c * t120
+    t123 = t122 < T(0.015625)
+    t125 = sqrt(where(t123, T(1.0), t122))
+    t126 = where(t123, t122, T(0.0))
+    t128 = T(0.0005952380952380953) + (T(1.1022927689594357e-05) * t126)
+    t131 = t126 * (T(0.016666666666666666) + (t126 * t128))
+    t133 = exp(t125)
+    t134 = T(1.0) / t133
+    t140 = (T(0.5) * (t133 - t134)) * (T(1.0) / t125)
+    t145 = ((T(0.5) * (t133 + t134)) - t140) * (T(1.0) / (t125 * (T(2.0) * t125)))
+    t146 = where(t123, (T(0.16666666666666666) + t131), t145)
+    t148 = where(t12, (-(result * t117)), ((t36 * t120) * t146))
+    t150 = (g_result * t148) - ((t75 * (t44 * t45)) * t97)
+    d_inner = t104
+    d_time = t107
+    d_along = t108
+    d_across = t111
+    d_slope = t112
     d_c = t150
-    return w, d_inner, d_time, d_cosh, d_sinh, d_slope, d_c
+    return d_inner, d_time, d_along, d_across, d_slope, d_c
 
 
 # Points of a piece
 BLOCK = 256
 # The numbers of a hyperplane
-COSH, SINH, SLOPE = 0, 1, 2
+ALONG, ACROSS, SLOPE = 0, 1, 2
 
 
 @jit(any_order=True)
-def coordinates(x, time, out, plane, c, limit):
-    """The coordinates of points, from inner products with one normal."""
-    cosh, sinh, slope = plane
+def results(x, time, plane, c, limit, edge):
+    """What is computed of points and one hyperplane, in place of the inner products."""
+    along, across, slope = plane
     for p in range(len(x)):
-        out[index(p)] = forward_pair(x[index(p)], time[index(p)], cosh, sinh, slope, c, limit)
+        x[index(p)] = forward_pair(x[index(p)], time[index(p)], along, across, slope, c, limit, edge)
 
 
 @jit(any_order=True)
-def gradients(x, time, g, of_x, of_time, plane, c, limit):
-    """Gradients of the inner products with one normal; those of `time` are added up.
+def gradients(result, time, g, of_inner, of_time, of_scale, plane, c, limit, edge):
+    """Gradients of the inner products with one normal; those of numbers of the points are added up.
 
     Returns:
         The gradients of the hyperplane's numbers and of the curvature.
     """
-    cosh, sinh, slope = plane
-    d_cosh, d_sinh, d_slope, d_c = T(0.0), T(0.0), T(0.0), T(0.0)
-    for p in range(len(x)):
-        _, by_inner, by_time, by_cosh, by_sinh, by_slope, by_c = backward_pair(
-            x[index(p)], time[index(p)], cosh, sinh, slope, c, limit, g[index(p)]
+    along, across, slope = plane
+    d_along, d_across, d_slope, d_c = T(0.0), T(0.0), T(0.0), T(0.0)
+    for p in range(len(result)):
+        by_inner, by_time, by_along, by_across, by_slope, by_c = backward_pair(
+            result[index(p)], time[index(p)], along, across, slope, c, limit, edge, g[index(p)]
         )
-        of_x[index(p)] = by_inner
+        of_inner[index(p)] = by_inner
         of_time[index(p)] += by_time
-        d_cosh += by_cosh
-        d_sinh += by_sinh
+        of_scale[index(p)] += along * by_along
+        d_along += by_along
+        d_across += by_across
         d_slope += by_slope
         d_c += by_c
-    return d_cosh, d_sinh, d_slope, d_c
+    return d_along, d_across, d_slope, d_c
+
+
+@jit(any_order=True)
+def gradients_at_fixed_curvature(result, time, g, of_inner, of_time, of_scale, plane, c, limit, edge):
+    """As `gradients`, with zero for that of the curvature."""
+    along, across, slope = plane
+    d_along, d_across, d_slope = T(0.0), T(0.0), T(0.0)
+    for p in range(len(result)):
+        by_inner, by_time, by_along, by_across, by_slope, _ = backward_pair(
+            result[index(p)], time[index(p)], along, across, slope, c, limit, edge, g[index(p)]
+        )
+        of_inner[index(p)] = by_inner
+        of_time[index(p)] += by_time
+        of_scale[index(p)] += along * by_along
+        d_along += by_along
+        d_across += by_across
+        d_slope += by_slope
+    return d_along, d_across, d_slope, T(0.0)
 
 
 @jit
-def forward(begin, end, inner, time, planes, numbers, out):
-    """Coordinates in some of the pieces.
+def forward(begin, end, inner, time, planes, numbers):
+    """Results in some of the pieces, in place of the inner products.
 
     Args:
         inner: Inner products, `[G, K, P]`.
         time: `[G, P]`.
         planes: Numbers of the hyperplanes, `[3, K]`.
-        numbers: The curvature and the limit of rapidities, `[2]`.
-        out: Coordinates, `[G, K, P]`.
+        numbers: The curvature, the limit of rapidities and its edge, `[3]`.
     """
     blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
+    c, limit, edge = numbers[0], numbers[1], numbers[2]
     for piece in range(begin, end):
         group, first = piece // blocks, piece % blocks * BLOCK
-        last = min(first + BLOCK, inner.shape[2])
+        part = slice(first, min(first + BLOCK, inner.shape[2]))
         for k in range(inner.shape[1]):
-            plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
-            part = slice(first, last)
-            coordinates(inner[group, k, part], time[group, part], out[group, k, part], plane, numbers[0], numbers[1])
+            plane = (planes[ALONG, k], planes[ACROSS, k], planes[SLOPE, k])
+            results(inner[group, k, part], time[group, part], plane, c, limit, edge)
 
 
 @jit
-def backward(begin, end, inner, time, planes, numbers, g, of_inner, of_time, of_planes):
+def backward(begin, end, result, time, planes, numbers, learnt, g, of_inner, of_points, of_planes):
     """Gradients in some of the pieces.
 
     Args:
-        inner: As `forward`, as are `time`, `planes` and `numbers`.
-        time: See `inner`.
-        planes: See `inner`.
-        numbers: See `inner`.
-        g: Gradient of the coordinates, `[G, K, P]`.
+        result: As `forward` left it, `[G, K, P]`.
+        time: As `forward`, as are `planes` and `numbers`.
+        planes: See `time`.
+        numbers: See `time`.
+        learnt: Whether the gradient of the curvature is wanted, 0 or 1.
+        g: Gradient of the result, `[G, K, P]`.
         of_inner: Gradient of the inner products, `[G, K, P]`.
-        of_time: Gradient of `time`, `[G, P]`.
+        of_points: For each point the gradient of `time`, and that of a common factor of its inner products, at one;
+            `[2, G, P]`.
         of_planes: For each piece, gradients of the numbers of hyperplanes, and parts of that of the curvature,
             `[pieces, 4, K]`.
     """
-    blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
+    blocks = (result.shape[2] + BLOCK - 1) // BLOCK
+    c, limit, edge = numbers[0], numbers[1], numbers[2]
     for piece in range(begin, end):
         group, first = piece // blocks, piece % blocks * BLOCK
-        last = min(first + BLOCK, inner.shape[2])
-        part = slice(first, last)
-        summed = np.zeros(last - first, T)
-        for k in range(inner.shape[1]):
-            plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
-            x, d_x = inner[group, k, part], of_inner[group, k, part]
-            found = gradients(x, time[group, part], g[group, k, part], d_x, summed, plane, numbers[0], numbers[1])
+        part = slice(first, min(first + BLOCK, result.shape[2]))
+        times, of_time, of_scale = time[group, part], of_points[0, group, part], of_points[1, group, part]
+        of_time[:] = T(0.0)
+        of_scale[:] = T(0.0)
+        for k in range(result.shape[1]):
+            plane = (planes[ALONG, k], planes[ACROSS, k], planes[SLOPE, k])
+            y, g_y, of_x = result[group, k, part], g[group, k, part], of_inner[group, k, part]
+            if learnt:
+                found = gradients(y, times, g_y, of_x, of_time, of_scale, plane, c, limit, edge)
+            else:
+                found = gradients_at_fixed_curvature(y, times, g_y, of_x, of_time, of_scale, plane, c, limit, edge)
             for i in range(4):
                 of_planes[piece, i, k] = found[i]
-        of_time[group, part] = summed
+
+
+# Sums of squares under windows
+
+
+@jit(any_order=True)
+def add_squares(total, x):
+    """Add `x²` in place."""
+    for j in range(len(x)):
+        total[index(j)] += x[index(j)] * x[index(j)]
+
+
+@jit(any_order=True)
+def add(total, x):
+    """Add `x` in place."""
+    for j in range(len(x)):
+        total[index(j)] += x[index(j)]
+
+
+@jit(any_order=True)
+def add_products(total, a, c, x):
+    """Add `c·a·x` in place; returns the sum of `a·x²`."""
+    squares = T(0.0)
+    for j in range(len(x)):
+        product = a[index(j)] * x[index(j)]
+        total[index(j)] += c * product
+        squares += product * x[index(j)]
+    return squares
+
+
+@jit
+def covered(place, stride, padding, dilation, size, count):
+    """For one place of a window along an axis: the first window where it is inside, the one behind the last, its start.
+
+    Args:
+        place: The place within the window.
+        stride: Of the windows, as are `padding` and `dilation`.
+        padding: See `stride`.
+        dilation: See `stride`.
+        size: Number of pixels.
+        count: Number of windows.
+    """
+    start = place * dilation - padding
+    first = max(0, (stride - 1 - start) // stride)
+    last = min(count, (size - 1 - start) // stride + 1)
+    return first, max(first, last), start
+
+
+@jit
+def over_rows(pixels, windows, window, back):
+    """Add up rows of pixels under each window; with `back` add the row of each window to the rows under it.
+
+    Args:
+        pixels: `[H, W]`.
+        windows: `[H', W]`.
+        window: Height and width, then strides, paddings, dilations, two each.
+        back: 0 or 1.
+    """
+    stride, width = window[2], pixels.shape[1]
+    for place in range(window[0]):
+        first, last, start = covered(place, stride, window[4], window[6], pixels.shape[0], windows.shape[0])
+        if stride == 1:  # the rows lie one behind the other
+            under = pixels.reshape(-1)[(first + start) * width : (last + start) * width]
+            sums = windows.reshape(-1)[first * width : last * width]
+            if back:
+                add(under, sums)
+            else:
+                add(sums, under)
+        else:
+            for i in range(first, last):
+                if back:
+                    add(pixels[i * stride + start], windows[i])
+                else:
+                    add(windows[i], pixels[i * stride + start])
+
+
+@jit
+def over_columns(pixels, windows, window, back):
+    """As `over_rows`, along the other axis: windows are `[H, W']`."""
+    stride = window[3]
+    for place in range(window[1]):
+        first, last, start = covered(place, stride, window[5], window[7], pixels.shape[1], windows.shape[1])
+        for i in range(pixels.shape[0]):
+            row, sums = pixels[i], windows[i, first:last]
+            if stride > 1:
+                for j in range(first, last):
+                    if back:
+                        row[j * stride + start] += windows[i, j]
+                    else:
+                        windows[i, j] += row[j * stride + start]
+            elif back:
+                add(row[first + start : last + start], sums)
+            else:
+                add(sums, row[first + start : last + start])
+
+
+@jit
+def times(begin, end, x, c, window, time):
+    """The time parts of the points under windows, for some of the images.
+
+    Args:
+        x: `[B, C, H, W]`.
+        c: The curvature, `[1]`.
+        window: As `over_rows`.
+        time: `[B, H', W']`.
+    """
+    height, width = x.shape[2:]
+    for b in range(begin, end):
+        image, squares = x[b].reshape(x.shape[1], -1), np.zeros(height * width, T)
+        for channel in range(x.shape[1]):
+            add_squares(squares, image[channel])
+        rows, sums = np.zeros((time.shape[1], width), T), time[b]
+        over_rows(squares.reshape(height, width), rows, window, 0)
+        sums[:] = T(0.0)
+        over_columns(rows, sums, window, 0)
+        for i in range(sums.shape[0]):
+            for j in range(sums.shape[1]):
+                sums[i, j] = sqrt(T(1.0) + c[0] * sums[i, j])
+
+
+@jit
+def times_backward(begin, end, x, c, window, time, of_time, of_x, of_c):
+    """The gradients of the points from those of time parts, for some of the images.
+
+    Args:
+        x: As `times`, as are `c`, `window` and `time`.
+        c: See `x`.
+        window: See `x`.
+        time: See `x`.
+        of_time: `[B, H', W']`.
+        of_x: The gradient of `x` is added to it.
+        of_c: A part of the gradient of the curvature for each image.
+    """
+    height, width = x.shape[2:]
+    for b in range(begin, end):
+        of_sums = of_time[b] / time[b]
+        of_rows, of_squares = np.zeros((time.shape[1], width), T), np.zeros(height * width, T)
+        over_columns(of_rows, of_sums, window, 1)
+        over_rows(of_squares.reshape(height, width), of_rows, window, 1)
+        image, of_image = x[b].reshape(x.shape[1], -1), of_x[b].reshape(x.shape[1], -1)
+        by_c = T(0.0)
+        for channel in range(x.shape[1]):
+            by_c += add_products(of_image[channel], of_squares, c[0], image[channel])
+        of_c[b] = T(0.5) * by_c

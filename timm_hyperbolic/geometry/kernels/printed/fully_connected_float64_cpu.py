@@ -1,9 +1,12 @@
 """`fully_connected_float64`, printed by `python -m timm_hyperbolic.geometry.kernels`: not to be edited.
 
-The passes over inner products of points and normals that make coordinates of them, on a CPU.
+The passes around inner products of points and normals of hyperplanes, on a CPU.
 
 Inner products are `[G, K, P]`, with K hyperplanes and P points that lie side by side in memory, as the pixels of an
 image do. A piece of work is up to BLOCK points of a group, with all hyperplanes.
+
+The points of a convolution are the concatenations of those under its window. Their time parts, `τ² = 1 + c·Σ‖h‖²`, need
+the squares of the coordinates, summed over channels and then over windows.
 """
 
 import numpy as np
@@ -14,216 +17,365 @@ T = np.float64
 
 
 @jit(inline=True)
-def forward_pair(inner, time, cosh, sinh, slope, c, limit):
-    """w of a pair."""
-    t10 = (inner * cosh) - (time * sinh)
-    t12 = c * (t10 * t10)
-    t14 = t12 < T(0.015625)
-    t16 = sqrt(where(t14, T(1.0), t12))
-    t18 = where(t14, t12, T(0.0))
+def forward_pair(inner, time, along, across, slope, c, limit, edge):
+    """result of a pair."""
+    t11 = (inner * along) - (time * across)
+    t13 = c * (t11 * t11)
+    t15 = t13 < T(0.015625)
+    t17 = sqrt(where(t15, T(1.0), t13))
+    t19 = where(t15, t13, T(0.0))
+    t23 = (t19 * T(-0.01396484375)) + T(0.017352764423076924)
+    t27 = t19 * ((t19 * t23) + T(-0.022372159090909092))
+    t32 = (t19 * (t27 + T(0.030381944444444444))) + T(-0.044642857142857144)
+    t38 = (t19 * ((t19 * t32) + T(0.075))) + T(-0.16666666666666666)
+    t45 = log((t17 + sqrt((T(1.0) + (t17 * t17)))))
+    t48 = where(t15, (T(1.0) + (t19 * t38)), (t45 * (T(1.0) / t17)))
+    t50 = slope * (t11 * t48)
+    t52 = c * (t50 * t50)
+    t54 = (limit * limit) < t52
+    t58 = limit * (T(1.0) / sqrt(where(t54, t52, T(1.0))))
+    t60 = t50 * where(t54, t58, T(1.0))
+    t62 = c * (t60 * t60)
+    t63 = t62 < T(0.015625)
+    t65 = sqrt(where(t63, T(1.0), t62))
+    t66 = where(t63, t62, T(0.0))
+    t70 = (t66 * T(7.647163731819816e-13)) + T(1.6059043836821613e-10)
+    t74 = t66 * ((t66 * t70) + T(2.505210838544172e-08))
+    t79 = (t66 * (t74 + T(2.7557319223985893e-06))) + T(0.0001984126984126984)
+    t83 = t66 * ((t66 * t79) + T(0.008333333333333333))
+    t87 = T(1.0) + (t66 * (t83 + T(0.16666666666666666)))
+    t88 = exp(t65)
+    t94 = ((t88 - (T(1.0) / t88)) * T(0.5)) * (T(1.0) / t65)
+    t96 = t60 * where(t63, t87, t94)
+    result = t96
+    return result
+
+
+@jit(inline=True)
+def backward_pair(result, time, along, across, slope, c, limit, edge, g_result):
+    """d_inner, d_time, d_along, d_across, d_slope, d_c of a pair."""
+    t11 = c * (result * result)
+    t12 = edge < t11
+    t14 = t11 < T(0.015625)
+    t16 = sqrt(where(t14, T(1.0), t11))
+    t18 = where(t14, t11, T(0.0))
     t22 = (t18 * T(-0.01396484375)) + T(0.017352764423076924)
     t26 = t18 * ((t18 * t22) + T(-0.022372159090909092))
     t31 = (t18 * (t26 + T(0.030381944444444444))) + T(-0.044642857142857144)
     t37 = (t18 * ((t18 * t31) + T(0.075))) + T(-0.16666666666666666)
     t44 = log((t16 + sqrt((T(1.0) + (t16 * t16)))))
     t47 = where(t14, (T(1.0) + (t18 * t37)), (t44 * (T(1.0) / t16)))
-    t49 = slope * (t10 * t47)
-    t51 = c * (t49 * t49)
-    t53 = (limit * limit) < t51
-    t57 = limit * (T(1.0) / sqrt(where(t53, t51, T(1.0))))
-    t59 = t49 * where(t53, t57, T(1.0))
-    t61 = c * (t59 * t59)
-    t62 = t61 < T(0.015625)
-    t64 = sqrt(where(t62, T(1.0), t61))
-    t65 = where(t62, t61, T(0.0))
-    t69 = (t65 * T(7.647163731819816e-13)) + T(1.6059043836821613e-10)
-    t73 = t65 * ((t65 * t69) + T(2.505210838544172e-08))
-    t78 = (t65 * (t73 + T(2.7557319223985893e-06))) + T(0.0001984126984126984)
-    t82 = t65 * ((t65 * t78) + T(0.008333333333333333))
-    t86 = T(1.0) + (t65 * (t82 + T(0.16666666666666666)))
-    t87 = exp(t64)
-    t93 = ((t87 - (T(1.0) / t87)) * T(0.5)) * (T(1.0) / t64)
-    t95 = t59 * where(t62, t86, t93)
-    w = t95
-    return w
-
-
-@jit(inline=True)
-def backward_pair(inner, time, cosh, sinh, slope, c, limit, g_w):
-    """w, d_inner, d_time, d_cosh, d_sinh, d_slope, d_c of a pair."""
-    t11 = (inner * cosh) - (time * sinh)
-    t12 = t11 * t11
-    t13 = c * t12
-    t15 = t13 < T(0.015625)
-    t17 = sqrt(where(t15, T(1.0), t13))
-    t19 = where(t15, t13, T(0.0))
-    t23 = (t19 * T(-0.01396484375)) + T(0.017352764423076924)
-    t26 = (t19 * t23) + T(-0.022372159090909092)
-    t29 = (t19 * t26) + T(0.030381944444444444)
-    t32 = (t19 * t29) + T(-0.044642857142857144)
-    t35 = (t19 * t32) + T(0.075)
-    t38 = (t19 * t35) + T(-0.16666666666666666)
-    t43 = sqrt((T(1.0) + (t17 * t17)))
-    t46 = T(1.0) / t17
-    t47 = log((t17 + t43)) * t46
-    t48 = where(t15, (T(1.0) + (t19 * t38)), t47)
-    t49 = t11 * t48
-    t50 = slope * t49
-    t51 = t50 * t50
-    t52 = c * t51
-    t54 = (limit * limit) < t52
-    t57 = T(1.0) / sqrt(where(t54, t52, T(1.0)))
-    t59 = where(t54, (limit * t57), T(1.0))
-    t60 = t50 * t59
-    t61 = t60 * t60
-    t62 = c * t61
-    t63 = t62 < T(0.015625)
-    t65 = sqrt(where(t63, T(1.0), t62))
-    t66 = where(t63, t62, T(0.0))
-    t70 = (t66 * T(7.647163731819816e-13)) + T(1.6059043836821613e-10)
-    t73 = (t66 * t70) + T(2.505210838544172e-08)
-    t76 = (t66 * t73) + T(2.7557319223985893e-06)
-    t79 = (t66 * t76) + T(0.0001984126984126984)
-    t82 = (t66 * t79) + T(0.008333333333333333)
-    t85 = (t66 * t82) + T(0.16666666666666666)
-    t88 = exp(t65)
-    t89 = T(1.0) / t88
-    t93 = T(1.0) / t65
-    t94 = ((t88 - t89) * T(0.5)) * t93
-    t95 = where(t63, (T(1.0) + (t66 * t85)), t94)
-    t96 = t60 * t95
-    t97 = g_w * t60
-    t99 = where(t63, T(0.0), t97)
-    t100 = where(t63, t97, T(0.0))
-    t109 = ((t93 * t99) * (T(0.5) * (t88 + t89))) - (t99 * (t93 * t94))
-    t111 = t66 * t100
-    t113 = t66 * t111
-    t116 = t66 * t113
-    t117 = ((t85 * t100) + (t82 * t111)) + (t79 * t113)
-    t119 = t66 * t116
-    t122 = t66 * t119
-    t126 = ((t117 + (t76 * t116)) + (t73 * t119)) + (t70 * t122)
-    t128 = t126 + (T(7.647163731819816e-13) * (t66 * t122))
-    t134 = where(t63, T(0.0), (t109 * (T(0.5) * t93)))
-    t135 = where(t63, t128, T(0.0)) + t134
-    t140 = (g_w * t95) + ((c * t135) * (t60 * T(2.0)))
-    t144 = limit * where(t54, (t50 * t140), T(0.0))
-    t150 = where(t54, ((t57 * (t57 * t57)) * (t144 * T(-0.5))), T(0.0))
-    t156 = (t59 * t140) + ((c * t150) * (t50 * T(2.0)))
-    t157 = slope * t156
-    t158 = t49 * t156
-    t159 = t11 * t157
-    t161 = where(t15, T(0.0), t159)
-    t162 = where(t15, t159, T(0.0))
-    t170 = ((t46 * t161) * (T(1.0) / t43)) - (t161 * (t46 * t47))
-    t172 = t19 * t162
-    t174 = t19 * t172
-    t177 = t19 * t174
-    t178 = ((t38 * t162) + (t35 * t172)) + (t32 * t174)
-    t180 = t19 * t177
-    t183 = t19 * t180
-    t187 = ((t178 + (t29 * t177)) + (t26 * t180)) + (t23 * t183)
-    t189 = t187 + (T(-0.01396484375) * (t19 * t183))
-    t194 = where(t15, T(0.0), (t170 * (t46 * T(0.5))))
-    t195 = where(t15, t189, T(0.0)) + t194
-    t198 = ((t61 * t135) + (t51 * t150)) + (t12 * t195)
-    t201 = (t48 * t157) + ((c * t195) * (t11 * T(2.0)))
-    t204 = -(time * t201)
-    t206 = -(sinh * t201)
-    t207 = inner * t201
-    t208 = cosh * t201
-    w = t96
-    d_inner = t208
-    d_time = t206
-    d_cosh = t207
-    d_sinh = t204
-    d_slope = t158
-    d_c = t198
-    return w, d_inner, d_time, d_cosh, d_sinh, d_slope, d_c
+    t48 = result * t47
+    t52 = where(t12, T(0.0), (g_result * sqrt((T(1.0) + t11))))
+    t55 = T(1.0) / where((T(0.0) < slope), slope, T(1.0))
+    t56 = t48 * t55
+    t57 = t56 * t56
+    t58 = c * t57
+    t59 = t58 < T(0.015625)
+    t61 = sqrt(where(t59, T(1.0), t58))
+    t62 = where(t59, t58, T(0.0))
+    t66 = (t62 * T(7.647163731819816e-13)) + T(1.6059043836821613e-10)
+    t70 = t62 * ((t62 * t66) + T(2.505210838544172e-08))
+    t75 = (t62 * (t70 + T(2.7557319223985893e-06))) + T(0.0001984126984126984)
+    t79 = t62 * ((t62 * t75) + T(0.008333333333333333))
+    t83 = T(1.0) + (t62 * (t79 + T(0.16666666666666666)))
+    t84 = exp(t61)
+    t85 = T(1.0) / t84
+    t90 = ((t84 - t85) * T(0.5)) * (T(1.0) / t61)
+    t92 = t56 * where(t59, t83, t90)
+    t97 = T(1.0) / sqrt((T(1.0) + (c * (t92 * t92))))
+    t99 = t97 * (slope * t52)
+    t107 = (t62 * T(2.2491658034764165e-14)) + T(5.353014612273871e-12)
+    t111 = t62 * ((t62 * t107) + T(9.635426302092969e-10))
+    t116 = (t62 * (t111 + T(1.252605419272086e-07))) + T(1.1022927689594357e-05)
+    t120 = t62 * ((t62 * t116) + T(0.0005952380952380953))
+    t124 = T(0.16666666666666666) + (t62 * (t120 + T(0.016666666666666666)))
+    t132 = ((T(0.5) * (t84 + t85)) - t90) * (T(1.0) / (t61 * (t61 * T(2.0))))
+    t134 = (t99 * (t56 * t57)) * where(t59, t124, t132)
+    t139 = (t92 + (time * across)) * (T(1.0) / along)
+    t140 = along * t99
+    t143 = -(across * t99)
+    t144 = t99 * t139
+    t147 = -(time * t99)
+    t148 = t52 * t56
+    t153 = T(0.5) * (T(1.0) / where(t12, c, T(1.0)))
+    t156 = t48 * t48
+    t158 = c * t156
+    t159 = t158 < T(0.015625)
+    t161 = sqrt(where(t159, T(1.0), t158))
+    t162 = where(t159, t158, T(0.0))
+    t164 = T(5.353014612273871e-12) + (T(2.2491658034764165e-14) * t162)
+    t166 = T(9.635426302092969e-10) + (t162 * t164)
+    t168 = T(1.252605419272086e-07) + (t162 * t166)
+    t170 = T(1.1022927689594357e-05) + (t162 * t168)
+    t172 = T(0.0005952380952380953) + (t162 * t170)
+    t175 = t162 * (T(0.016666666666666666) + (t162 * t172))
+    t177 = exp(t161)
+    t178 = T(1.0) / t177
+    t184 = (T(0.5) * (t177 - t178)) * (T(1.0) / t161)
+    t189 = ((T(0.5) * (t177 + t178)) - t184) * (T(1.0) / (t161 * (T(2.0) * t161)))
+    t190 = where(t159, (T(0.16666666666666666) + t175), t189)
+    t192 = where(t12, (-(result * t153)), ((t48 * t156) * t190))
+    t194 = (g_result * t192) - t134
+    d_inner = t140
+    d_time = t143
+    d_along = t144
+    d_across = t147
+    d_slope = t148
+    d_c = t194
+    return d_inner, d_time, d_along, d_across, d_slope, d_c
 
 
 # Points of a piece
 BLOCK = 256
 # The numbers of a hyperplane
-COSH, SINH, SLOPE = 0, 1, 2
+ALONG, ACROSS, SLOPE = 0, 1, 2
 
 
 @jit(any_order=True)
-def coordinates(x, time, out, plane, c, limit):
-    """The coordinates of points, from inner products with one normal."""
-    cosh, sinh, slope = plane
+def results(x, time, plane, c, limit, edge):
+    """What is computed of points and one hyperplane, in place of the inner products."""
+    along, across, slope = plane
     for p in range(len(x)):
-        out[index(p)] = forward_pair(x[index(p)], time[index(p)], cosh, sinh, slope, c, limit)
+        x[index(p)] = forward_pair(x[index(p)], time[index(p)], along, across, slope, c, limit, edge)
 
 
 @jit(any_order=True)
-def gradients(x, time, g, of_x, of_time, plane, c, limit):
-    """Gradients of the inner products with one normal; those of `time` are added up.
+def gradients(result, time, g, of_inner, of_time, of_scale, plane, c, limit, edge):
+    """Gradients of the inner products with one normal; those of numbers of the points are added up.
 
     Returns:
         The gradients of the hyperplane's numbers and of the curvature.
     """
-    cosh, sinh, slope = plane
-    d_cosh, d_sinh, d_slope, d_c = T(0.0), T(0.0), T(0.0), T(0.0)
-    for p in range(len(x)):
-        _, by_inner, by_time, by_cosh, by_sinh, by_slope, by_c = backward_pair(
-            x[index(p)], time[index(p)], cosh, sinh, slope, c, limit, g[index(p)]
+    along, across, slope = plane
+    d_along, d_across, d_slope, d_c = T(0.0), T(0.0), T(0.0), T(0.0)
+    for p in range(len(result)):
+        by_inner, by_time, by_along, by_across, by_slope, by_c = backward_pair(
+            result[index(p)], time[index(p)], along, across, slope, c, limit, edge, g[index(p)]
         )
-        of_x[index(p)] = by_inner
+        of_inner[index(p)] = by_inner
         of_time[index(p)] += by_time
-        d_cosh += by_cosh
-        d_sinh += by_sinh
+        of_scale[index(p)] += along * by_along
+        d_along += by_along
+        d_across += by_across
         d_slope += by_slope
         d_c += by_c
-    return d_cosh, d_sinh, d_slope, d_c
+    return d_along, d_across, d_slope, d_c
+
+
+@jit(any_order=True)
+def gradients_at_fixed_curvature(result, time, g, of_inner, of_time, of_scale, plane, c, limit, edge):
+    """As `gradients`, with zero for that of the curvature."""
+    along, across, slope = plane
+    d_along, d_across, d_slope = T(0.0), T(0.0), T(0.0)
+    for p in range(len(result)):
+        by_inner, by_time, by_along, by_across, by_slope, _ = backward_pair(
+            result[index(p)], time[index(p)], along, across, slope, c, limit, edge, g[index(p)]
+        )
+        of_inner[index(p)] = by_inner
+        of_time[index(p)] += by_time
+        of_scale[index(p)] += along * by_along
+        d_along += by_along
+        d_across += by_across
+        d_slope += by_slope
+    return d_along, d_across, d_slope, T(0.0)
 
 
 @jit
-def forward(begin, end, inner, time, planes, numbers, out):
-    """Coordinates in some of the pieces.
+def forward(begin, end, inner, time, planes, numbers):
+    """Results in some of the pieces, in place of the inner products.
 
     Args:
         inner: Inner products, `[G, K, P]`.
         time: `[G, P]`.
         planes: Numbers of the hyperplanes, `[3, K]`.
-        numbers: The curvature and the limit of rapidities, `[2]`.
-        out: Coordinates, `[G, K, P]`.
+        numbers: The curvature, the limit of rapidities and its edge, `[3]`.
     """
     blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
+    c, limit, edge = numbers[0], numbers[1], numbers[2]
     for piece in range(begin, end):
         group, first = piece // blocks, piece % blocks * BLOCK
-        last = min(first + BLOCK, inner.shape[2])
+        part = slice(first, min(first + BLOCK, inner.shape[2]))
         for k in range(inner.shape[1]):
-            plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
-            part = slice(first, last)
-            coordinates(inner[group, k, part], time[group, part], out[group, k, part], plane, numbers[0], numbers[1])
+            plane = (planes[ALONG, k], planes[ACROSS, k], planes[SLOPE, k])
+            results(inner[group, k, part], time[group, part], plane, c, limit, edge)
 
 
 @jit
-def backward(begin, end, inner, time, planes, numbers, g, of_inner, of_time, of_planes):
+def backward(begin, end, result, time, planes, numbers, learnt, g, of_inner, of_points, of_planes):
     """Gradients in some of the pieces.
 
     Args:
-        inner: As `forward`, as are `time`, `planes` and `numbers`.
-        time: See `inner`.
-        planes: See `inner`.
-        numbers: See `inner`.
-        g: Gradient of the coordinates, `[G, K, P]`.
+        result: As `forward` left it, `[G, K, P]`.
+        time: As `forward`, as are `planes` and `numbers`.
+        planes: See `time`.
+        numbers: See `time`.
+        learnt: Whether the gradient of the curvature is wanted, 0 or 1.
+        g: Gradient of the result, `[G, K, P]`.
         of_inner: Gradient of the inner products, `[G, K, P]`.
-        of_time: Gradient of `time`, `[G, P]`.
+        of_points: For each point the gradient of `time`, and that of a common factor of its inner products, at one;
+            `[2, G, P]`.
         of_planes: For each piece, gradients of the numbers of hyperplanes, and parts of that of the curvature,
             `[pieces, 4, K]`.
     """
-    blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
+    blocks = (result.shape[2] + BLOCK - 1) // BLOCK
+    c, limit, edge = numbers[0], numbers[1], numbers[2]
     for piece in range(begin, end):
         group, first = piece // blocks, piece % blocks * BLOCK
-        last = min(first + BLOCK, inner.shape[2])
-        part = slice(first, last)
-        summed = np.zeros(last - first, T)
-        for k in range(inner.shape[1]):
-            plane = (planes[COSH, k], planes[SINH, k], planes[SLOPE, k])
-            x, d_x = inner[group, k, part], of_inner[group, k, part]
-            found = gradients(x, time[group, part], g[group, k, part], d_x, summed, plane, numbers[0], numbers[1])
+        part = slice(first, min(first + BLOCK, result.shape[2]))
+        times, of_time, of_scale = time[group, part], of_points[0, group, part], of_points[1, group, part]
+        of_time[:] = T(0.0)
+        of_scale[:] = T(0.0)
+        for k in range(result.shape[1]):
+            plane = (planes[ALONG, k], planes[ACROSS, k], planes[SLOPE, k])
+            y, g_y, of_x = result[group, k, part], g[group, k, part], of_inner[group, k, part]
+            if learnt:
+                found = gradients(y, times, g_y, of_x, of_time, of_scale, plane, c, limit, edge)
+            else:
+                found = gradients_at_fixed_curvature(y, times, g_y, of_x, of_time, of_scale, plane, c, limit, edge)
             for i in range(4):
                 of_planes[piece, i, k] = found[i]
-        of_time[group, part] = summed
+
+
+# Sums of squares under windows
+
+
+@jit(any_order=True)
+def add_squares(total, x):
+    """Add `x²` in place."""
+    for j in range(len(x)):
+        total[index(j)] += x[index(j)] * x[index(j)]
+
+
+@jit(any_order=True)
+def add(total, x):
+    """Add `x` in place."""
+    for j in range(len(x)):
+        total[index(j)] += x[index(j)]
+
+
+@jit(any_order=True)
+def add_products(total, a, c, x):
+    """Add `c·a·x` in place; returns the sum of `a·x²`."""
+    squares = T(0.0)
+    for j in range(len(x)):
+        product = a[index(j)] * x[index(j)]
+        total[index(j)] += c * product
+        squares += product * x[index(j)]
+    return squares
+
+
+@jit
+def covered(place, stride, padding, dilation, size, count):
+    """For one place of a window along an axis: the first window where it is inside, the one behind the last, its start.
+
+    Args:
+        place: The place within the window.
+        stride: Of the windows, as are `padding` and `dilation`.
+        padding: See `stride`.
+        dilation: See `stride`.
+        size: Number of pixels.
+        count: Number of windows.
+    """
+    start = place * dilation - padding
+    first = max(0, (stride - 1 - start) // stride)
+    last = min(count, (size - 1 - start) // stride + 1)
+    return first, max(first, last), start
+
+
+@jit
+def over_rows(pixels, windows, window, back):
+    """Add up rows of pixels under each window; with `back` add the row of each window to the rows under it.
+
+    Args:
+        pixels: `[H, W]`.
+        windows: `[H', W]`.
+        window: Height and width, then strides, paddings, dilations, two each.
+        back: 0 or 1.
+    """
+    stride, width = window[2], pixels.shape[1]
+    for place in range(window[0]):
+        first, last, start = covered(place, stride, window[4], window[6], pixels.shape[0], windows.shape[0])
+        if stride == 1:  # the rows lie one behind the other
+            under = pixels.reshape(-1)[(first + start) * width : (last + start) * width]
+            sums = windows.reshape(-1)[first * width : last * width]
+            if back:
+                add(under, sums)
+            else:
+                add(sums, under)
+        else:
+            for i in range(first, last):
+                if back:
+                    add(pixels[i * stride + start], windows[i])
+                else:
+                    add(windows[i], pixels[i * stride + start])
+
+
+@jit
+def over_columns(pixels, windows, window, back):
+    """As `over_rows`, along the other axis: windows are `[H, W']`."""
+    stride = window[3]
+    for place in range(window[1]):
+        first, last, start = covered(place, stride, window[5], window[7], pixels.shape[1], windows.shape[1])
+        for i in range(pixels.shape[0]):
+            row, sums = pixels[i], windows[i, first:last]
+            if stride > 1:
+                for j in range(first, last):
+                    if back:
+                        row[j * stride + start] += windows[i, j]
+                    else:
+                        windows[i, j] += row[j * stride + start]
+            elif back:
+                add(row[first + start : last + start], sums)
+            else:
+                add(sums, row[first + start : last + start])
+
+
+@jit
+def times(begin, end, x, c, window, time):
+    """The time parts of the points under windows, for some of the images.
+
+    Args:
+        x: `[B, C, H, W]`.
+        c: The curvature, `[1]`.
+        window: As `over_rows`.
+        time: `[B, H', W']`.
+    """
+    height, width = x.shape[2:]
+    for b in range(begin, end):
+        image, squares = x[b].reshape(x.shape[1], -1), np.zeros(height * width, T)
+        for channel in range(x.shape[1]):
+            add_squares(squares, image[channel])
+        rows, sums = np.zeros((time.shape[1], width), T), time[b]
+        over_rows(squares.reshape(height, width), rows, window, 0)
+        sums[:] = T(0.0)
+        over_columns(rows, sums, window, 0)
+        for i in range(sums.shape[0]):
+            for j in range(sums.shape[1]):
+                sums[i, j] = sqrt(T(1.0) + c[0] * sums[i, j])
+
+
+@jit
+def times_backward(begin, end, x, c, window, time, of_time, of_x, of_c):
+    """The gradients of the points from those of time parts, for some of the images.
+
+    Args:
+        x: As `times`, as are `c`, `window` and `time`.
+        c: See `x`.
+        window: See `x`.
+        time: See `x`.
+        of_time: `[B, H', W']`.
+        of_x: The gradient of `x` is added to it.
+        of_c: A part of the gradient of the curvature for each image.
+    """
+    height, width = x.shape[2:]
+    for b in range(begin, end):
+        of_sums = of_time[b] / time[b]
+        of_rows, of_squares = np.zeros((time.shape[1], width), T), np.zeros(height * width, T)
+        over_columns(of_rows, of_sums, window, 1)
+        over_rows(of_squares.reshape(height, width), of_rows, window, 1)
+        image, of_image = x[b].reshape(x.shape[1], -1), of_x[b].reshape(x.shape[1], -1)
+        by_c = T(0.0)
+        for channel in range(x.shape[1]):
+            by_c += add_products(of_image[channel], of_squares, c[0], image[channel])
+        of_c[b] = T(0.5) * by_c

@@ -29,14 +29,15 @@ def forward_scalars(S, numbers):
     c = numbers[0]
     n_max = numbers[3]
     u_max = numbers[5]
+    t19 = u_max * (1.0 / (n_max + 1.0))
+    t20 = t19 * t19
     for r in range(ROWS):
         hh = S[HH * ROWS + r]
         mass = S[MASS * ROWS + r]
         t14 = hh * c
         t15 = mass * mass
         t16 = t15 - t14
-        t19 = u_max * (1.0 / (n_max + 1.0))
-        t21 = t15 * (t19 * t19)
+        t21 = t15 * t20
         t23 = t15 * 2.220446049250313e-16
         t26 = where((t21 < t16), t16, t21)
         t28 = where((t23 < t26), t26, t23)
@@ -61,6 +62,8 @@ def backward_scalars(S, numbers):
     c = numbers[0]
     n_max = numbers[3]
     u_max = numbers[5]
+    t20 = u_max * (1.0 / (n_max + 1.0))
+    t21 = t20 * t20
     for r in range(ROWS):
         hh = S[HH * ROWS + r]
         mass = S[MASS * ROWS + r]
@@ -68,8 +71,6 @@ def backward_scalars(S, numbers):
         t15 = hh * c
         t16 = mass * mass
         t17 = t16 - t15
-        t20 = u_max * (1.0 / (n_max + 1.0))
-        t21 = t20 * t20
         t22 = t16 * t21
         t24 = t16 * 2.220446049250313e-16
         t26 = t22 < t17
