@@ -20,7 +20,6 @@ from ..config.options import to_values, with_values
 from ..config.train import TrainConfig
 from ..data.loaders import default_workers
 from ..data.sampling import TrainLoader
-from ..data.splits import check_splits, create_splits
 from ..errors import DeadWorkers, Diverged, NotFinite, TrainingError
 from ..hub.publish import Publisher, check_publish
 from ..train.checkpoint import Checkpoints, check_options, extends, find_shared_checkpoint, restore

@@ -91,7 +91,7 @@ def read_train_options(argv: list[str] | None = None, prog: str | None = None) -
     chosen = joined(config, given)
     values = with_defaults(chosen)
     # The file may be the args.yaml of a run, in which every option stands.
-    defaults = with_defaults({key: chosen[key] for key in ('dataset', 'data_dir') if key in chosen})
+    defaults = with_defaults({key: chosen[key] for key in ('dataset', 'data_dir', 'task') if key in chosen})
     written = {key: value for key, value in written.items() if value != defaults[key]}
     check_conflicts(written, f'--config {file}: ')
     check_needs(given, values)
@@ -99,13 +99,14 @@ def read_train_options(argv: list[str] | None = None, prog: str | None = None) -
 
 
 def with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value of every option of a training run: the given one, else the default of its data set.
+    """Return the value of every option of a training run: the given one, else the default of its task or data set.
 
     Args:
         given: Values of some options by name.
     """
-    name = data_set_of(given)
-    return {**to_values(TrainConfig()), **DATASET_DEFAULTS.get(name, {}), **given, 'dataset': name}
+    name, values = data_set_of(given), to_values(TrainConfig())
+    of_task = TASK_DEFAULTS.get(given.get('task', values['task']), {})
+    return {**values, **DATASET_DEFAULTS.get(name, {}), **of_task, **given, 'dataset': name}
 
 
 def data_set_of(given: Mapping[str, Any]) -> str:

@@ -210,7 +210,7 @@ def _with_data(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_run(given: dict[str, Any], config_class: type[TrainedConfig]) -> dict[str, Any]:
-    """Return the options with those that follow from the folder of a run: model and task, and its data if none is named.
+    """Return the options with those that follow from the folder of a run: model, task, and its data if none is named.
 
     Raises:
         UserError: The command has no measures of the task of the run.

@@ -8,9 +8,11 @@ from torch import Tensor
 from .analytic import arsinhc, safe_sqrt, sech2, sinhc, sinhc_derivative, tanhc
 
 __all__ = [
+    'distance_of_product',
     'fully_connected',
     'fully_connected_gradients',
     'hyperplane_distance',
+    'hyperplane_through',
     'offset_factors',
     'plane_factors',
     'point_of_distances',
@@ -179,7 +181,7 @@ def steep_distance(
 
     Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++" (2021), (6).
     """
-    return slope * _distance(inner * along - time * across, curvature)
+    return slope * distance_of_product(inner * along - time * across, curvature)
 
 
 def fully_connected(
