@@ -108,6 +108,11 @@ def test_the_runs_are_those_of_the_arms_and_seeds_the_first_seed_first(file, tmp
         ({'arms': {'a': {'control': 'b'}}}, [], "{file}: arm a: control: there is no arm 'b'."),
         ({'arms': {'a': {'model': 'vit_tiny_patch4_hyp_ress'}}}, [], 'arm a: --model vit_tiny_patch4_hyp_ress'),
         ({'arms': {'a': {'amp_dtype': 'float16'}}}, [], '{file}: arm a: --amp-dtype'),
+        (
+            {'arms': {'a': {'task': 'segmentation'}}},
+            [],
+            '{file}: arm a: task segmentation: a study compares classifiers',
+        ),
     ],
 )
 def test_a_wrong_study_is_one_line_and_begins_nothing(tmp_path, capsys, changes, argv, line):
