@@ -1,5 +1,6 @@
 """`timm-hyperbolic study`: its file, its grid of runs, and what it says of them."""
 
+import contextlib
 import csv
 import errno
 import json
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,9 +36,10 @@ TINY = {
     'protocol': {
         'img_size': 8,
         'batch_size': 240,
-        'epochs': 2,
+        'epochs': 1,
         'lr': 3e-3,
         'checkpoint_every': 2,
+        'max_bad_steps': 3,
         'model_kwargs': {'embed_dim': 24, 'depth': 1, 'num_heads': 3},
     },
     'seeds': [0, 1],
@@ -285,7 +288,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights_and_is_measured(tmp_
     file = written(tmp_path, {})
     assert study(file, '--run', 'hyp-seed1', '--output', tmp_path / 'whole') == 0
     with monkeypatch.context() as patch:
-        stop_at(patch, '_make_step', 5)
+        stop_at(patch, '_make_step', 3)
         assert study(file, '--run', 'hyp-seed1') == 143
     folder = tmp_path / 'runs' / 'hyp-seed1'
     assert state_of(folder) == 'begun'
@@ -322,6 +325,7 @@ def test_a_run_that_diverges_is_kept_and_shown_as_such(tmp_path, monkeypatch, ca
     assert study(file, '--run', 'euclid-seed0') == 0
     assert study(file, '--run', 'hyp-seed0') == 0  # it has ended: nothing is done
     assert state_of(tmp_path / 'runs' / 'hyp-seed0') == 'diverged'
+    monkeypatch.setattr('timm_hyperbolic.commands.study_page.figures_of', lambda content: {})
     assert study(file, '--table') == 0
     folder = tmp_path / 'runs' / 'tables' / 'tiny'
     page = (folder / 'results.md').read_text()
@@ -355,12 +359,26 @@ def test_a_full_disk_is_one_line_and_loses_nothing(file, tmp_path, monkeypatch, 
     assert (tmp_path / 'runs' / 'euclid-seed0' / 'model.safetensors').read_bytes() == before
 
 
-def test_a_whole_study_runs_in_processes_of_its_own(tmp_path, capfd):
-    file = written(tmp_path, {'seeds': [0], 'arms': {'euclid': TINY['arms']['euclid']}})
-    assert study(file, '--jobs', '2') == 0
-    assert state_of(tmp_path / 'runs' / 'euclid-seed0') == 'done'
-    out, err = capfd.readouterr()
+class Here:
+    """Stands for `subprocess.Popen`: runs the words at once, without the seconds of a new interpreter."""
+
+    def __init__(self, words, stdout, stderr, env):
+        assert words[:4] == [sys.executable, '-m', 'timm_hyperbolic.cli', 'study']
+        assert env['OMP_NUM_THREADS'] == '1'
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            self.returncode = study(*words[4:])
+
+    def poll(self):
+        return self.returncode
+
+
+def test_a_whole_study_is_the_single_runs(tmp_path, monkeypatch, capsys):
+    file = written(tmp_path, {'seeds': [0], 'arms': {name: TINY['arms'][name] for name in ('euclid', 'flat')}})
+    monkeypatch.setattr('timm_hyperbolic.train.grid.subprocess', SimpleNamespace(Popen=Here))
+    assert study(file, '--jobs', '2', '--threads', '1') == 0
+    assert [state_of(tmp_path / 'runs' / f'{arm}-seed0') for arm in ('euclid', 'flat')] == ['done', 'done']
+    out, err = capsys.readouterr()
     assert err == ''
-    assert 'euclid-seed0: done; 1 of 1 runs done' in out
-    assert f'timm-hyperbolic study {file} --table' in out
+    assert 'flat-seed0: done; 2 of 2 runs done' in out
+    assert out.endswith(f'next:\n  timm-hyperbolic study {file} --table\n')
     assert (tmp_path / 'runs' / 'euclid-seed0' / 'log.txt').read_text().endswith('euclid-seed0: done\n')
