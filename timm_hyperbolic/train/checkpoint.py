@@ -286,7 +286,7 @@ def check_options(content: dict[str, Any], config: TrainConfig, steps: int, stay
 
 
 def _is_copy(before: str, now: str) -> bool:
-    """Whether a data set is a folder in place of one of the same kind: the same images elsewhere, as by `--data-dir`."""
+    """Whether a data set is a folder in place of one of the same kind: the same images elsewhere, as `--data-dir`."""
     kind, _, folder = now.partition('/')
     return before.startswith(f'{kind}/') and Path(folder).is_dir()
 
