@@ -12,6 +12,7 @@ A page marks the place of a table by two comments, and what stands between them 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import statistics
 import sys
@@ -21,6 +22,8 @@ from pathlib import Path
 import figures
 from models import PEERS
 from report import RESULTS, ROOT, markdown, read_csv, write_text
+
+from timm_hyperbolic.commands.study_page import tables_of
 
 MARKER = re.compile(r'(?P<start><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- /results -->)', re.DOTALL)
 Row = dict[str, str]
@@ -424,6 +427,34 @@ def recall() -> str:
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 
+def segmentation() -> str:
+    """Segmentation on frozen features, hyperbolic and flat, with and without a tree."""
+    head, rows = results('segmentation')
+    names = {'euclidean': 'flat', 'hyperbolic': 'hyperbolic'}
+    columns = {
+        'miou': 1,
+        'sibling_miou': 1,
+        'norm_boundary_correlation': 2,
+        'error_auroc_norm': 1,
+        'error_auroc_entropy': 1,
+        'test_miou': 1,
+    }
+    cells = [
+        [f'{names[geometry]}, {"tree" if tree == "tree" else "no tree"}', dim]
+        + [over_seeds(own, column, digits) for column, digits in columns.items()]
+        for (dim, geometry, tree), own in grouped(rows, 'dim', 'geometry', 'tree').items()
+    ]
+    cells.sort(key=lambda row: int(row[1]))
+    titles = ['', 'd', 'mIoU', 'sibling mIoU', 'norm and boundary', 'AUROC, norm', 'AUROC, entropy', 'test mIoU']
+    counts = sorted({len(own) for own in grouped(rows, 'dim', 'geometry', 'tree').values()})
+    note = (
+        f'Mean and standard deviation of {" or ".join(map(str, counts))} seeds, on the 101 validation images; the last '
+        'column on the 233 test images. *norm and boundary*: rank correlation of the norm with the distance from a '
+        'boundary. *AUROC*: of errors, in percent.'
+    )
+    return f'{markdown(titles, cells)}\n\n{note}\n\n{measured(head)}'
+
+
 # --- taxonomies -------------------------------------------------------------------------------------------------------
 
 
@@ -484,7 +515,31 @@ def geometry() -> str:
     return f'{markdown(columns, cells)}\n\n{measured(head)}'.replace('e-', 'e\u2011')
 
 
+# --- studies ----------------------------------------------------------------------------------------------------------
+
+
+def study(name: str) -> str:
+    """What `study_results.py` has kept of a study: its tables, and the figures that it has drawn."""
+    path = RESULTS / f'study-{name}.json'
+    if not path.exists():
+        return 'No run of this study is done yet.'
+    content = json.loads(path.read_text(encoding='utf-8'))
+    shown = [f'![{title}](results-{name}-{key}.svg)' for key, title in STUDY_FIGURES.items()]
+    drawn = [line for line in shown if (ROOT / 'docs' / line[line.index('(') + 1 : -1]).exists()]
+    return '\n\n'.join([tables_of(content), *drawn])
+
+
+STUDY_FIGURES = {
+    'roadmap': 'Accuracy against images per second',
+    'forest-baseline': 'Differences to the Euclidean model',
+    'forest-control': 'Differences to the flat controls',
+    'course': 'Curvature, gate, centre and clipped share by epoch',
+}
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    'study-residual': lambda: study('residual'),
+    'study-modules': lambda: study('modules'),
     'taxonomy': taxonomy,
     'nouns': nouns,
     'entailment': entailment,
@@ -507,6 +562,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     'head-gaps': head_gaps,
     'zero-shot': zero_shot,
     'recall': recall,
+    'segmentation': segmentation,
 }
 FIGURES: dict[str, Callable[[], str]] = {
     'speed-layers.svg': lambda: figures.layers(results('layers')[1]),
