@@ -12,6 +12,7 @@ A page marks the place of a table by two comments, and what stands between them 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import statistics
 import sys
@@ -21,6 +22,8 @@ from pathlib import Path
 import figures
 from models import PEERS
 from report import RESULTS, ROOT, markdown, read_csv, write_text
+
+from timm_hyperbolic.commands.study_page import tables_of
 
 MARKER = re.compile(r'(?P<start><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- /results -->)', re.DOTALL)
 Row = dict[str, str]
@@ -538,7 +541,31 @@ def geometry() -> str:
     return f'{markdown(columns, cells)}\n\n{measured(head)}'.replace('e-', 'e\u2011')
 
 
+# --- studies ----------------------------------------------------------------------------------------------------------
+
+
+def study(name: str) -> str:
+    """What `study_results.py` has kept of a study: its tables, and the figures that it has drawn."""
+    path = RESULTS / f'study-{name}.json'
+    if not path.exists():
+        return 'No run of this study is done yet.'
+    content = json.loads(path.read_text(encoding='utf-8'))
+    shown = [f'![{title}](results-{name}-{key}.svg)' for key, title in STUDY_FIGURES.items()]
+    drawn = [line for line in shown if (ROOT / 'docs' / line[line.index('(') + 1 : -1]).exists()]
+    return '\n\n'.join([tables_of(content), *drawn])
+
+
+STUDY_FIGURES = {
+    'roadmap': 'Accuracy against images per second',
+    'forest-baseline': 'Differences to the Euclidean model',
+    'forest-control': 'Differences to the flat controls',
+    'course': 'Curvature, gate, centre and clipped share by epoch',
+}
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    'study-residual': lambda: study('residual'),
+    'study-modules': lambda: study('modules'),
     'taxonomy': taxonomy,
     'nouns': nouns,
     'entailment': entailment,

@@ -8,6 +8,7 @@ unknown kind fails.
 
 import argparse
 import configparser
+import dataclasses
 import importlib
 import os
 import re
@@ -285,6 +286,15 @@ def run_figure(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert picture.read_bytes() == (ROOT / 'docs' / picture.name).read_bytes(), f'{picture.name} is another'
 
 
+def check_study(words: list[str]) -> None:
+    """A study: its flags, its file, and the runs that it asks for."""
+    from timm_hyperbolic.config.study import read_study, read_study_options
+
+    config = read_study_options(words[2:])
+    study = read_study(dataclasses.replace(config.file, study=ROOT / config.file.study))
+    assert study.runs(config.file.arms, config.file.seeds) != []
+
+
 def parse_benchmark(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that measures: its arguments."""
     parse_only(lambda: run_program(ROOT / words[1], words[2:], monkeypatch), monkeypatch)
@@ -312,8 +322,8 @@ def run_command(
     if words[:2] == ['timm-hyperbolic', 'evaluate']:  # `test_commands_evaluate` runs it
         parse_only(lambda: run_console_script(words[1:]), monkeypatch)
         return
-    if words[:2] == ['python', 'train_hyp.py'] and '--task' in words:  # the tests of the task run it
-        parse_only(lambda: run_program(ROOT / words[1], words[2:], monkeypatch), monkeypatch)
+    if words[:2] == ['timm-hyperbolic', 'study']:
+        check_study(words)
         return
     kinds: dict[str, Callable[[], None]] = {
         'pip': lambda: check_pip(words),

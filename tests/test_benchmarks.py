@@ -4,6 +4,8 @@ No test looks at a time. `test_precision.py` and `test_number_types.py` run the 
 """
 
 import gc
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ import optimizers  # noqa: E402
 import page  # noqa: E402
 import report  # noqa: E402
 import side_by_side  # noqa: E402
+import study_piece  # noqa: E402
 
 from timm_hyperbolic.evaluate.features import Features, write_features  # noqa: E402
 
@@ -326,3 +329,51 @@ def test_nearest_mean_of_separate_clouds() -> None:
     features = torch.randn(30, 4) + 100 * targets.unsqueeze(1)
     assert fewshot.nearest_mean_accuracy(features, targets) == 100
     assert fewshot.nearest_mean_accuracy(features, torch.arange(30) // 2 % 3) < 100
+
+
+# --- pieces of a study ------------------------------------------------------------------------------------------------
+
+
+def test_pieces_are_small_and_give_the_same_files(tmp_path: Path) -> None:
+    folder = tmp_path / 'some'
+    (folder / 'a').mkdir(parents=True)
+    content = {'a/large': os.urandom(50_000), 'a/empty': b'', 'small': b'x'}
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    pieces = study_piece.split(folder, tmp_path / 'pieces', 0.01)
+    assert len(pieces) > 4
+    assert max(piece.stat().st_size for piece in pieces) <= 0.01 * 2**20
+    study_piece.join(tmp_path / 'pieces', tmp_path / 'joined')
+    found = {
+        str(p.relative_to(tmp_path / 'joined')): p.read_bytes() for p in (tmp_path / 'joined').rglob('*') if p.is_file()
+    }
+    assert found == content
+    assert len(study_piece.split(folder / 'a', tmp_path / 'pieces', 1)) == 1  # the old pieces are gone
+    with pytest.raises(SystemExit, match='there are no pieces'):
+        study_piece.join(tmp_path / 'joined', tmp_path)
+
+
+def test_a_piece_of_a_study_takes_the_runs_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pretended(command: list[str]) -> subprocess.CompletedProcess:
+        folder = Path(command[command.index('--output') + 1])
+        assert sorted(path.name for path in folder.iterdir()) == (['begun-seed0', 'done-seed0'] if second else [])
+        assert command[-2:] == ['--device', 'cpu']
+        assert Path(command[command.index('--dataset') + 1].removeprefix('hfds/'), 'images').read_text() == 'all'
+        for name, files in {'done-seed0': ('test.json', 'measures.json'), 'begun-seed0': ('args.yaml',)}.items():
+            (folder / name).mkdir(exist_ok=True)
+            for file in (*files, 'checkpoint-00000007.pt'):
+                (folder / name / file).write_text('{}')
+        return subprocess.CompletedProcess(command, 0)
+
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'images').write_text('all')
+    study_piece.split(tmp_path / 'data', tmp_path / 'd', 1)
+    monkeypatch.setattr(study_piece.subprocess, 'run', pretended)
+    words = ['work', 'x.yaml', '--data', str(tmp_path / 'd'), '--into', str(tmp_path / 'one'), '--device', 'cpu']
+    second = False
+    assert study_piece.main(words) == 0
+    study_piece.join(tmp_path / 'one', tmp_path / 'runs')
+    kept = sorted(path.parent.name for path in (tmp_path / 'runs').rglob('checkpoint-*'))
+    assert kept == ['begun-seed0']
+    second = True
+    assert study_piece.main([*words, '--runs', str(tmp_path / 'one')]) == 0

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -84,6 +84,7 @@ def test_arms_are_corrected_within_the_comparisons_to_one_other():
     assert alone == same
 
 
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=8))
 def test_holm_is_the_step_down_of_its_definition(p):
     real = sorted(value for value in p if not math.isnan(value))

@@ -1,18 +1,22 @@
 """`timm-hyperbolic study`: its file, its grid of runs, and what it says of them."""
 
+import contextlib
 import csv
 import errno
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
+from doc_blocks import blocks_of
 from safetensors.torch import load_file
 from timm.task import ClassificationTask
 from train_helpers import stop_at
@@ -32,9 +36,10 @@ TINY = {
     'protocol': {
         'img_size': 8,
         'batch_size': 240,
-        'epochs': 2,
+        'epochs': 1,
         'lr': 3e-3,
         'checkpoint_every': 2,
+        'max_bad_steps': 3,
         'model_kwargs': {'embed_dim': 24, 'depth': 1, 'num_heads': 3},
     },
     'seeds': [0, 1],
@@ -106,6 +111,11 @@ def test_the_runs_are_those_of_the_arms_and_seeds_the_first_seed_first(file, tmp
         ({'arms': {'a': {'control': 'b'}}}, [], "{file}: arm a: control: there is no arm 'b'."),
         ({'arms': {'a': {'model': 'vit_tiny_patch4_hyp_ress'}}}, [], 'arm a: --model vit_tiny_patch4_hyp_ress'),
         ({'arms': {'a': {'amp_dtype': 'float16'}}}, [], '{file}: arm a: --amp-dtype'),
+        (
+            {'arms': {'a': {'task': 'segmentation'}}},
+            [],
+            '{file}: arm a: task segmentation: a study compares classifiers',
+        ),
     ],
 )
 def test_a_wrong_study_is_one_line_and_begins_nothing(tmp_path, capsys, changes, argv, line):
@@ -127,6 +137,15 @@ def test_every_arm_of_a_shipped_study_can_be_made_and_has_as_many_parameters_as_
     assert len(sizes) == len(found.arms)
     controls = {arm.name: arm.control for arm in found.arms.values() if arm.control}
     assert {arm: sizes[arm] for arm in controls} == {arm: sizes[control] for arm, control in controls.items()}
+
+
+def test_the_study_of_the_documentation_is_one(tmp_path):
+    (block,) = [block for block in blocks_of('docs/studies.md') if block.language == 'yaml']
+    (tmp_path / 'study.yaml').write_text(block.text)
+    shutil.copy(ROOT / 'recipes' / 'studies' / '_small.yaml', tmp_path)
+    found = read_study(StudyFileConfig(study=tmp_path / 'study.yaml'))
+    assert len(found.runs()) == 9
+    assert found.arms['hyp_res'].control == 'flat_res_clip'
 
 
 # --- the grid, with processes that only pretend to train --------------------------------------------------------------
@@ -269,7 +288,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights_and_is_measured(tmp_
     file = written(tmp_path, {})
     assert study(file, '--run', 'hyp-seed1', '--output', tmp_path / 'whole') == 0
     with monkeypatch.context() as patch:
-        stop_at(patch, '_make_step', 5)
+        stop_at(patch, '_make_step', 3)
         assert study(file, '--run', 'hyp-seed1') == 143
     folder = tmp_path / 'runs' / 'hyp-seed1'
     assert state_of(folder) == 'begun'
@@ -306,6 +325,7 @@ def test_a_run_that_diverges_is_kept_and_shown_as_such(tmp_path, monkeypatch, ca
     assert study(file, '--run', 'euclid-seed0') == 0
     assert study(file, '--run', 'hyp-seed0') == 0  # it has ended: nothing is done
     assert state_of(tmp_path / 'runs' / 'hyp-seed0') == 'diverged'
+    monkeypatch.setattr('timm_hyperbolic.commands.study_page.figures_of', lambda content: {})
     assert study(file, '--table') == 0
     folder = tmp_path / 'runs' / 'tables' / 'tiny'
     page = (folder / 'results.md').read_text()
@@ -339,12 +359,26 @@ def test_a_full_disk_is_one_line_and_loses_nothing(file, tmp_path, monkeypatch, 
     assert (tmp_path / 'runs' / 'euclid-seed0' / 'model.safetensors').read_bytes() == before
 
 
-def test_a_whole_study_runs_in_processes_of_its_own(tmp_path, capfd):
-    file = written(tmp_path, {'seeds': [0], 'arms': {'euclid': TINY['arms']['euclid']}})
-    assert study(file, '--jobs', '2') == 0
-    assert state_of(tmp_path / 'runs' / 'euclid-seed0') == 'done'
-    out, err = capfd.readouterr()
+class Here:
+    """Stands for `subprocess.Popen`: runs the words at once, without the seconds of a new interpreter."""
+
+    def __init__(self, words, stdout, stderr, env):
+        assert words[:4] == [sys.executable, '-m', 'timm_hyperbolic.cli', 'study']
+        assert env['OMP_NUM_THREADS'] == '1'
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            self.returncode = study(*words[4:])
+
+    def poll(self):
+        return self.returncode
+
+
+def test_a_whole_study_is_the_single_runs(tmp_path, monkeypatch, capsys):
+    file = written(tmp_path, {'seeds': [0], 'arms': {name: TINY['arms'][name] for name in ('euclid', 'flat')}})
+    monkeypatch.setattr('timm_hyperbolic.train.grid.subprocess', SimpleNamespace(Popen=Here))
+    assert study(file, '--jobs', '2', '--threads', '1') == 0
+    assert [state_of(tmp_path / 'runs' / f'{arm}-seed0') for arm in ('euclid', 'flat')] == ['done', 'done']
+    out, err = capsys.readouterr()
     assert err == ''
-    assert 'euclid-seed0: done; 1 of 1 runs done' in out
-    assert f'timm-hyperbolic study {file} --table' in out
+    assert 'flat-seed0: done; 2 of 2 runs done' in out
+    assert out.endswith(f'next:\n  timm-hyperbolic study {file} --table\n')
     assert (tmp_path / 'runs' / 'euclid-seed0' / 'log.txt').read_text().endswith('euclid-seed0: done\n')

@@ -13,16 +13,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch.utils.data import get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from train_helpers import run, stop_at, summary
 
 from timm_hyperbolic import cli
 from timm_hyperbolic.commands.train import train
-from timm_hyperbolic.config.train import read_train_options
+from timm_hyperbolic.config.options import to_values, with_values
+from timm_hyperbolic.config.train import TrainConfig, read_train_options
 from timm_hyperbolic.data.digits import Digits
 from timm_hyperbolic.errors import UserError
-from timm_hyperbolic.train.checkpoint import read_checkpoint
+from timm_hyperbolic.train.checkpoint import check_options, read_checkpoint
 from timm_hyperbolic.train.loop import Loop
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / 'benchmarks'))
@@ -299,6 +301,15 @@ def test_options_that_change_the_result_are_refused(stopped, tmp_path, capsys, f
     status, _ = go_on(tmp_path, *flags)
     assert status == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_a_copy_of_its_data_set_elsewhere(tmp_path):
+    config = with_values(TrainConfig(), dataset='hfds/some/where')
+    content = {'args': yaml.safe_dump(to_values(config)), 'state': {'step': 1}, 'schedule_steps': 9}
+    check_options(content, with_values(config, dataset=f'hfds/{tmp_path}'), 9)
+    for other in (f'hfds/{tmp_path}/nowhere', f'torch/{tmp_path}', 'digits'):
+        with pytest.raises(UserError, match=f'--dataset {other}: the run to resume has --dataset hfds/some/where'):
+            check_options(content, with_values(config, dataset=other), 9)
 
 
 def test_auto_without_a_checkpoint_starts_anew_and_says_so(tmp_path, capsys):

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..errors import TrainingError, UserError
 from ..evaluate.comparison import mean_of
-from ..evaluate.study_tables import accuracy_table, differences, measures_table, runs_table, values_of
+from ..evaluate.study_tables import accuracy_table, differences, measures_table, runs_table, sentences, values_of
 from ..train.run_folder import scratch_folder
 
-__all__ = ['write_page']
+__all__ = ['figures_of', 'records_text', 'tables_of', 'write_page']
 
 RUNS = 'runs.json'
 PAGE = 'results.md'
@@ -32,8 +32,11 @@ def write_page(content: Mapping[str, Any], folder: Path) -> list[Path]:
     for package in ('matplotlib', 'scipy'):
         if importlib.util.find_spec(package) is None:
             raise UserError(f'--table: needs {package}: pip install timm_hyperbolic[report]')
-    files: dict[str, bytes] = {RUNS: _records_text(content).encode(), PAGE: _page(content).encode()}
-    for name, figure in _figures(content).items():
+    files: dict[str, bytes] = {
+        RUNS: records_text(content).encode(),
+        PAGE: f'# {content["study"]}\n\n{tables_of(content)}\n'.encode(),
+    }
+    for name, figure in figures_of(content).items():
         from ..analysis.figures import to_png, to_svg
 
         files |= {f'{name}.svg': to_svg(figure), f'{name}.png': to_png(figure)}
@@ -47,29 +50,44 @@ def write_page(content: Mapping[str, Any], folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def _records_text(content: Mapping[str, Any]) -> str:
-    """Return the records as JSON with one run a line, which a version control can compare."""
+def records_text(content: Mapping[str, Any]) -> str:
+    """Return the records as JSON with one run a line, which a version control can compare.
+
+    Args:
+        content: The record of the study, with the records of its runs under `runs`.
+    """
     head = {key: value for key, value in content.items() if key != 'runs'}
     lines = ',\n'.join(json.dumps(record, separators=(',', ':'), ensure_ascii=False) for record in content['runs'])
     return f'{json.dumps(head, indent=1, ensure_ascii=False)[:-2]},\n "runs": [\n{lines}\n]}}\n'
 
 
 _NOTE = (
-    'Means over seeds with 95 % intervals. Differences are those of the additive model of arms and seeds; a star marks '
-    'one that is not zero at 5 %, corrected for the number of arms (Holm).'
+    'Means over seeds with 95 % intervals, in percent but for NLL. Differences are those of the additive model of arms '
+    'and seeds; a star marks one that is not zero at 5 %, corrected for the number of arms (Holm).'
 )
 
 
-def _page(content: Mapping[str, Any]) -> str:
-    records = content['runs']
+def tables_of(content: Mapping[str, Any]) -> str:
+    """Return the tables in Markdown, with what they say in words.
+
+    Args:
+        content: The record of the study, with the records of its runs under `runs`; at least one of them is done.
+    """
+    records, speed = content['runs'], content['speed']
     done = sum(record['state'] == 'done' for record in records)
     first = f'{content["about"]} {done} of {len(content["arms"]) * len(content["seeds"])} runs are done.'.strip()
-    tables = [accuracy_table(content, records), _NOTE, measures_table(content, records), runs_table(records)]
-    return '\n\n'.join([f'# {content["study"]}', first, *tables]) + '\n'
+    parts = [first, sentences(content, records), accuracy_table(content, records), _NOTE]
+    if speed:
+        parts.append(f'Speed and memory were measured on: {speed["hardware"]}.')
+    return '\n\n'.join([*parts, measures_table(content, records), runs_table(records)])
 
 
-def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures by name; one that has no numbers is left out."""
+def figures_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures by name; one that has no numbers is left out.
+
+    Args:
+        content: The record of the study, with the records of its runs under `runs`.
+    """
     from ..analysis.figures import course_figure, forest_figure, roadmap_figure
 
     records, base = content['runs'], content['baseline']

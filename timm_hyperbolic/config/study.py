@@ -137,6 +137,8 @@ class Study:
         place = {'seed': seed, 'output': str(self.output), 'experiment': name, 'resume': 'auto'}
         values = with_defaults({**self.arms[arm].values, **place})
         try:
+            if values['task'] != 'classification':
+                raise UserError(f'task {values["task"]}: a study compares classifiers; leave the task out')
             check_needs(self.arms[arm].values, values)
             return Run(arm, seed, from_values(TrainConfig, values))
         except UserError as error:

@@ -112,7 +112,10 @@ def paired_differences(values: Mapping[str, Mapping[int, float]], pairs: Sequenc
     inverse = np.linalg.pinv(design)
     coefficients = inverse @ y
     freedom = len(y) - int(np.linalg.matrix_rank(design))
-    variance = float(np.square(y - design @ coefficients).sum() / freedom) if freedom else math.nan
+    residual = y - design @ coefficients
+    rounding = 1e-9 * np.abs(y).max()
+    residual[np.abs(residual) < rounding] = 0
+    variance = float(np.square(residual).sum() / freedom) if freedom else math.nan
     covariance = inverse @ inverse.T * variance
     found = []
     for arm, other in pairs:
@@ -124,7 +127,7 @@ def paired_differences(values: Mapping[str, Mapping[int, float]], pairs: Sequenc
         if freedom:
             half = float(stats.t.ppf(0.975, freedom)) * error
             wide = float(stats.t.ppf(1 - 0.025 / count, freedom)) * error
-            p = float(2 * stats.t.sf(abs(value) / error, freedom)) if error else float(value == 0)
+            p = float(2 * stats.t.sf(abs(value) / error, freedom)) if error else float(abs(value) < rounding)
         shared = len(values[arm].keys() & values[other].keys())
         found.append(Difference(arm, other, value, half, wide, p, shared))
     for other in dict.fromkeys(other for _, other in pairs):

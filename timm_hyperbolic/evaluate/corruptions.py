@@ -15,8 +15,8 @@ STRENGTHS = {
     'blur': (0.4, 0.6, 0.7, 0.8, 1.0),  # standard deviation in pixels
     'contrast': (0.75, 0.5, 0.4, 0.3, 0.15),  # share of the contrast that is left
 }
-#: The kinds of corruption.
 CORRUPTIONS = tuple(STRENGTHS)
+"""The kinds of corruption."""
 
 
 def _noise(pixels: Tensor, sigma: float) -> Tensor:

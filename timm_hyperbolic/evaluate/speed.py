@@ -18,7 +18,7 @@ from .timing import interleaved, peak_bytes
 
 __all__ = ['measure_speed']
 
-_ROUNDS = 15
+_ROUNDS = 21
 
 
 class _Contender:
@@ -64,7 +64,8 @@ def measure_speed(
         configs: Options of the runs, by name; their batch size and precision are used.
         num_classes: Number of classes of models whose options do not say it.
         device: The device.
-        rounds: Number of turns of each model, whose median counts.
+        rounds: Number of turns of each model. The medians count: of the time of the first model, and of the ratios to
+            it within a turn.
 
     Returns:
         For each name `train` and `infer` in images per second, and `memory`, the most bytes that a training step has
@@ -74,8 +75,11 @@ def measure_speed(
     found: dict[str, dict[str, float]] = {name: {} for name in contenders}
     for kind in ('train', 'infer'):
         times = interleaved({name: getattr(each, kind) for name, each in contenders.items()}, rounds, device)
+        first = next(iter(times.values()))
         for name, seconds in times.items():
-            found[name][kind] = len(contenders[name].images) / statistics.median(seconds)
+            # What slows a whole round down is in both times of a ratio.
+            ratio = statistics.median(own / base for own, base in zip(seconds, first, strict=True))
+            found[name][kind] = len(contenders[name].images) / (ratio * statistics.median(first))
     for name, each in contenders.items():
         found[name]['memory'] = peak_bytes(each.train, device)
     return found

@@ -9,7 +9,15 @@ from typing import Any
 from .comparison import Difference, Mean, mean_of, paired_differences
 from .corruptions import CORRUPTIONS
 
-__all__ = ['accuracy_at_equal_time', 'accuracy_table', 'differences', 'measures_table', 'runs_table', 'values_of']
+__all__ = [
+    'accuracy_at_equal_time',
+    'accuracy_table',
+    'differences',
+    'measures_table',
+    'runs_table',
+    'sentences',
+    'values_of',
+]
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -144,6 +152,43 @@ def measures_table(study: Mapping[str, Any], records: Records) -> str:
     return _markdown(columns, rows)
 
 
+def sentences(study: Mapping[str, Any], records: Records) -> str:
+    """Return what the runs say, in words: what the geometry adds beyond each flat control, its cost, the best arms.
+
+    Args:
+        study: The record of the study.
+        records: Records of its runs; at least one that is done.
+    """
+    gaps, base = differences(study, records), study['baseline']
+    means = {arm: mean_of(list(values.values())).value for arm, values in values_of(records).items()}
+    lines = []
+    for arm, about in study['arms'].items():
+        d = gaps.get((arm, about['control']))
+        if d is not None:
+            clear = {True: 'a difference beyond chance', False: 'no difference beyond chance'}.get(d.p < 0.05)
+            known = '' if math.isnan(d.p) else f': {clear} (p = {d.p:.2g}, corrected for the number of arms)'
+            lines.append(
+                f'- **Geometry**: `{arm}` minus its flat control `{d.other}` is {_gap(d, False)} points{known}.'
+            )
+    speed = {arm: each['train'] for arm, each in study['speed'].get('arms', {}).items()}
+    slower = [f'`{arm}` {speed[base] / speed[arm]:.2f}' for arm in means if arm in speed and arm != base]
+    if base in speed and slower:
+        lines.append(f'- **Cost**: time of a training step, that of `{base}` = 1: {", ".join(slower)}.')
+    best = max(means, key=lambda arm: means[arm])
+    ordered = {arm: values for arm, values in values_of(records).items() if arm in study['arms']}
+    others = paired_differences(ordered, [(best, arm) for arm in ordered if arm != best])
+    equal = [f'`{d.other}`' for d in others if not d.p < 0.05]
+    lines.append(
+        f'- **Choice**: `{best}` has the highest Top-1, {means[best]:.2f} %'
+        + (
+            f'; not beyond chance better than {", ".join(equal)}.'
+            if equal
+            else ', beyond chance better than all others.'
+        )
+    )
+    return '\n'.join(lines)
+
+
 def runs_table(records: Records) -> str:
     """Return the table of all runs: folder, Top-1, chosen epoch, commit and command of each.
 
@@ -170,13 +215,13 @@ def _mean(mean: Mean, digits: int) -> str:
     return text if math.isnan(mean.half) else f'{text} ± {mean.half:.{digits}f}'
 
 
-def _gap(d: Difference | None) -> str:
+def _gap(d: Difference | None, starred: bool = True) -> str:
     """A difference with its interval, and a star where it is not zero by the corrected test at 5 %."""
     if d is None:
         return ''
     text = f'{d.value:+.2f}'
     if not math.isnan(d.half):
-        text += f' ± {d.half:.2f}' + (' *' if d.p < 0.05 else '')
+        text += f' ± {d.half:.2f}' + (' *' if starred and d.p < 0.05 else '')
     return text
 
 

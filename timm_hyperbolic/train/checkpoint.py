@@ -267,7 +267,7 @@ def check_options(content: dict[str, Any], config: TrainConfig, steps: int, stay
     elif now['epochs'] > before['epochs'] and max_steps is not None:
         raise UserError(f'--epochs {now["epochs"]}: the run ends at --max-steps {max_steps}; give a larger one too')
     for name in sorted(before.keys() & now.keys() - FREE_OPTIONS):
-        if before[name] != now[name]:
+        if before[name] != now[name] and not (name == 'dataset' and _is_copy(before[name], now[name])):
             flag = '--' + name.replace('_', '-')
             raise UserError(
                 f'{flag} {now[name]}: the run to resume has {flag} {before[name]}. Leave it so, or start a new run, '
@@ -284,6 +284,12 @@ def check_options(content: dict[str, Any], config: TrainConfig, steps: int, stay
             'may stay the best one, although that epoch is now trained to its end. Start a new run with '
             '--initial-checkpoint'
         )
+
+
+def _is_copy(before: str, now: str) -> bool:
+    """Whether a data set is a folder in place of one of the same kind: the same images elsewhere, as `--data-dir`."""
+    kind, _, folder = now.partition('/')
+    return before.startswith(f'{kind}/') and Path(folder).is_dir()
 
 
 def extends(content: dict[str, Any], config: TrainConfig, steps: int) -> bool:

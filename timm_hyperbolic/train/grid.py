@@ -187,7 +187,9 @@ class Grid:
     def _left(self) -> str:
         """Return an estimate of the time that is left, by the epochs of all processes since the start."""
         wanted = sum(
-            epochs_done(run.folder) if state_of(run.folder) in _ENDED else run.config.schedule.epochs
+            epochs_done(run.folder)
+            if run.name in self.failed or state_of(run.folder) in _ENDED
+            else run.config.schedule.epochs
             for run in self.runs
         )
         done = self._epochs()
