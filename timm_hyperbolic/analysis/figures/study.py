@@ -88,8 +88,8 @@ def course_figure(courses: Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
 
     Args:
         courses: For each arm and each of `curvature`, `gamma`, `s` and `margin` (a share from 0 to 1) the least, mean
-            and largest value of its modules after each epoch; kinds that an arm has not are left out, and an arm without any takes its place among the
-            colours all the same.
+            and largest value of its modules after each epoch. Kinds that an arm has not are left out. An arm without
+            any is not drawn, and keeps its colour for itself all the same.
         width: Of the figure in inches.
 
     Returns:
