@@ -427,6 +427,34 @@ def recall() -> str:
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 
+def segmentation() -> str:
+    """Segmentation on frozen features, hyperbolic and flat, with and without a tree."""
+    head, rows = results('segmentation')
+    names = {'euclidean': 'flat', 'hyperbolic': 'hyperbolic'}
+    columns = {
+        'miou': 1,
+        'sibling_miou': 1,
+        'norm_boundary_correlation': 2,
+        'error_auroc_norm': 1,
+        'error_auroc_entropy': 1,
+        'test_miou': 1,
+    }
+    cells = [
+        [f'{names[geometry]}, {"tree" if tree == "tree" else "no tree"}', dim]
+        + [over_seeds(own, column, digits) for column, digits in columns.items()]
+        for (dim, geometry, tree), own in grouped(rows, 'dim', 'geometry', 'tree').items()
+    ]
+    cells.sort(key=lambda row: int(row[1]))
+    titles = ['', 'd', 'mIoU', 'sibling mIoU', 'norm and boundary', 'AUROC, norm', 'AUROC, entropy', 'test mIoU']
+    counts = sorted({len(own) for own in grouped(rows, 'dim', 'geometry', 'tree').values()})
+    note = (
+        f'Mean and standard deviation of {" or ".join(map(str, counts))} seeds, on the 101 validation images; the last '
+        'column on the 233 test images. *norm and boundary*: rank correlation of the norm with the distance from a '
+        'boundary. *AUROC*: of errors, in percent.'
+    )
+    return f'{markdown(titles, cells)}\n\n{note}\n\n{measured(head)}'
+
+
 # --- taxonomies -------------------------------------------------------------------------------------------------------
 
 
@@ -534,6 +562,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     'head-gaps': head_gaps,
     'zero-shot': zero_shot,
     'recall': recall,
+    'segmentation': segmentation,
 }
 FIGURES: dict[str, Callable[[], str]] = {
     'speed-layers.svg': lambda: figures.layers(results('layers')[1]),

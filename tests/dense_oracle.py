@@ -369,3 +369,213 @@ FLAT_LIMIT = {
     'HyperbolicMlp': flat_mlp,
     'HyperbolicAttention': flat_attention,
 }
+
+
+# --- layers on points, in the terms of their sources: hyperboloid and ball, one point at a time in memory -------------
+
+
+def _root_of(layer: Any) -> Tensor:
+    return _space(layer).c.sqrt()
+
+
+def _rows(x: Tensor) -> tuple[Tensor, Any]:
+    """Maps `[B, C, H, W]` or vectors as rows of points, and the way back."""
+    if x.dim() == 2:
+        return x, lambda y: y
+    return x.movedim(1, -1).flatten(0, -2), lambda y: y.unflatten(0, (len(x), *x.shape[2:])).movedim(-1, 1)
+
+
+def _in_ball(layer: Any, h: Tensor) -> Tensor:
+    """Space parts as the layer writes points."""
+    if layer.mode == 'lorentz':
+        return h
+    return h / (1 + (1 + _space(layer).c * h.square().sum(-1, keepdim=True)).sqrt())
+
+
+def _space_part(layer: Any, p: Tensor) -> Tensor:
+    return p if layer.mode == 'lorentz' else 2 * p / (1 - _space(layer).c * p.square().sum(-1, keepdim=True))
+
+
+def _through_tangents(layer: Any, x: Tensor, function: Any) -> Tensor:
+    """A function of space parts, or in the ball of `log0`."""
+    rows, back = _rows(x)
+    if layer.mode == 'lorentz':
+        return function(x)
+    m = _space(layer)
+    rows, back = _rows(function(back(m.log0(rows))))
+    return back(m.exp0(rows))
+
+
+def _distances(layer: Any, h: Tensor) -> Tensor:
+    """`2‖z‖·D` of space parts, by the formula with hyperbolic functions of lengths."""
+    root, z = _root_of(layer), layer.weight.flatten(1)
+    length, r = z.norm(dim=1), 2 * _root_of(layer) * layer.bias
+    time = (1 + root**2 * h.square().sum(1, keepdim=True)).sqrt()
+    return 2 * length / root * (root * (h @ (z / length[:, None]).T) * r.cosh() - time * r.sinh()).asinh()
+
+
+def _unfolded(layer: Any, x: Tensor) -> Tensor:
+    """The concatenation of points under windows, as space parts `[B, L, K·C]`, channels first."""
+    m, window = _space(layer), (layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+    if layer.mode == 'lorentz':
+        return F.unfold(x, *window).mT
+    rows, back = _rows(x)
+    count, dim = math.prod(layer.kernel_size), x.shape[1]
+    tangents = F.unfold(_beta(count * dim) / _beta(dim) * back(m.log0(rows)), *window).mT
+    return _space_part(layer, m.exp0(tangents))
+
+
+def _beta(dim: int) -> float:
+    return math.exp(math.lgamma(dim / 2) + math.lgamma(0.5) - math.lgamma((dim + 1) / 2))
+
+
+def point_linear(layer: Any, x: Tensor) -> Tensor:
+    root = _root_of(layer)
+    return _in_ball(layer, (root * _distances(layer, _space_part(layer, x))).sinh() / root)
+
+
+def point_mlr(layer: Any, x: Tensor) -> Tensor:
+    return _distances(layer, _space_part(layer, x))
+
+
+def point_conv(layer: Any, x: Tensor) -> Tensor:
+    root, patches = _root_of(layer), _unfolded(layer, x)
+    v = _distances(layer, patches.flatten(0, 1)).unflatten(0, patches.shape[:2])
+    h = _in_ball(layer, (root * v).sinh() / root).mT
+    height = (x.shape[2] + 2 * layer.padding[0] - layer.dilation[0] * (layer.kernel_size[0] - 1) - 1) // layer.stride[0]
+    return h.unflatten(-1, (height + 1, -1))
+
+
+def point_exp0(layer: Any, x: Tensor) -> Tensor:
+    rows, back = _rows(x)
+    root, length = _root_of(layer), rows.norm(dim=1, keepdim=True)
+    return back(
+        ((root * length).sinh() if layer.mode == 'lorentz' else (root * length).tanh()) * rows / (root * length)
+    )
+
+
+def point_relu(layer: Any, x: Tensor) -> Tensor:
+    return _through_tangents(layer, x, lambda v: v * (v > 0))
+
+
+def point_max_pool(layer: Any, x: Tensor) -> Tensor:
+    return _through_tangents(layer, x, lambda v: F.max_pool2d(v, layer.kernel_size, layer.stride, layer.padding))
+
+
+def point_flatten(layer: Any, x: Tensor) -> Tensor:
+    count, dim = x[0, 0].numel(), x.shape[1]
+    beta = 1.0 if layer.mode == 'lorentz' else _beta(count * dim) / _beta(dim)
+    return _through_tangents(layer, x, lambda v: beta * v.flatten(1))
+
+
+def _centroid(layer: Any, p: Tensor) -> Tensor:
+    """The centroid of points `[..., K, D]` on the hyperboloid."""
+    c, h = _space(layer).c, _space_part(layer, p)
+    space, time = h.mean(-2), (1 / c + h.square().sum(-1)).sqrt().mean(-1)
+    return _in_ball(layer, space / (c * (time**2 - space.square().sum(-1))).sqrt().unsqueeze(-1))
+
+
+def point_avg_pool(layer: Any, x: Tensor) -> Tensor:
+    padded = F.pad(x, [p for p in reversed(layer.padding) for _ in (0, 1)])
+    blocks = padded.unfold(2, layer.kernel_size[0], layer.stride[0]).unfold(3, layer.kernel_size[1], layer.stride[1])
+    return _centroid(layer, blocks.flatten(4).permute(0, 2, 3, 4, 1)).movedim(-1, 1)
+
+
+def point_global_pool(layer: Any, x: Tensor) -> Tensor:
+    return _centroid(layer, x.flatten(2).mT)
+
+
+def point_batch_norm(layer: Any, x: Tensor) -> Tensor:
+    """By logarithm, transport and exponential at the mean: geoopt's in the ball, on the hyperboloid else."""
+    rows, back = _rows(x)
+    c, mean = _space(layer).c, _centroid(layer, rows)
+    if layer.mode == 'poincare':
+        ball = geoopt.manifolds.stereographic.math
+        bias = ball.expmap0(layer.bias, k=-c)
+        v = ball.logmap(mean, rows, k=-c)
+        length = 2 / (1 - c * mean.square().sum()) * v.norm(dim=-1)
+        scale = layer.weight / (length.square().mean() + layer.eps).sqrt()
+        return back(ball.expmap(bias, ball.parallel_transport(mean, bias, scale * v, k=-c), k=-c))
+
+    def whole(h: Tensor) -> Tensor:
+        return torch.cat([(1 / c + h.square().sum(-1, keepdim=True)).sqrt(), h], -1)
+
+    def inner(a: Tensor, b: Tensor) -> Tensor:
+        return (a[..., 1:] * b[..., 1:]).sum(-1, keepdim=True) - a[..., :1] * b[..., :1]
+
+    def transported(v: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return v + inner(b, v) / (1 / c - inner(a, b)) * (a + b)
+
+    length = layer.bias.norm()
+    bias = whole((c.sqrt() * 2 * length).sinh() / (c.sqrt() * length) * layer.bias)
+    origin, mean, points = whole(torch.zeros_like(mean)), whole(mean), whole(rows)
+    along = -c * inner(mean, points)
+    v = along.acosh() / (along.square() - 1).sqrt() * (points - along * mean)
+    scale = layer.weight / (inner(v, v).mean() + layer.eps).sqrt()
+    v = transported(transported(scale * v, mean, origin), origin, bias)
+    size = (c * inner(v, v)).sqrt()
+    return back((size.cosh() * bias + size.sinh() / size * v)[..., 1:])
+
+
+DENSE |= {
+    'HypLinear': point_linear,
+    'HypMLR': point_mlr,
+    'HypConv2d': point_conv,
+    'HypExp0': point_exp0,
+    'HypReLU': point_relu,
+    'HypMaxPool2d': point_max_pool,
+    'HypFlatten': point_flatten,
+    'HypAvgPool2d': point_avg_pool,
+    'HypGlobalPool': point_global_pool,
+    'HypBatchNorm2d': point_batch_norm,
+}
+
+
+def _steep(layer: Any) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the linear map in the flat limit, for points as the layer writes them."""
+    ball = 1 if layer.mode == 'lorentz' else 2
+    length = layer.weight.flatten(1).norm(dim=1)
+    return 2 * ball * layer.weight, -4 * layer.bias * length
+
+
+def flat_point_linear(layer: Any, x: Tensor) -> Tensor:
+    return F.linear(x, *_steep(layer)) / (1 if layer.mode == 'lorentz' else 2)
+
+
+def flat_point_mlr(layer: Any, x: Tensor) -> Tensor:
+    return F.linear(x, *_steep(layer))
+
+
+def flat_point_conv(layer: Any, x: Tensor) -> Tensor:
+    weight, bias = _steep(layer)
+    if layer.mode == 'poincare':
+        count, dim = math.prod(layer.kernel_size), x.shape[1]
+        weight, bias = _beta(count * dim) / _beta(dim) * weight / 2, bias / 2
+    return F.conv2d(x, weight, bias, layer.stride, layer.padding, layer.dilation)
+
+
+def flat_point_batch_norm(layer: Any, x: Tensor) -> Tensor:
+    rows, back = _rows(x)
+    ball = 1 if layer.mode == 'lorentz' else 2
+    centred = rows - rows.mean(0)
+    scale = layer.weight / ((ball * centred).square().sum(-1).mean() + layer.eps).sqrt()
+    return back(scale * centred + layer.bias * 2 / ball)
+
+
+def flat_point_flatten(layer: Any, x: Tensor) -> Tensor:
+    count, dim = x[0, 0].numel(), x.shape[1]
+    return (1 if layer.mode == 'lorentz' else _beta(count * dim) / _beta(dim)) * x.flatten(1)
+
+
+FLAT_LIMIT |= {
+    'HypLinear': flat_point_linear,
+    'HypMLR': flat_point_mlr,
+    'HypConv2d': flat_point_conv,
+    'HypBatchNorm2d': flat_point_batch_norm,
+    'HypFlatten': flat_point_flatten,
+    'HypExp0': lambda layer, x: x,
+    'HypReLU': lambda layer, x: x.clamp_min(0),
+    'HypMaxPool2d': lambda layer, x: F.max_pool2d(x, layer.kernel_size, layer.stride, layer.padding),
+    'HypAvgPool2d': lambda layer, x: F.avg_pool2d(x, layer.kernel_size, layer.stride, layer.padding),
+    'HypGlobalPool': lambda layer, x: x.mean((2, 3)),
+}

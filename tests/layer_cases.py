@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,22 @@ from torch import Tensor, nn
 
 from timm_hyperbolic.layers import (
     CenteredResidual,
+    HypAvgPool2d,
+    HypBatchNorm2d,
+    HypConv2d,
     HyperbolicAttention,
     HyperbolicHead,
     HyperbolicLinear,
     HyperbolicMlp,
     HyperbolicMLR,
     HyperbolicPosEmbed,
+    HypExp0,
+    HypFlatten,
+    HypGlobalPool,
+    HypLinear,
+    HypMaxPool2d,
+    HypMLR,
+    HypReLU,
     OriginResidual,
     PointResidual,
     TreeHead,
@@ -27,6 +38,7 @@ __all__ = [
     'BATCH',
     'CASES',
     'DIM',
+    'POINT_CASES',
     'TOKENS',
     'Both',
     'Case',
@@ -60,7 +72,9 @@ class Case:
 
     def build(self, dtype: torch.dtype = torch.float64, **hyperbolic: Any) -> Any:
         """The layer with its starting values, on the given space."""
-        return self.layer(*self.args, **self.kwargs, **hyperbolic, dtype=dtype)
+        if 'dtype' in inspect.signature(self.layer.__init__).parameters:
+            hyperbolic['dtype'] = dtype
+        return self.layer(*self.args, **self.kwargs, **hyperbolic)
 
     def inputs(
         self, generator: torch.Generator, length: float = 1.0, dtype: torch.dtype = torch.float64
@@ -107,6 +121,23 @@ CASES = [
         (DIM, 2),
         {'num_centroids': 3, 'qk_norm': True, 'scale_norm': True, 'norm_layer': nn.LayerNorm},
     ),
+]
+
+_MAP = ((BATCH, 4, 6, 5),)
+
+#: Layers on points, which take one of two modes; coordinates are in dimension 1.
+POINT_CASES = [
+    Case('exp0', HypExp0, shapes=_MAP),
+    Case('conv', HypConv2d, (4, 5, 3), {'padding': 1}, _MAP),
+    Case('conv-strided', HypConv2d, (4, 5, (3, 2)), {'stride': 2, 'padding': (2, 1), 'dilation': (1, 2)}, _MAP),
+    Case('linear', HypLinear, (4, 5), shapes=((6, 4),)),
+    Case('mlr', HypMLR, (4, 5), shapes=((6, 4),)),
+    Case('norm', HypBatchNorm2d, (4,), shapes=_MAP),
+    Case('relu', HypReLU, shapes=_MAP),
+    Case('maxpool', HypMaxPool2d, (3, 2, 1), shapes=_MAP),
+    Case('avgpool', HypAvgPool2d, (3, 2, 1), shapes=_MAP),
+    Case('globalpool', HypGlobalPool, shapes=_MAP),
+    Case('flatten', HypFlatten, shapes=_MAP),
 ]
 
 

@@ -11,9 +11,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layer_cases import POINT_CASES, Case, gradients, relative
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import timm_hyperbolic
+from timm_hyperbolic import geometry
 from timm_hyperbolic.geometry import ball_to_lorentz, convert, distance, lorentz_centroid, lorentz_to_ball, ops
 from timm_hyperbolic.geometry.kernels.fully_connected_cpu import sides
 from timm_hyperbolic.geometry.transport import gyration, translate
@@ -28,11 +31,16 @@ from timm_hyperbolic.layers import (
     HypMLR,
     HypReLU,
 )
-from timm_hyperbolic.layers.fully_connected import beta_ratio
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
 C = 0.75
+every_layer = pytest.mark.parametrize('case', POINT_CASES, ids=lambda case: case.name)
+#: Layers whose result does not depend on the curvature in Lorentz mode.
+NO_CURVATURE = ('relu', 'maxpool', 'flatten')
+#: Distances whose gradients a type can hold.
+REACH = {torch.float16: 5.0, torch.bfloat16: 12.0, torch.float32: 12.0}
+KEEPS_TYPE = NO_CURVATURE
 MODES = pytest.mark.parametrize('mode', ['lorentz', 'poincare'])
 
 
@@ -49,43 +57,122 @@ def points(*shape: int, mode: str = 'lorentz', c: float = C, reach: float = 2.0)
 
 
 def scrambled(layer: Any) -> Any:
-    for parameter in layer.parameters():
-        nn.init.normal_(parameter, std=0.3)
+    for name, parameter in layer.named_parameters():
+        if not name.endswith('curvature.raw'):
+            nn.init.normal_(parameter, std=0.3)
     return layer
 
 
-def values(h: Tensor, z: Tensor, r: Tensor, c: float) -> Tensor:
-    """`v` of HNN++ for space parts `[N, D]`, by the formula with hyperbolic functions of lengths."""
-    root, length = math.sqrt(c), z.norm(dim=1)
-    time = (1 + c * h.square().sum(1, keepdim=True)).sqrt()
-    inside = root * (h @ (z / length[:, None]).T) * (2 * root * r).cosh() - time * (2 * root * r).sinh()
-    return 2 * length / root * inside.asinh()
+def input_of(case: Case, mode: str, c: float = C, reach: float = 2.0) -> Tensor:
+    return points(*case.shapes[0], mode=mode, c=c, reach=reach).requires_grad_()
 
 
+@every_layer
 @MODES
-@pytest.mark.parametrize('geometry', [{}, {'stride': 2, 'padding': 1}, {'padding': (2, 1), 'dilation': 2}])
-def test_convolution_is_the_fully_connected_layer_of_concatenated_points(mode: str, geometry: dict[str, Any]) -> None:
-    layer = scrambled(HypConv2d(4, 5, 3, **geometry, mode=mode, curvature=C, margin=None, dtype=torch.float64))
-    x = points(2, 4, 8, 7, mode=mode)
-    ours = layer(x)
-    v = x
-    if mode == 'poincare':  # log0, concatenated with HNN++'s factor, exp0
-        n = math.sqrt(C) * x.norm(dim=1, keepdim=True)
-        v = math.exp(_log_beta(18) - _log_beta(2)) * torch.atanh(n) / n * x
-    patches = F.unfold(v, 3, **geometry).transpose(1, 2).reshape(-1, 36)
-    h = patches
-    if mode == 'poincare':
-        n = math.sqrt(C) * patches.norm(dim=1, keepdim=True)
-        h = torch.sinh(2 * n) / n * patches
-    v = values(h, layer.weight.flatten(1), layer.bias, C)
-    w = torch.sinh(math.sqrt(C) * v) / math.sqrt(C)
-    if mode == 'poincare':
-        w = w / (1 + (1 + C * w.square().sum(1, keepdim=True)).sqrt())
-    torch.testing.assert_close(ours.movedim(1, -1).reshape(-1, 5), w, rtol=1e-10, atol=1e-10)
+def test_value_and_gradients_are_those_of_the_dense_formula(case: Case, mode: str) -> None:
+    layer = scrambled(case.build(mode=mode, curvature=C, margin=None)).double()
+    x = input_of(case, mode)
+    value, dense = layer(x), case.dense(layer, x)
+    assert value.shape == dense.shape
+    assert relative(value, dense) < 1e-10
+    ours, theirs = gradients(layer, (x,), value), gradients(layer, (x,), dense)
+    errors = {name: relative(ours[name], theirs[name], 1e-6) for name in ours}
+    assert max(errors.values()) < 1e-9, errors
 
 
-def _log_beta(a: float) -> float:
-    return math.lgamma(a) + math.lgamma(0.5) - math.lgamma(a + 0.5)
+@every_layer
+@MODES
+def test_flat_limit(case: Case, mode: str) -> None:
+    """Exact at zero; the difference shrinks linearly in the curvature."""
+    layers = [scrambled(case.build(mode=mode, curvature=c, margin=None)) for c in (0.0, 1e-5, 1e-6)]
+    x = input_of(case, mode, c=0.0)
+    outs = []
+    for layer in layers:
+        layer.load_state_dict({k: v for k, v in layers[0].state_dict().items() if 'curvature' not in k}, strict=False)
+        outs.append(layer(x))
+    expected = case.flat_limit(layers[0], x)
+    torch.testing.assert_close(outs[0], expected, rtol=1e-12, atol=1e-12)
+    far, near = (float((out - expected).detach().norm()) for out in outs[1:])
+    assert far == pytest.approx(10 * near, rel=1e-2, abs=1e-12)
+    assert far < 1e-3 * float(expected.detach().norm())
+
+
+@every_layer
+@MODES
+@pytest.mark.parametrize('reach', [1.0, 4.0], ids=['inside', 'beyond'])
+def test_gradients_are_right_by_finite_differences(case: Case, mode: str, reach: float) -> None:
+    learnt = {'learn_curvature': True} if mode == 'lorentz' else {}
+    layer = scrambled(case.build(mode=mode, curvature=C, margin=0.7, **learnt)).double()
+    parameters = {k: p for k, p in layer.named_parameters() if 'curvature' not in k or case.name not in NO_CURVATURE}
+
+    def call(x: Tensor, *values: Tensor) -> Tensor:
+        return torch.func.functional_call(layer, dict(zip(parameters, values, strict=True)), (x,))
+
+    x = input_of(case, mode, reach=reach)
+    assert torch.autograd.gradcheck(call, (x, *parameters.values()), fast_mode=True)
+
+
+class _Types(TorchDispatchMode):
+    """Notes the types of all results."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.seen |= {t.dtype for t in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(t, Tensor)}
+        return out
+
+
+@every_layer
+@MODES
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
+def test_number_types(case: Case, mode: str, dtype: torch.dtype) -> None:
+    """Finite at zeros, tiny and long vectors; the type of the input; no float64, which not all devices have."""
+    for hamp in (False, True):
+        layer = case.build(dtype, mode=mode, hamp=hamp)
+        x = input_of(case, mode, c=1.0, reach=REACH[dtype]).detach().to(dtype)
+        x[0] = 0
+        x[1].view(x.shape[1], -1)[:, 0] = 1e-20
+        x.requires_grad_()
+        with geometry.kernels(False), _Types() as types:
+            layer(x).float().square().mean().backward()
+        assert torch.float64 not in types.seen
+        with torch.autocast('cpu', torch.bfloat16, enabled=hamp):
+            y = layer(x)
+        assert y.dtype == (torch.bfloat16 if hamp and case.name not in KEEPS_TYPE else dtype)
+        y.float().square().mean().backward()
+        assert all(
+            bool(t.isfinite().all()) for t in (y, x.grad, *(p.grad for p in layer.parameters())) if t is not None
+        )
+
+
+@pytest.mark.slow
+@MODES
+def test_all_layers_are_compiled_and_exported_whole(mode: str) -> None:
+    config: dict[str, Any] = {'mode': mode, 'curvature': C}
+    net = nn.Sequential(
+        HypExp0(**config),
+        HypConv2d(3, 4, 3, padding=1, **config),
+        HypBatchNorm2d(4, **config),
+        HypReLU(**config),
+        HypMaxPool2d(2, **config),
+        HypAvgPool2d(2, **config),
+        HypFlatten(**config),
+        HypLinear(16, 6, **config),
+        HypMLR(6, 3, **config),
+    )
+    x = torch.randn(4, 3, 8, 8, requires_grad=True)
+    inputs = [x, *scrambled(net).parameters()]
+    whole = torch.compile(net, fullgraph=True, backend='aot_eager')
+    for ours, eager in zip(*(torch.autograd.grad(f(x).sum(), inputs) for f in (whole, net)), strict=True):
+        torch.testing.assert_close(ours, eager, rtol=1e-4, atol=1e-5)
+    net.eval()
+    batch = torch.export.Dim('batch', min=2, max=64)
+    exported = torch.export.export(net, (x.detach(),), dynamic_shapes=({0: batch},)).module()
+    again = torch.randn(6, 3, 8, 8)
+    torch.testing.assert_close(exported(again), net(again), rtol=1e-4, atol=1e-5)
 
 
 @given(st.floats(1e-6, 4.0), st.integers(1, 5), st.integers(0, 2**31))
@@ -102,26 +189,6 @@ def test_both_modes_are_one_linear_layer(c: float, width: int, seed: int) -> Non
     h = points(6, 4, c=c, reach=3 / math.sqrt(c))
     p = lorentz_to_ball(h, c)
     torch.testing.assert_close(ball(p), lorentz_to_ball(lorentz(h), c), rtol=1e-9, atol=1e-12)
-
-
-@MODES
-def test_flat_limits(mode: str) -> None:
-    x, scale = points(2, 3, 5, 5, mode=mode, c=0.0), 1 if mode == 'lorentz' else 2
-    conv = scrambled(HypConv2d(3, 4, 3, padding=1, mode=mode, curvature=0, margin=None, dtype=torch.float64))
-    z = conv.weight
-    offset = 2 * conv.bias * z.flatten(1).norm(dim=1)
-    beta = 1 if mode == 'lorentz' else beta_ratio(9, 3)
-    expected = F.conv2d(x, 2 * beta * z, -2 * offset / scale, padding=1)
-    torch.testing.assert_close(conv(x), expected)
-    norm = scrambled(HypBatchNorm2d(3, mode=mode, curvature=0, margin=None, dtype=torch.float64))
-    mean = x.mean((0, 2, 3), keepdim=True)
-    variance = (scale * (x - mean)).square().sum(1).mean()
-    bias = norm.bias.view(1, -1, 1, 1) * (2 / scale)
-    torch.testing.assert_close(norm(x), norm.weight * (x - mean) / (variance + norm.eps).sqrt() + bias)
-    for layer, flat in ((HypReLU, nn.ReLU()), (HypExp0, nn.Identity())):
-        torch.testing.assert_close(layer(mode=mode, curvature=0, margin=None)(x), flat(x))
-    for layer, flat in ((HypMaxPool2d, nn.MaxPool2d(2, 2, 1)), (HypAvgPool2d, nn.AvgPool2d(2, 2, 1))):
-        torch.testing.assert_close(layer(2, 2, 1, mode=mode, curvature=0, margin=None)(x), flat(x))
 
 
 def test_every_layer_is_hypll_s() -> None:
@@ -186,25 +253,6 @@ def test_translations_and_gyrations_are_those_of_gyrovectors() -> None:
     moved = translate(ball_to_lorentz(v, C), ball_to_lorentz(u, C), torch.tensor(C))
     torch.testing.assert_close(convert(moved, 'lorentz', 'ball', C), add(u, v))
     torch.testing.assert_close(gyration(u, v, w, torch.tensor(C)), add(-add(u, v), add(u, add(v, w))))
-
-
-@MODES
-def test_gradients(mode: str) -> None:
-    learn = {'learn_curvature': True} if mode == 'lorentz' else {}
-    common: dict[str, Any] = {'mode': mode, 'curvature': C, 'margin': 0.9, 'dtype': torch.float64, **learn}
-    conv, norm, mlr = HypConv2d(2, 3, 2, **common), HypBatchNorm2d(3, **common), HypMLR(3, 2, **common)
-    for layer in (conv, norm, mlr):
-        scrambled(layer)
-    pool = HypAvgPool2d(2, mode=mode, curvature=C)
-    net = nn.Sequential(conv, norm, HypReLU(mode=mode, curvature=C), pool, nn.Flatten(), mlr)
-    x = points(2, 2, 3, 3, mode=mode, reach=3).requires_grad_()
-    parameters = dict(net.named_parameters())
-    norm.eval()
-
-    def call(x: Tensor, *values: Tensor) -> Tensor:
-        return torch.func.functional_call(net, dict(zip(parameters, values, strict=True)), (x,))
-
-    assert torch.autograd.gradcheck(call, (x, *parameters.values()))
 
 
 @MODES

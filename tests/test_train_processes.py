@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from train_helpers import summary
-from two_processes import TINY, WIDE
+from two_processes import LENET, TINY, WIDE
 
 from timm_hyperbolic.cli import run as run_command
 from timm_hyperbolic.config.options import from_values
@@ -37,6 +37,7 @@ def runs(tmp_path_factory) -> Path:
     (output / 'printed').write_text(done.stdout)
     to = ['--output', str(output), '--experiment']
     assert run_command('train', [*TINY, *to, 'one']) == 0
+    assert run_command('train', [*LENET, *to, 'points-one']) == 0
     assert run_command('train', [*TINY, *to, 'mixed', '--resume', 'auto']) == 0
     assert run_command('train', [*WIDE, *to, 'whole']) == 0
     assert run_command('train', [*WIDE, *to, 'sharded', '--resume', 'auto']) == 0
@@ -50,9 +51,12 @@ def furthest(a: Path, b: Path) -> float:
     return max((left[key] - right[key]).abs().max().item() for key in left)
 
 
-@pytest.mark.parametrize(('name', 'reference'), [('two', 'one'), ('mixed', 'one'), ('sharded', 'whole')])
+RUNS = [('two', 'one'), ('mixed', 'one'), ('sharded', 'whole'), ('points-two', 'points-one')]
+
+
+@pytest.mark.parametrize(('name', 'reference'), RUNS)
 def test_the_number_of_processes_does_not_change_the_weights(runs, name, reference):
-    """After 20 steps; begun by two and ended by one; sharded over two, resumed so, and ended by one."""
+    """After 20 steps; begun by two and ended by one; sharded over two, resumed so, and ended by one; on points."""
     assert furthest(runs / name, runs / reference) < 1e-5
     rows = [summary(runs / folder) for folder in (name, reference)]
     assert len(rows[0]) == len(rows[1])
@@ -72,7 +76,7 @@ def test_the_weights_moved_and_the_shards_are_several(runs):
 
 def test_the_first_process_alone_prints(runs):
     printed = (runs / 'printed').read_text()
-    assert printed.count('epoch 1/') == 3  # one line of each run that passes there
+    assert printed.count('epoch 1/') == 4  # one line of each run that passes there
     assert 'going on after step 2, batch 4 of epoch 1' in printed
     assert '2 processes, the first on cpu' in printed
 

@@ -42,6 +42,9 @@ WIDE += [
     '--epochs',
     '2',
 ]
+# On points, by SGD
+LENET = ['--model', 'hyp_lenet', '--img-size', '16', '-b', '240', '--workers', '0', '--device', 'cpu', '--epochs', '2']
+LENET += ['--opt', 'sgd', '--lr', '0.05']
 
 
 def interrupted(argv: list[str], step: int, rank: int) -> None:
@@ -60,6 +63,7 @@ def main(output: str) -> None:
     torch.manual_seed(rank)  # what is drawn before must not matter
     to = ['--output', output, '--experiment']
     train(read_train_options([*TINY, *to, 'two']))
+    train(read_train_options([*LENET, *to, 'points-two']))
     interrupted([*TINY, *to, 'mixed'], 11, rank)
     interrupted([*WIDE, *to, 'sharded', '--fsdp'], 1, rank)
     interrupted([*WIDE, *to, 'sharded', '--fsdp', '--resume', 'auto'], 1, rank)

@@ -76,6 +76,8 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'evaluate': (_reading('evaluate', 'evaluate'), "read a model's mistakes against a tree of its classes"),
     'extract': (_reading('features', 'extract'), 'write the features of a split into a file'),
     'fewshot': (_reading('features', 'fewshot'), 'classify new classes by a few labelled images of each'),
+    'zeroshot': (_reading('image_text', 'zeroshot'), 'classify images by the texts of their classes'),
+    'traverse': (_reading('image_text', 'traverse'), 'go from images to the root, past the texts that entail them'),
     'delta': (_reading('features', 'delta'), 'measure how far features are from a tree'),
     'report': (_report, 'write a page of pictures of what a model has learned'),
     'study': (_study, 'train and measure a grid of arms and seeds'),

@@ -322,5 +322,5 @@ def _run(
         print(f'advice: {text}')
     folder = shlex.quote(str(result.folder.path))
     print(f'saved: {result}\nnext:')
-    for name in ('validate', 'report', 'card'):
+    for name in result.kind.commands:
         print(f'  timm-hyperbolic {name} {folder}')

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..constants import TASK_MEASURES
 from .argtypes import one_of, whole
 from .options import option
 
@@ -51,7 +50,7 @@ class PixelMeasureConfig(PixelConfig):
 
     task: str | None = option(
         None,
-        type=one_of(TASK_MEASURES),
+        type=one_of(('classification', 'segmentation')),
         metavar='NAME',
         help='what the model was trained for: classification or segmentation (default: what the run says, else '
         'classification)',

@@ -1,5 +1,6 @@
 """The configurations of the commands that look at a trained model, and how they are read."""
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -209,6 +210,10 @@ def _with_data(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, 'data_dir' if Path(source).is_dir() else 'dataset': source}
 
 
+#: The command that measures a run of another task than classification.
+_COMMANDS = {'segmentation': 'evaluate', 'contrastive': 'zeroshot'}
+
+
 def _with_run(given: dict[str, Any], config_class: type[TrainedConfig]) -> dict[str, Any]:
     """Return the options with those that follow from the folder of a run: model, task, and its data if none is named.
 
@@ -223,11 +228,14 @@ def _with_run(given: dict[str, Any], config_class: type[TrainedConfig]) -> dict[
         return given
     of_run = yaml.safe_load(file.read_text(encoding='utf-8'))
     task, known = of_run.get('task', 'classification'), options_of(config_class)
-    if task != 'classification' and 'task' not in known:
+    try:
+        if task != 'classification':
+            known['task'].type(task)
+    except (KeyError, ArgumentTypeError) as error:
         raise UserError(
-            f'{given["model"]}: was trained with --task {task}, and this command is for classification; see '
-            f'timm-hyperbolic evaluate {file.parent}'
-        )
+            f'{given["model"]}: was trained with --task {task}, for which this command has no measures; see '
+            f'timm-hyperbolic {_COMMANDS.get(task, "validate")} {file.parent}'
+        ) from error
     names = [] if {'dataset', 'data_dir'} & given.keys() else [f.name for f in fields(DataConfig)]
     names += [name for name in ('task', 'ignore_index') if name in known and task != 'classification']
     return {**{name: of_run[name] for name in names if name in of_run}, **given}

@@ -27,7 +27,15 @@ from .images import Images
 from .splits import Splits, create_splits
 from .stratified_split import Part, stratified_split
 
-__all__ = ['Captioned', 'Captions', 'create_caption_splits', 'gloss_captions', 'read_captions', 'text_of']
+__all__ = [
+    'Captioned',
+    'Captions',
+    'create_caption_splits',
+    'gloss_captions',
+    'hypernym_texts',
+    'read_captions',
+    'text_of',
+]
 
 TABLES = ('.csv', '.tsv', '.parquet')
 #: Names of columns that are looked for, the preferred one first.
@@ -35,7 +43,7 @@ _IMAGE = ('image', 'path', 'filepath', 'file', 'filename')
 _CAPTION = ('caption', 'text', 'title')
 _BOX = ('x1', 'y1', 'x2', 'y2')
 #: Share of a table that is held out where no split is named.
-_HELD_OUT = '10%'
+_HELD_OUT = '0.1'
 _TASK = '--task contrastive'
 
 
@@ -98,13 +106,19 @@ class Captioned(Dataset):
         image, label = self.images[index]
         views, texts = [image], [self.captions.texts[label]]
         if self.parts:
-            views.append(self._part(image, label))
+            views.append(self.part(image, label))
             texts.append(random.choice(self.captions.phrases[label]))
         tensors = torch.cat([torch.as_tensor(self.transform(view)) for view in views])
         tokens = self.tokenize(texts)
         return tensors, tokens if self.parts else tokens[0]
 
-    def _part(self, image: Image.Image, label: int) -> Image.Image:
+    def part(self, image: Image.Image, label: int) -> Image.Image:
+        """Return the box of an image, or a random crop where there are no boxes.
+
+        Args:
+            image: The image.
+            label: Its label.
+        """
         if self.captions.boxes is not None:
             return image.crop(_whole_box(self.captions.boxes[label], *image.size))
         top, left, height, width = RandomResizedCrop.get_params(image, list(self.crop_scale), list(self.crop_ratio))
@@ -246,6 +260,23 @@ def gloss_captions(classes: Sequence[str], wordnet_dir: str | None = None) -> tu
     return Captions(texts, phrases), tree
 
 
+def hypernym_texts(captions: Captions, tree: Taxonomy, wordnet_dir: str | None = None) -> tuple[list[str], list[str]]:
+    """Return the nouns of a tree but its root, and their texts: those of the classes as images are trained with them.
+
+    Args:
+        captions: What `gloss_captions` returns.
+        tree: The tree that it returns.
+        wordnet_dir: The folder of WordNet's files; None to look for it.
+
+    Returns:
+        Names of nodes, and the text of each.
+    """
+    glosses = wordnet.read_nouns(wordnet.find(wordnet_dir)).glosses
+    of_class = dict(zip((tree.names[node] for node in tree.classes), captions.texts, strict=True))
+    names = [name for node, name in enumerate(tree.names) if node != tree.root]
+    return names, [of_class.get(name) or text_of(name, glosses) for name in names]
+
+
 def create_caption_splits(
     data: DataConfig,
     names: SplitConfig,
@@ -298,7 +329,7 @@ def _table_splits(data: DataConfig, names: SplitConfig, seed: int) -> Splits:
         return Splits(train, data.dataset, val, val_name, None, None, test, names.test_split)
     size = split_size(val_name)
     if size is None:
-        raise UserError(f'--val-split {val_name}: give a share such as 10%, a number of rows, or the path of a table')
+        raise UserError(f'--val-split {val_name}: give a share such as 0.1, a number of rows, or the path of a table')
     try:
         rows = stratified_split([0] * len(train), size, seed)
     except ValueError as error:

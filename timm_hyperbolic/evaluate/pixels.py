@@ -61,7 +61,7 @@ class Segmented:
 def segment(
     model: nn.Module,
     loader: Iterable[tuple[Tensor, Tensor]],
-    names: Sequence[str],
+    names: Sequence[str] | None = None,
     unseen: Sequence[int] = (),
     uncertainty: bool = False,
     scale: tuple[Sequence[float], Sequence[float]] = ((0.5,), (0.5,)),
@@ -73,7 +73,7 @@ def segment(
     Args:
         model: A `HyperbolicSegmenter` in evaluation mode.
         loader: Batches of images `[B, C, H, W]` and classes `[B, H, W]` on the device of the model.
-        names: Names of the images, in order.
+        names: Names of the images, in order; None for no pictures, in which the loader need not give images.
         unseen: Labels of the classes whose pixels were ignored in training.
         uncertainty: Whether to keep the norms of pixels, and pictures.
         scale: Mean and deviation by which the images are normalised, for the pictures.
@@ -81,7 +81,8 @@ def segment(
         autocast: Makes the context of a forward pass.
     """
     found: Segmented | None = None
-    drawn = {round(i * (len(names) - 1) / (PICTURES - 1)) for i in range(PICTURES)} if len(names) > 1 else {0}
+    last = 0 if names is None else len(names) - 1
+    drawn = set() if names is None else {round(i * last / (PICTURES - 1)) for i in range(PICTURES)}
     start = 0
     for images, target in loader:
         with autocast():
@@ -100,7 +101,7 @@ def segment(
             norm = F.interpolate(norm.float().unsqueeze(1), target.shape[1:], mode='bilinear').squeeze(1)
             log_p = logits.log_softmax(1)
             entropy = -(log_p.exp() * log_p).sum(1)
-            shown = to_pixels(images.cpu(), *scale)
+            shown = images if names is None else to_pixels(images.cpu(), *scale)
             for row, parts in enumerate(zip(target, logits.argmax(1), norm, entropy, strict=True)):
                 index = start + row
                 size = tuple(target.shape[1:]) if sizes is None else sizes[index]

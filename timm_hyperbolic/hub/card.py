@@ -11,10 +11,12 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ..constants import TASK_MEASURES
 from ..layers import HyperbolicConfig
 from ..models import MODULES
 from ..models.convert.model import ENTRY_POINT
 from ..models.hyp_classifier import ENTRY_POINT as HEAD_ENTRY_POINT
+from ..models.hyp_segmenter import ENTRY_POINT as SEGMENTER_ENTRY_POINT
 from ..models.options import chosen_modules
 from ..models.vit_hyp import VARIANTS
 from ..train.progress import duration
@@ -35,7 +37,15 @@ _MODULES = {
     'attn': 'the attention scores by hyperbolic distance and averages by the gyro-midpoint',
 }
 _DATASETS = {'digits': "scikit-learn's handwritten digits", 'cifar100': 'CIFAR-100', 'cifar10': 'CIFAR-10'}
-_RESULTS = {'top1': ('accuracy', 'Top-1'), 'top5': ('top_5_accuracy', 'Top-5'), 'loss': ('loss', 'cross-entropy')}
+#: What the Hub calls a measure and a task.
+_METRICS = {
+    **{'top1': 'accuracy', 'top5': 'top_5_accuracy', 'loss': 'loss'},
+    **{'miou': 'mean_iou', 'pixel_accuracy': 'accuracy', 'class_accuracy': 'mean_accuracy'},
+}
+_TASKS = {
+    'classification': ('image-classification', 'Image classification'),
+    'segmentation': ('image-segmentation', 'Image segmentation'),
+}
 _CITATION = f"""@software{{timm_hyperbolic,
   title   = {{timm_hyperbolic: hyperbolic Vision Transformers as ordinary timm models}},
   author  = {{{{The timm_hyperbolic authors}}}},
@@ -67,7 +77,7 @@ def model_card(run: Run, repo_id: str | None = None, against: Sequence[Run] = ()
         summary=_summary(run, model),
         description=_description(model),
         chosen=_chosen(run),
-        top5=run.config['num_classes'] > 5,
+        measures=[(TASK_MEASURES[run.task][name], _measure(name, run.result[name])) for name in run.measures],
         controls=_controls(run, against),
         unequal=[(str(_Model.of_run(other)), differences(run, other)) for other in against],
         training=_training(run),
@@ -130,7 +140,12 @@ class _Model:
     @property
     def is_registered(self) -> bool:
         """Whether timm knows it only where this package is imported."""
-        return self.is_ours or self.converted or self.head is not None
+        return self.is_ours or self.converted or self.head is not None or self.segments
+
+    @property
+    def segments(self) -> bool:
+        """Whether it classifies every pixel."""
+        return self.name == SEGMENTER_ENTRY_POINT
 
     def __str__(self) -> str:
         return f'{self.name}, hyperbolized' if self.converted else self.name
@@ -139,29 +154,33 @@ class _Model:
 def _metadata(run: Run, model: _Model, repo_id: str | None) -> ModelCardData:
     own = ['timm', *(['timm_hyperbolic', 'hyperbolic-geometry'] if model.is_registered else [])]
     own += ['vision-transformer'] if model.is_ours else []
-    data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': 'image-classification', 'tags': own}
+    tag, task = _TASKS[run.task]
+    data: dict[str, Any] = {'library_name': 'timm', 'pipeline_tag': tag, 'tags': own}
     if run.hub_dataset:
         data['datasets'] = [run.hub_dataset]
     return ModelCardData(
         license=run.license,
-        metrics=['accuracy'],
+        metrics=[_METRICS[run.measures[0]]],
         model_name=repo_id.partition('/')[2] if repo_id else str(model),
         eval_results=[
             EvalResult(
-                task_type='image-classification',
-                task_name='Image classification',
+                task_type=tag,
+                task_name=task,
                 dataset_type=run.dataset,
                 dataset_name=_pretty(run.dataset),
                 dataset_split=run.result['split'],
-                metric_type=kind,
-                metric_name=name,
-                metric_value=round(run.result[key], 4),
+                metric_type=_METRICS[name],
+                metric_name='cross-entropy' if name == 'loss' else TASK_MEASURES[run.task][name],
+                metric_value=round(run.result[name], 4),
             )
-            for key, (kind, name) in _RESULTS.items()
-            if key != 'top5' or run.config['num_classes'] > 5
+            for name in run.measures
         ],
         **data,
     )
+
+
+def _measure(name: str, value: float) -> str:
+    return f'{value:.4f}' if name == 'loss' else f'{value:.2f} %'
 
 
 def _pretty(dataset: str) -> str:
@@ -175,6 +194,8 @@ def _summary(run: Run, model: _Model) -> str:
         text = f'A {kind} Vision Transformer'.replace('  ', ' ') + f' for {home}, `{model.name}` of timm_hyperbolic'
     elif model.modules:
         text = f'A {kind} model for {home}, `{model.name}` converted by timm_hyperbolic'
+    elif model.segments:
+        text = f'`{model.keywords["backbone"]}` of {home} as the backbone of `hyp_segmenter` of timm_hyperbolic'
     elif model.head:
         text = f'`{model.keywords["backbone"]}` of {home} with the head `{model.head}` of timm_hyperbolic'
     else:
@@ -188,6 +209,10 @@ def _summary(run: Run, model: _Model) -> str:
 
 
 def _description(model: _Model) -> str:
+    if model.segments:
+        space = 'the same at curvature zero' if model.keywords.get('geometry') == 'euclidean' else 'in hyperbolic space'
+        tree = ', with a softmax among the siblings of a tree of the classes' if model.keywords.get('hierarchy') else ''
+        return f'Feature maps of the backbone, projected to a few dimensions; every pixel is classified {space}{tree}.'
     if model.head:
         return f"timm's `{model.keywords['backbone']}` with the head `{model.head}` in place of its classifier."
     if not model.modules:
@@ -252,12 +277,13 @@ def _controls(run: Run, against: Sequence[Run]) -> list[dict[str, Any]]:
         return []
     rows = []
     for each in (run, *against):
-        difference = round(run.result['top1'], 2) - round(each.result['top1'], 2)
+        first = run.measures[0]
+        difference = round(run.result[first], 2) - round(each.result[first], 2)
         rows.append(
             {
                 'model': f'**{_Model.of_run(each)}**' if each is run else str(_Model.of_run(each)),
                 'parameters': each.about['parameters'],
-                'top1': each.result['top1'],
+                'value': each.result[first],
                 'difference': '–' if each is run else f'{difference:+.2f}',
                 'speed': each.about['images_per_second'],
                 'epochs': each.about['epochs'],
@@ -271,18 +297,8 @@ def _controls(run: Run, against: Sequence[Run]) -> list[dict[str, Any]]:
 _NOT_COMPARED = {
     *('model', 'model_kwargs', 'hamp', 'seed', 'num_classes', 'in_chans', 'img_size', 'epochs', 'max_steps'),
     *('val_split', 'test_split', 'dataset', 'data_dir', 'dataset_download', 'data_in_memory', 'eval_metric'),
-    *(
-        'experiment',
-        'output',
-        'resume',
-        'dry_run',
-        'device',
-        'workers',
-        'log_interval',
-        'checkpoint_every',
-        'keep',
-        'fsdp',
-    ),
+    *('experiment', 'output', 'resume', 'dry_run', 'device', 'workers', 'log_interval'),
+    *('checkpoint_every', 'keep', 'fsdp'),
     *('push_to_hub', 'push_every', 'private', 'hub_revision', 'log_tensorboard', 'log_wandb', 'wandb_project'),
     *('wandb_tags', 'allow_missing', 'max_bad_steps', 'validation_batch_size'),
 }

@@ -13,6 +13,7 @@ import yaml
 from timm.models import get_pretrained_cfg
 
 from ..config.run_files import ABOUT, ARGS, CONFIG, SUMMARY, check_files, newer_version
+from ..constants import TASK_MEASURES
 
 __all__ = ['Run']
 
@@ -66,8 +67,19 @@ class Run:
 
     @property
     def result(self) -> Mapping[str, Any]:
-        """`split`, `images`, `epoch`, `chosen_by`, `loss`, `top1` and `top5` of the saved model."""
+        """`split`, `images`, `epoch`, `chosen_by` and the measures of the task of the saved model."""
         return self.about['result']
+
+    @property
+    def task(self) -> str:
+        """The task that it was trained for; runs of earlier versions do not name it."""
+        return self.args.get('task', 'classification')
+
+    @property
+    def measures(self) -> list[str]:
+        """Names of the measures of the task, without Top-5 where it would be 100 %."""
+        names = TASK_MEASURES[self.task]
+        return [name for name in names if name != 'top5' or self.config['num_classes'] > 5]
 
     @property
     def curvatures(self) -> dict[str, float]:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ..geometry.analytic import arsinhc, sinhc, tanhc
-from ..geometry.models import lorentz_centroid
 from ..geometry.transport import gyration, translate
 from .config import HyperbolicConfig
 from .point_module import PointModule, centroid, channel_dim
@@ -128,9 +127,11 @@ class HypBatchNorm2d(PointModule):
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, c: Tensor) -> None:
         """Move the running values towards those of a batch: the mean along the geodesic, by a weighted centroid."""
-        weights = mean.new_tensor([1 - self.momentum, self.momentum])
         both = torch.stack([self.running_mean.to(mean.dtype), mean])
-        self.running_mean.copy_(lorentz_centroid(both, c, weights))
+        times = (1 + c * both.square().sum(-1, keepdim=True)).sqrt()
+        (old, new), (old_time, new_time) = both, times
+        space, time = old.lerp(new, self.momentum), old_time.lerp(new_time, self.momentum)
+        self.running_mean.copy_(centroid(space, time, c, -1))
         self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
         self.num_batches_tracked += 1
 

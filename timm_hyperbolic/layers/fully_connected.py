@@ -12,9 +12,9 @@ from timm.layers import to_2tuple
 from torch import Tensor, nn
 
 from ..geometry import ops
-from ..geometry.analytic import artanhc, sinhc
+from ..geometry.analytic import sinhc
 from .config import HyperbolicConfig
-from .point_module import PointModule, complement
+from .point_module import PointModule
 
 __all__ = ['HypConv2d', 'HypLinear', 'HypMLR', 'beta_ratio']
 
@@ -246,16 +246,14 @@ class HypConv2d(_Hyperplanes):
             if self.mode == 'lorentz':
                 h = self.compute(x, x, c, vectors, points=True, window=window)
                 return self.result(self.from_space(h, c), x, vectors)
-            n = c * wide.square().sum(1, keepdim=True)
-            u = complement(n)
-            factor = self.beta * artanhc(1 - u, u)
-            box = F.conv2d(
-                factor.square() * n, n.new_ones(1, 1, *self.kernel_size), None, self.stride, self.padding, self.dilation
-            )
-            # The concatenation of the vectors `factor·p` is a tangent vector, of whose exp0 this is the space part
+            v = self.beta * self.radial(wide, c, 'tangent_of_ball')
+            n = c * v.square().sum(1, keepdim=True)
+            geometry = self.stride, self.padding, self.dilation
+            box = F.conv2d(n, n.new_ones(1, 1, *self.kernel_size), None, *geometry)
+            # The concatenation of the vectors `v` is a tangent vector, of whose exp0 this is the space part
             scale = 2 * sinhc(4 * box)
             time = (1 + scale.square() * box).sqrt()
-            h = self.compute(x, factor * wide, c, vectors, points=True, window=window, scale=scale, time=time)
+            h = self.compute(x, v, c, vectors, points=True, window=window, scale=scale, time=time)
             return self.result(self.from_space(h, c), x, vectors)
 
     def extra_repr(self) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from timm.layers import to_2tuple
 from torch import Tensor
 
-from ..geometry.analytic import artanhc, sinhc, tanhc
 from .config import HyperbolicConfig
 from .fully_connected import beta_ratio
-from .point_module import PointModule, centroid, channel_dim, complement
+from .point_module import PointModule, centroid
 
 __all__ = ['HypAvgPool2d', 'HypExp0', 'HypFlatten', 'HypGlobalPool', 'HypMaxPool2d', 'HypReLU']
 
@@ -26,9 +24,8 @@ class _Pointwise(PointModule):
             return function(x)
         with self.without_autocast(x):
             p, c = self.scalars(x)
-            u = complement(c * p.square().sum(channel_dim(p), keepdim=True))
-            v = function(artanhc(1 - u, u) * p)
-            return (tanhc(c * v.square().sum(channel_dim(v), keepdim=True)) * v).to(x.dtype)
+            v = function(self.radial(p, c, 'tangent_of_ball'))
+            return self.radial(v, c, 'ball_of_tangent').to(x.dtype)
 
 
 class HypExp0(PointModule):
@@ -52,13 +49,8 @@ class HypExp0(PointModule):
         vectors = self.vector_dtype(x)
         with self.without_autocast(x):
             v, c = self.scalars(x)
-            q = c * v.square().sum(channel_dim(v), keepdim=True)
-            largest = (self.max_rapidity if self.mode == 'lorentz' else self.max_rapidity / 2) ** 2
-            outside = q > largest
-            v = v * torch.where(outside, (largest / torch.where(outside, q, 1)).sqrt(), 1)
-            q = torch.where(outside, largest, q)
-            h = sinhc(q) * v if self.mode == 'lorentz' else 2 * sinhc(4 * q) * v
-            return self.result(self.from_space(h, c), x, vectors)
+            name = 'space_of_tangent' if self.mode == 'lorentz' else 'ball_of_tangent'
+            return self.result(self.shortened(self.radial(v, c, name)), x, vectors)
 
 
 class HypReLU(_Pointwise):

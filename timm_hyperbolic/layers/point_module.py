@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..geometry import ops
 from ..geometry.hyperplane import MAX_RAPIDITY
 from .config import HyperbolicConfig
 from .module import HyperbolicModule
 
-__all__ = ['MODES', 'PointModule', 'centroid', 'channel_dim', 'complement']
+__all__ = ['MODES', 'PointModule', 'centroid', 'channel_dim']
 
 MODES = ('lorentz', 'poincare')
 """How a point is written: by the space part of the Lorentz model, or as a point of the Poincaré ball."""
@@ -25,15 +26,6 @@ def channel_dim(x: Tensor) -> int:
         x: Points.
     """
     return 1 if x.dim() == 4 else -1
-
-
-def complement(n: Tensor) -> Tensor:
-    """Return `1 - n` for points of the ball, where one that rounding has put on the boundary counts as just inside.
-
-    Args:
-        n: Squared norms `c‖p‖²`, float32 or float64.
-    """
-    return (1 - n).clamp_min(8 * torch.finfo(n.dtype).eps)
 
 
 def centroid(space: Tensor, time: Tensor, c: Tensor, dim: int) -> Tensor:
@@ -109,12 +101,19 @@ class PointModule(HyperbolicModule):
         Returns:
             The space part, shape of `x`, and `τ`, with one channel.
         """
-        dim = channel_dim(x)
-        n = c * x.square().sum(dim, keepdim=True)
-        if self.mode == 'lorentz':
-            return x, (1 + n).sqrt()
-        inverse = 1 / complement(n)
-        return 2 * inverse * x, (1 + n) * inverse
+        h = x if self.mode == 'lorentz' else self.radial(x, c, 'space_of_ball')
+        return h, (1 + c * h.square().sum(channel_dim(h), keepdim=True)).sqrt()
+
+    def radial(self, x: Tensor, c: Tensor, name: str) -> Tensor:
+        """Return points or tangent vectors with another length, within the margin; see `ops.radial`.
+
+        Args:
+            x: `[B, C, H, W]` or `[..., C]`, float32 or float64.
+            c: The curvature, `[1]`.
+            name: A name of `geometry.radial.RADIAL`.
+        """
+        rows = x if x.dim() == 4 else x.reshape(-1, x.shape[-1])
+        return ops.radial(rows, c, name, self.max_rapidity).view(x.shape)
 
     def from_space(self, h: Tensor, c: Tensor) -> Tensor:
         """Write points that are given by their Lorentz space part as the mode does, with the clip of the ball.
@@ -126,20 +125,16 @@ class PointModule(HyperbolicModule):
         Returns:
             Points, shape of `h`.
         """
-        if self.mode == 'lorentz' and self.limits.max_norm is None:
-            return h
-        r2 = h.square().sum(channel_dim(h), keepdim=True)
-        if self.is_clipped:
-            if self.curvature.is_flat:
-                q, q_max = r2, cast(float, self.limits.max_norm) ** 2
-                q_max = 4 * q_max if self.mode == 'poincare' else q_max
-            else:
-                margin = cast(float, self.limits.margin)
-                q, q_max = c * r2, (2 * margin / (1 - margin**2)) ** 2
-            outside = q > q_max
-            factor = torch.where(outside, (q_max / torch.where(outside, q, q_max)).sqrt(), 1)
-            h, r2 = h * factor, r2 * factor.square()
-        return h if self.mode == 'lorentz' else h / (1 + (1 + c * r2).sqrt())
+        h = self.shortened(h, 2.0 if self.mode == 'poincare' else 1.0)
+        return h if self.mode == 'lorentz' else self.radial(h, c, 'ball_of_space')
+
+    def shortened(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """Return vectors with lengths up to `scale·max_norm` where flat space has such a limit, else `x`."""
+        if self.limits.max_norm is None:
+            return x
+        r2, largest = x.square().sum(channel_dim(x), keepdim=True), (scale * self.limits.max_norm) ** 2
+        outside = r2 > largest
+        return x * torch.where(outside, (largest / torch.where(outside, r2, 1)).sqrt(), 1)
 
     @property
     def max_rapidity(self) -> float:

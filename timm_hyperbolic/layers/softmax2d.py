@@ -39,7 +39,8 @@ class HierarchicalSoftmax2d(HierarchicalSoftmax):
         order = _breadth_first(tree.parent.tolist(), tree.root)
         place = {node: i for i, node in enumerate(order)}
         parent = [-1 if node == tree.root else place[int(tree.parent[node])] for node in order]
-        super().__init__(scores, parent, [place[node] for node in tree.classes.tolist()], device)
+        classes = [] if tree.classes is None else tree.classes.tolist()
+        super().__init__(scores, parent, [place[node] for node in classes], device)
         self.nodes = order[1:]
         family = self._tables['family'].tolist()
         self.sizes = [family.count(row) for row in dict.fromkeys(family)]

@@ -25,6 +25,7 @@ from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
 from .from_euclidean import linear_obstacle
 from .head_options import CHOICES, NUMBERS, HeadOptions, hierarchy_of, is_plain_hierarchy
+from .hyp_clip import OWN as CLIP_NAMES
 from .hyp_segmenter import OWN as SEGMENTER_NAMES
 from .hyperbolic_model import classifiers_of, set_classifiers, unchanged_on_error
 from .pretrained import build_model
@@ -143,7 +144,8 @@ def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, 
 
     Args:
         name: A timm model. Pretrained weights of `hyp_classifier` and of `hyp_segmenter` are those of their
-            backbone before the head is attached, those of `hyperbolized` the ones of its base before it is converted.
+            backbone before the head is attached, those of `hyp_clip` the ones of its image model, those of
+            `hyperbolized` the ones of its base before it is converted.
         keywords: Keywords of the model.
 
     Returns:
@@ -151,8 +153,10 @@ def backbone_of(name: str, keywords: Mapping[str, Any]) -> tuple[str, dict[str, 
     """
     keywords = dict(keywords)
     own_names = {ENTRY_POINT: _names(), 'hyp_segmenter': SEGMENTER_NAMES, 'hyperbolized': ('conversions',)}
+    own_names['hyp_clip'] = CLIP_NAMES
+    inner_names = {'hyperbolized': 'base', 'hyp_clip': 'visual'}
     while name in own_names:
-        inner = keywords.pop('base' if name == 'hyperbolized' else 'backbone', '')
+        inner = keywords.pop(inner_names.get(name, 'backbone'), '')
         own = own_names[name]
         name, keywords = inner, {key: value for key, value in keywords.items() if key not in own}
     return name, keywords

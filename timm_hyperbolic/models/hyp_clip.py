@@ -11,6 +11,7 @@ from typing import Any
 import timm
 import torch
 from timm.models import is_model, load_checkpoint, register_model
+from timm.models._input import get_model_input_config
 from torch import Tensor, nn
 
 from ..errors import nearest
@@ -28,6 +29,12 @@ __all__ = ['HypClip', 'hyp_clip', 'hyp_clip_vit_base', 'hyp_clip_vit_large', 'hy
 
 #: timm's name of the model.
 ENTRY_POINT = 'hyp_clip'
+
+#: Keywords of the model that are none of its image model.
+OWN = (
+    *('text', 'dim', 'geometry', 'curvature', 'learn_curvature', 'tokenizer', 'context_length', 'vocab_size'),
+    *('text_config', 'norm_eps'),
+)
 
 
 class HypClip(nn.Module):
@@ -245,6 +252,8 @@ def _make(pretrained: bool, **kwargs: Any) -> nn.Module:
     cfg = {key: value for key, value in model.visual.pretrained_cfg.items() if key not in ('state_dict', 'file')}
     for name in ('pool_size', 'test_pool_size', 'url', 'hf_hub_id', 'hf_hub_filename', 'source', 'tag', 'first_conv'):
         cfg.pop(name, None)
+    now = get_model_input_config(model.visual)
+    cfg |= {name: now[name] for name in ('input_size', 'fixed_input_size')}
     cfg |= {'architecture': ENTRY_POINT, 'num_classes': 0, 'classifier': None, 'label_offset': None}
     model.pretrained_cfg = model.default_cfg = cfg
     others = ('cache_dir', 'device', 'dtype', 'num_classes')

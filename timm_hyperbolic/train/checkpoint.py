@@ -258,7 +258,8 @@ def check_options(content: dict[str, Any], config: TrainConfig, steps: int, stay
     Raises:
         UserError: An option differs. The message names it and both values.
     """
-    before, now, done = yaml.safe_load(content['args']), to_values(config), content['state']['step']
+    before, done = yaml.safe_load(content['args']), content['state']['step']
+    now = yaml.safe_load(yaml.safe_dump(to_values(config)))  # a tuple in --model-kwargs is written as a list
     max_steps, scheduled = now['max_steps'], content.get('schedule_steps')
     longer = extends(content, config, steps)
     if longer:

@@ -70,6 +70,7 @@ class Contrastive(TaskKind):
     """Images and texts."""
 
     name = 'contrastive'
+    commands = ('zeroshot', 'traverse')
 
     def __init__(self) -> None:
         self.tokenizer: Tokenizer | None = None

@@ -100,7 +100,7 @@ def _arguments(name: str, size: Mapping[str, Any], kwargs: Mapping[str, Any]) ->
     timm asks the defaults of the model's name whether it is. A name that stands for any backbone has no defaults; there
     the backbone is asked.
     """
-    backbone = kwargs.get('backbone') or kwargs.get('base')
+    backbone = next((kwargs[key] for key in ('backbone', 'base', 'visual') if kwargs.get(key)), None)
     if not isinstance(backbone, str) or not timm.is_model(split_model_name_tag(backbone)[0]):
         return resolve_model_input_args(name, size, **kwargs)
     own = {key: kwargs[key] for key in ('img_size', 'in_chans') if key in kwargs}

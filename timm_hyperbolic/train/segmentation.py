@@ -59,6 +59,7 @@ class Segmentation(TaskKind):
     """Images and masks."""
 
     name = 'segmentation'
+    commands = ('evaluate', 'card')
 
     def open_splits(self, config: TrainConfig, seed: int, classes: list[str] | None) -> Splits:
         """Open images with masks. The arguments are those of `TaskKind.open_splits`."""

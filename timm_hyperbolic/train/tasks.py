@@ -44,9 +44,11 @@ class TaskKind:
 
     Attributes:
         name: The word of `--task`.
+        commands: The commands that look at a run, to be named at its end.
     """
 
     name = ''
+    commands: tuple[str, ...] = ('validate', 'report', 'card')
 
     @property
     def measures(self) -> dict[str, str]:

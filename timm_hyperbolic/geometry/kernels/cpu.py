@@ -20,7 +20,15 @@ from . import linear as linear_map
 from . import two_vectors as plane
 from .library import launch, load
 
-__all__ = ['kernel_dtype', 'linear', 'linear_backward', 'rows_of', 'two_vectors', 'two_vectors_backward']
+__all__ = [
+    'kernel_dtype',
+    'linear',
+    'linear_backward',
+    'rows_of',
+    'two_vectors',
+    'two_vectors_backward',
+    'without_autocast',
+]
 
 
 def rows_of(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -84,11 +92,13 @@ def two_vectors_backward(
 # A linear map
 
 
-def _without_autocast(f: Callable) -> Callable:
+def without_autocast(f: Callable) -> Callable:
     """Decorate a function of products of matrices: called within autocast too, it computes in the types that it got."""
 
     @functools.wraps(f)
     def call(*args: Any) -> Any:
+        if not torch.is_autocast_enabled('cpu'):
+            return f(*args)
         with torch.autocast('cpu', enabled=False):
             return f(*args)
 
@@ -110,7 +120,7 @@ def _all_numbers(numbers: Tensor, clip: Sequence[float]) -> Tensor:
     return torch.cat([numbers[:, :1], clips, numbers[:, 1:]], 1)
 
 
-@_without_autocast
+@without_autocast
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor, p_in: Tensor, p_out: Tensor, c: Tensor, clip: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
@@ -144,7 +154,7 @@ def _add_product(total: Tensor, a: Tensor, b: Tensor, dtype: torch.dtype) -> Non
         total += a.to(dtype) @ b.to(dtype)
 
 
-@_without_autocast
+@without_autocast
 def linear_backward(
     g: Tensor,
     x: Tensor,

@@ -132,9 +132,9 @@ def launch(
 
 def _arrays(argument: Any) -> Any:
     """An argument with arrays in place of tensors."""
-    if isinstance(argument, (tuple, list)):
-        return tuple(map(_arrays, argument))
-    return argument.numpy() if isinstance(argument, torch.Tensor) else argument
+    if isinstance(argument, torch.Tensor):
+        return argument.numpy()
+    return tuple(map(_arrays, argument)) if isinstance(argument, (tuple, list)) else argument
 
 
 def _packed(argument: Any, job: list[int]) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 
 from .. import formulas
+from ..radial import RADIAL
 from . import linear
 from .attention import distance_program, midpoint_program, point_program
 from .fully_connected import fully_connected_program, plane_program, steep_distance_program
 from .library import PRINTED
 from .logits import feature_program, logit_program, prototype_program
 from .printing import source
+from .radial import radial_program
 from .two_vectors import row_program
 
 __all__ = ['renew', 'sources', 'stale']
@@ -36,9 +38,9 @@ def sources() -> dict[str, str]:
         for device in ('cpu', 'gpu')
     }
     # On a GPU the compiler of torch makes one pass of these.
-    on_cpu = [(plane_program(), 'hyperplane_cpu')]
-    for program in (fully_connected_program, steep_distance_program):
-        on_cpu += [(program(dtype), 'fully_connected_cpu') for dtype in (torch.float32, torch.float64)]
+    on_cpu = [(plane_program(), 'hyperplane_cpu'), *((radial_program(name), 'radial_cpu') for name in RADIAL)]
+    for dtype in (torch.float32, torch.float64):
+        on_cpu += [(p(dtype), 'fully_connected_cpu') for p in (fully_connected_program, steep_distance_program)]
     return printed | {f'{row.name}_cpu.py': source(row, passes) for row, passes in on_cpu}
 
 

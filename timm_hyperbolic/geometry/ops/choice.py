@@ -23,7 +23,7 @@ __all__ = ['TRIALS', 'explain', 'has_kernel', 'kernels', 'reason_for_definition'
 TRIALS: dict[str, Callable[..., Iterator[tuple[str, Tensor, Tensor, float]]]] = {}
 
 #: Kernels that there are for a CPU only: on other devices torch's own compiler makes one pass of their formula.
-CPU_ONLY = {'fully_connected'}
+CPU_ONLY = {'fully_connected', 'radial'}
 
 _enabled = True
 # torch 2.6 does not tell an export from a compilation: with it the definition is compiled too.

@@ -86,10 +86,10 @@ def _definition(
         inner = inner * scale
     zz = weight.to(c.dtype).flatten(1).square().sum(1)
     shape = (-1, 1, 1) if window else (-1,)
-    planes = [t.view(shape) for t in plane_factors(zz, bias.to(c.dtype), c)]
+    along, across, slope = (t.view(shape) for t in plane_factors(zz, bias.to(c.dtype), c))
     if distances:
-        return steep_distance(inner, time, *planes, c).to(out)
-    return fully_connected(inner, time, *planes, c, limit).to(out)
+        return steep_distance(inner, time, along, across, slope, c).to(out)
+    return fully_connected(inner, time, along, across, slope, c, limit).to(out)
 
 
 _TENSORS = 'Tensor x, Tensor weight, Tensor bias, Tensor c, Tensor? scale, Tensor? time'

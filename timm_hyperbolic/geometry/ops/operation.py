@@ -127,7 +127,7 @@ def with_double_backward(
             needs = list(ctx.needs_input_grad[:tensors])
             found = backward(g, *saved, *ctx.others, *([needs] if from_result else []))
             if from_result:
-                found = (t if needed else None for t, needed in zip(found, needs, strict=True))
+                found = [t if needed else None for t, needed in zip(found, needs, strict=True)]
         return (*found, *(None for _ in ctx.others))
 
     operation.register_autograd(gradients, setup_context=setup_context)

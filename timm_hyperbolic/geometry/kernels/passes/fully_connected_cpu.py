@@ -68,17 +68,19 @@ def gradients_at_fixed_curvature(result, time, g, of_inner, of_time, of_scale, p
 
 
 @jit
-def forward(begin, end, inner, time, planes, numbers):
+def forward(begin, end, inner, time, planes, curvature, limit, edge):
     """Results in some of the pieces, in place of the inner products.
 
     Args:
         inner: Inner products, `[G, K, P]`.
         time: `[G, P]`.
         planes: Numbers of the hyperplanes, `[3, K]`.
-        numbers: The curvature, the limit of rapidities and its edge, `[3]`.
+        curvature: The curvature.
+        limit: The limit of rapidities.
+        edge: Results with `c·w²` beyond it are at the limit.
     """
     blocks = (inner.shape[2] + BLOCK - 1) // BLOCK
-    c, limit, edge = numbers[0], numbers[1], numbers[2]
+    c, limit, edge = T(curvature), T(limit), T(edge)
     for piece in range(begin, end):
         group, first = piece // blocks, piece % blocks * BLOCK
         part = slice(first, min(first + BLOCK, inner.shape[2]))
@@ -88,14 +90,16 @@ def forward(begin, end, inner, time, planes, numbers):
 
 
 @jit
-def backward(begin, end, result, time, planes, numbers, learnt, g, of_inner, of_points, of_planes):
+def backward(begin, end, result, time, planes, curvature, limit, edge, learnt, g, of_inner, of_points, of_planes):
     """Gradients in some of the pieces.
 
     Args:
         result: As `forward` left it, `[G, K, P]`.
-        time: As `forward`, as are `planes` and `numbers`.
+        time: As `forward`, as are the next four.
         planes: See `time`.
-        numbers: See `time`.
+        curvature: See `time`.
+        limit: See `time`.
+        edge: See `time`.
         learnt: Whether the gradient of the curvature is wanted, 0 or 1.
         g: Gradient of the result, `[G, K, P]`.
         of_inner: Gradient of the inner products, `[G, K, P]`.
@@ -105,7 +109,7 @@ def backward(begin, end, result, time, planes, numbers, learnt, g, of_inner, of_
             `[pieces, 4, K]`.
     """
     blocks = (result.shape[2] + BLOCK - 1) // BLOCK
-    c, limit, edge = numbers[0], numbers[1], numbers[2]
+    c, limit, edge = T(curvature), T(limit), T(edge)
     for piece in range(begin, end):
         group, first = piece // blocks, piece % blocks * BLOCK
         part = slice(first, min(first + BLOCK, result.shape[2]))
@@ -218,16 +222,16 @@ def over_columns(pixels, windows, window, back):
 
 
 @jit
-def times(begin, end, x, c, window, time):
+def times(begin, end, x, curvature, window, time):
     """The time parts of the points under windows, for some of the images.
 
     Args:
         x: `[B, C, H, W]`.
-        c: The curvature, `[1]`.
+        curvature: The curvature.
         window: As `over_rows`.
         time: `[B, H', W']`.
     """
-    height, width = x.shape[2:]
+    height, width, c = x.shape[2], x.shape[3], T(curvature)
     for b in range(begin, end):
         image, squares = x[b].reshape(x.shape[1], -1), np.zeros(height * width, T)
         for channel in range(x.shape[1]):
@@ -238,23 +242,23 @@ def times(begin, end, x, c, window, time):
         over_columns(rows, sums, window, 0)
         for i in range(sums.shape[0]):
             for j in range(sums.shape[1]):
-                sums[i, j] = sqrt(T(1.0) + c[0] * sums[i, j])
+                sums[i, j] = sqrt(T(1.0) + c * sums[i, j])
 
 
 @jit
-def times_backward(begin, end, x, c, window, time, of_time, of_x, of_c):
+def times_backward(begin, end, x, curvature, window, time, of_time, of_x, of_c):
     """The gradients of the points from those of time parts, for some of the images.
 
     Args:
-        x: As `times`, as are `c`, `window` and `time`.
-        c: See `x`.
+        x: As `times`, as are the next three.
+        curvature: See `x`.
         window: See `x`.
         time: See `x`.
         of_time: `[B, H', W']`.
         of_x: The gradient of `x` is added to it.
         of_c: A part of the gradient of the curvature for each image.
     """
-    height, width = x.shape[2:]
+    height, width, c = x.shape[2], x.shape[3], T(curvature)
     for b in range(begin, end):
         of_sums = of_time[b] / time[b]
         of_rows, of_squares = np.zeros((time.shape[1], width), T), np.zeros(height * width, T)
@@ -263,5 +267,5 @@ def times_backward(begin, end, x, c, window, time, of_time, of_x, of_c):
         image, of_image = x[b].reshape(x.shape[1], -1), of_x[b].reshape(x.shape[1], -1)
         by_c = T(0.0)
         for channel in range(x.shape[1]):
-            by_c += add_products(of_image[channel], of_squares, c[0], image[channel])
+            by_c += add_products(of_image[channel], of_squares, c, image[channel])
         of_c[b] = T(0.5) * by_c
