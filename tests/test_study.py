@@ -372,6 +372,23 @@ class Here:
         return self.returncode
 
 
+def test_the_speed_is_by_the_ratios_within_a_turn_and_is_kept_beside_that_of_other_arms(file, tmp_path, monkeypatch):
+    turns = {'euclid': [1.0, 2.0, 40.0], 'flat': [2.0, 4.0, 80.0], 'hyp': [1.5, 3.0, 9.0]}
+
+    def pretended(contenders, rounds, device):
+        for call in contenders.values():
+            call()
+        return {name: turns[name] for name in contenders}
+
+    monkeypatch.setattr('timm_hyperbolic.evaluate.speed.interleaved', pretended)
+    assert study(file, '--speed', '--device', 'cpu', '--arms', 'euclid', 'flat') == 0
+    assert study(file, '--speed', '--device', 'cpu', '--arms', 'euclid', 'hyp') == 0
+    arms = json.loads((tmp_path / 'runs' / 'speed.json').read_text())['arms']
+    assert {arm: each['train'] for arm, each in arms.items()} == {'euclid': 120.0, 'flat': 60.0, 'hyp': 80.0}
+    # A training step holds at least the tokens of all blocks at once: 240 images, 5 tokens, 24 features, 4 bytes.
+    assert min(each['memory'] for each in arms.values()) > 3 * 240 * 5 * 24 * 4
+
+
 def test_a_whole_study_is_the_single_runs(tmp_path, monkeypatch, capsys):
     file = written(tmp_path, {'seeds': [0], 'arms': {name: TINY['arms'][name] for name in ('euclid', 'flat')}})
     monkeypatch.setattr('timm_hyperbolic.train.grid.subprocess', SimpleNamespace(Popen=Here))
