@@ -240,7 +240,10 @@ def test_after_kill_9_the_next_call_waits_for_what_still_runs_and_does_the_rest(
     os.waitpid(killed, 0)
     assert grid(file, 0.0).work()
     assert begun(tmp_path) == names(file)  # the two orphans ended their runs
-    assert 'another process works on it' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'another process works on it' in said
+    assert 'flat-seed1: begins' in said
+    assert 'euclid-seed0: begins' not in said  # it is not begun only to find out
 
 
 def test_a_run_that_fails_stops_no_other_and_is_begun_again_by_the_next_call(file, tmp_path, capsys):
@@ -264,6 +267,7 @@ def test_a_run_that_diverged_is_an_end(file, tmp_path, capsys):
 def test_when_the_time_is_over_the_runs_are_asked_to_save(file, tmp_path):
     assert not grid(file, 30, limit=1.0).work()
     assert len(begun(tmp_path)) == 2
+    assert list((tmp_path / 'runs').glob('*/measures.json')) == []
     assert grid(file).work()
 
 
