@@ -141,7 +141,7 @@ def convolution() -> str:
         ]
         for row in rows
     ]
-    columns = ['what', 'layers', 'time', 'Euclidean = 1', 'kept for the backward pass']
+    columns = ['what', 'layers', 'time', 'Euclidean = 1', 'kept besides the result']
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 
@@ -458,6 +458,32 @@ def segmentation() -> str:
 # --- taxonomies -------------------------------------------------------------------------------------------------------
 
 
+def image_text() -> str:
+    """Images and texts of the stand-in: accuracy, cones, distances from the root, chains."""
+    head, rows = results('image-text')
+    cells = []
+    for row in rows:
+        name = f'{row["loss"]}, weight {float(row["entailment"]):g}' if row['entailment'] else row['loss']
+        share = [f'{float(row["accuracy"]):.1f} %', f'{float(row["inside"]):.1f} %' if row['inside'] else '']
+        radii = ' / '.join(f'{float(row[key]):.2f}' for key in ('phrase', 'text', 'crop', 'image') if row[key])
+        chains = f'{float(row["chains"]):.1f} %' if row['chains'] else ''
+        cells.append([name, *share, radii, chains, f'{float(row["seconds"]):.0f} s'])
+    columns = ['loss', 'accuracy', 'inside', 'phrase / text / crop / image', 'chains', 'training']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
+def contrastive() -> str:
+    """Time of the losses of images and texts beside CLIP's."""
+    head, rows = results('contrastive')
+    cells = [
+        [row['loss'], f'{float(row["ms"]):.0f}', f'{float(row["ratio"]):.2f}']
+        + [f'{float(row["low"]):.2f} to {float(row["high"]):.2f}', f'{float(row["memory"]):.1f}']
+        for row in rows
+    ]
+    columns = ['loss', 'ms', 'ratio', 'quartiles', 'peak memory, in matrices of similarities']
+    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+
+
 def taxonomy() -> str:
     """Time and quality of ours and of others on the mammals."""
     head, rows = results('taxonomy')
@@ -563,6 +589,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     'zero-shot': zero_shot,
     'recall': recall,
     'segmentation': segmentation,
+    'image-text': image_text,
+    'contrastive': contrastive,
 }
 FIGURES: dict[str, Callable[[], str]] = {
     'speed-layers.svg': lambda: figures.layers(results('layers')[1]),

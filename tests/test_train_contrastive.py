@@ -178,7 +178,7 @@ def test_a_part_is_the_box_in_pixels() -> None:
     image = Image.new('RGB', (10, 8))
     image.putpixel((7, 5), (255, 0, 0))
     images = [(image, 0)]
-    dataset = Captioned(images, Captions(['whole'], [['part']], [(6.5, 4.2, 30, 30)]), 'x')
+    dataset = Captioned(images, Captions(['whole'], [['part']], [(4.5, 2.2, 7.5, 5.1)]), 'x')
     dataset.tokenize, dataset.parts = WordTokenizer(64, 4), True
     sizes = []
 
@@ -188,7 +188,7 @@ def test_a_part_is_the_box_in_pixels() -> None:
 
     dataset.transform = transform
     pixels, tokens = dataset[0]
-    assert sizes == [(10, 8), (4, 4)]
+    assert sizes == [(10, 8), (4, 4)]  # from 4 to 8 and from 2 to 6
     assert pixels.shape == (6, 2, 2)
     assert (pixels == 255).all()
     assert torch.equal(tokens, dataset.tokenize(['whole', 'part']))
@@ -199,12 +199,12 @@ def test_a_part_is_the_box_in_pixels() -> None:
 
 def test_recalls_count_each_text_once() -> None:
     space = ImageTextSpace(2, 'sphere')
-    images = torch.tensor([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
-    texts = torch.tensor([[1.0, 0], [1, 0], [0.9, 0.5], [0.9, 0.5]])
-    tokens = torch.tensor([[5, 9], [5, 9], [6, 9], [6, 9]])
+    images = torch.tensor([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0]])
+    texts = torch.tensor([[1.0, 0], [1, 0], [0.9, 0.5], [0.9, 0.5], [0.9, 0.5]])
+    tokens = torch.tensor([[5, 9], [5, 9], [6, 9], [6, 9], [6, 9]])
     evaluator = PairEvaluator(max_samples=4)
     evaluator.update(EncodedPairs(images[:3], texts[:3], space), tokens[:3])
-    evaluator.update(EncodedPairs(images[2:], texts[2:], space), tokens[2:])  # one row more than there are
+    evaluator.update(EncodedPairs(images[3:], texts[3:], space), tokens[3:])  # one row more than there are
     found = evaluator.compute()
     assert found['top1'] == 100
     assert found['top5'] == 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -67,7 +67,7 @@ class PairEvaluator:
         max_samples: Ignore rows beyond this number, which fill up the share of a process.
     """
 
-    def __init__(self, device: torch.device | None = None, max_samples: int | None = None, **keywords: Any) -> None:
+    def __init__(self, device: torch.device | None = None, max_samples: int | None = None) -> None:
         self.device, self.max_samples = device, max_samples
         self.images: list[Tensor] = []
         self.texts: list[Tensor] = []

@@ -23,7 +23,7 @@ def chains_to_root(space: ImageTextSpace, points: Tensor, texts: Tensor, steps: 
     """Return the texts that are passed on the way from each point to the origin, without repetitions.
 
     The way is `exp0(t·log0(p))` for `steps` equal steps from `t = 1` to `t = 0`. At each point the nearest text among
-    those whose cones it lies in is taken, the origin being a text that entails everything.
+    those whose cones it lies in is taken, the origin among them, whose cone is the whole space.
 
     Args:
         space: A hyperbolic space.
@@ -50,7 +50,6 @@ def chains_to_root(space: ImageTextSpace, points: Tensor, texts: Tensor, steps: 
         scores = space.similarities(way, pool)
         cosine = (F.normalize(way, dim=-1) @ pool_direction.mT).clamp(-1, 1)
         energy = lorentz_cone_energy_of_rows(pool_square, way.square().sum(-1, keepdim=True), cosine, c)
-        energy[:, -1] = 0
         nearest = scores.masked_fill_(energy > 0, -torch.inf).argmax(-1).view(len(part), steps)
         chains += [list(dict.fromkeys(row)) for row in nearest.tolist()]
     return chains
