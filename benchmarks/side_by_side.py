@@ -39,7 +39,7 @@ def ratios(times: Sequence[float], base: Sequence[float]) -> Spread:
     return spread([t / b for t, b in zip(times, base, strict=True)])
 
 
-def saved_bytes(f: Callable[[], Any], left_out: Iterable[Tensor] = ()) -> int:
+def saved_bytes(f: Callable[[], Any], left_out: Iterable[Tensor] = (), result: bool = True) -> int:
     """Bytes that autograd keeps for a backward pass through `f()`, each storage once.
 
     Counted by hooks on saved tensors, which also see what an `autograd.Function` saves.
@@ -47,6 +47,7 @@ def saved_bytes(f: Callable[[], Any], left_out: Iterable[Tensor] = ()) -> int:
     Args:
         f: A forward pass.
         left_out: Tensors that exist anyway, such as parameters.
+        result: Whether the result of `f()` counts where it is kept; in a network the next layer keeps it anyway.
     """
     known = {t.untyped_storage().data_ptr() for t in left_out}
     kept: dict[int, int] = {}
@@ -60,5 +61,7 @@ def saved_bytes(f: Callable[[], Any], left_out: Iterable[Tensor] = ()) -> int:
         return t
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        f()
+        out = f()
+    if not result:
+        kept.pop(out.untyped_storage().data_ptr(), None)
     return sum(kept.values())

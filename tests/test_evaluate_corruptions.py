@@ -60,20 +60,20 @@ def test_what_does_not_exist_is_an_error():
 
 
 class Brightness(nn.Module):
-    """Says class `k` of four by the brightness of the upper left corner of the pixels."""
+    """Says class `k` of four by the brightness of the upper left pixel."""
 
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 
     def forward(self, images):
         shift, scale = (torch.tensor(v).view(3, 1, 1) for v in (self.mean, self.std))
-        brightness = (images * scale + shift)[:, :, :4, :4].mean((1, 2, 3))
+        brightness = (images * scale + shift)[:, :, 0, 0].mean(1)
         centres = torch.tensor([0.125, 0.375, 0.625, 0.875])
         return -200 * (brightness[:, None] - centres).square()
 
 
 def test_measures_are_those_of_the_definition():
     model = Brightness()
-    levels = torch.tensor([0.1, 0.15, 0.4, 0.45, 0.6, 0.85])
+    levels = torch.tensor([0.24, 0.2, 0.45, 0.49, 0.51, 0.76])  # near the limits of the classes: noise decides
     pixels = levels.view(6, 1, 1, 1).expand(6, 3, 32, 32)
     target = torch.tensor([0, 1, 1, 3, 3, 3])  # right, wrong inside, right, wrong, wrong inside, right
     normal = (pixels - torch.tensor(model.mean).view(3, 1, 1)) / torch.tensor(model.std).view(3, 1, 1)

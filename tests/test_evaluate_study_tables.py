@@ -92,6 +92,9 @@ def test_the_sentences_say_what_the_numbers_say(content):
     assert 'is +3.03 ±' in said
     assert ': a difference beyond chance (p = ' in said
     assert '55.30 %, beyond chance better than all others.' in said
+    said = sentences(content, [each for each in content['runs'] if each['seed'] == 0])
+    assert 'is +3.10 points.' in said
+    assert '55.10 %; one seed cannot say more.' in said
 
 
 def test_a_run_that_diverged_and_a_missing_one_are_not_hidden(content):

@@ -240,7 +240,10 @@ def test_after_kill_9_the_next_call_waits_for_what_still_runs_and_does_the_rest(
     os.waitpid(killed, 0)
     assert grid(file, 0.0).work()
     assert begun(tmp_path) == names(file)  # the two orphans ended their runs
-    assert 'another process works on it' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'another process works on it' in said
+    assert 'flat-seed1: begins' in said
+    assert 'euclid-seed0: begins' not in said  # it is not begun only to find out
 
 
 def test_a_run_that_fails_stops_no_other_and_is_begun_again_by_the_next_call(file, tmp_path, capsys):
@@ -264,6 +267,7 @@ def test_a_run_that_diverged_is_an_end(file, tmp_path, capsys):
 def test_when_the_time_is_over_the_runs_are_asked_to_save(file, tmp_path):
     assert not grid(file, 30, limit=1.0).work()
     assert len(begun(tmp_path)) == 2
+    assert list((tmp_path / 'runs').glob('*/measures.json')) == []
     assert grid(file).work()
 
 
@@ -370,6 +374,23 @@ class Here:
 
     def poll(self):
         return self.returncode
+
+
+def test_the_speed_is_by_the_ratios_within_a_turn_and_is_kept_beside_that_of_other_arms(file, tmp_path, monkeypatch):
+    turns = {'euclid': [1.0, 2.0, 40.0], 'flat': [2.0, 4.0, 80.0], 'hyp': [1.5, 3.0, 9.0]}
+
+    def pretended(contenders, rounds, device):
+        for call in contenders.values():
+            call()
+        return {name: turns[name] for name in contenders}
+
+    monkeypatch.setattr('timm_hyperbolic.evaluate.speed.interleaved', pretended)
+    assert study(file, '--speed', '--device', 'cpu', '--arms', 'euclid', 'flat') == 0
+    assert study(file, '--speed', '--device', 'cpu', '--arms', 'euclid', 'hyp') == 0
+    arms = json.loads((tmp_path / 'runs' / 'speed.json').read_text())['arms']
+    assert {arm: each['train'] for arm, each in arms.items()} == {'euclid': 120.0, 'flat': 60.0, 'hyp': 80.0}
+    # A training step holds at least the tokens of all blocks at once: 240 images, 5 tokens, 24 features, 4 bytes.
+    assert min(each['memory'] for each in arms.values()) > 3 * 240 * 5 * 24 * 4
 
 
 def test_a_whole_study_is_the_single_runs(tmp_path, monkeypatch, capsys):

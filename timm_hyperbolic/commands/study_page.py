@@ -103,8 +103,7 @@ def figures_of(content: Mapping[str, Any]) -> dict[str, Any]:
         if group:
             rows = [(d.arm if name == 'baseline' else f'{d.arm} − {d.other}', d.value, d.half, d.wide) for d in group]
             figures[f'forest-{name}'] = forest_figure(rows, titles[name])
-    courses = {arm: _course(records, arm) for arm in content['arms']}
-    course = course_figure({arm: each for arm, each in courses.items() if each})
+    course = course_figure({arm: _course(records, arm) for arm in content['arms']})
     return figures if course is None else {**figures, 'course': course}
 
 

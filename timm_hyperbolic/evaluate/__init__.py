@@ -6,6 +6,7 @@
 - `features`: features of a split and the files that keep them; `episodes`, `projection`: few-shot episodes on them.
 - `measures`, `corruptions`, `comparison`, `speed`: what a study measures of its runs, and how it compares its arms;
   `study_records`, `study_tables`: from the folders of runs to tables.
+- `segmentation`: measures of pixels, boundaries and their uncertainty; `pixels`: one pass of a segmenter over images.
 - `trained`, `tree`, `others`: the model, the tree and the images that a command line names; `outputs`: one pass of the
   model over the images, or of its classifier over features; `results`: the file of the results.
 """

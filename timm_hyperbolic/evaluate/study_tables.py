@@ -178,14 +178,13 @@ def sentences(study: Mapping[str, Any], records: Records) -> str:
     ordered = {arm: values for arm, values in values_of(records).items() if arm in study['arms']}
     others = paired_differences(ordered, [(best, arm) for arm in ordered if arm != best])
     equal = [f'`{d.other}`' for d in others if not d.p < 0.05]
-    lines.append(
-        f'- **Choice**: `{best}` has the highest Top-1, {means[best]:.2f} %'
-        + (
-            f'; not beyond chance better than {", ".join(equal)}.'
-            if equal
-            else ', beyond chance better than all others.'
+    if any(math.isnan(d.p) for d in others):
+        more = '; one seed cannot say more'
+    else:
+        more = (
+            f'; not beyond chance better than {", ".join(equal)}' if equal else ', beyond chance better than all others'
         )
-    )
+    lines.append(f'- **Choice**: `{best}` has the highest Top-1, {means[best]:.2f} %{more}.')
     return '\n'.join(lines)
 
 

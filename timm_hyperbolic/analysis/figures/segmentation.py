@@ -47,7 +47,9 @@ def class_colors(count: int) -> np.ndarray:
     return np.array([color[:3] for color in colors(count)])
 
 
-def segmentation_figure(images: Sequence[SegmentedImage], classes: Sequence[str], width: float = WIDE) -> Figure:
+def segmentation_figure(
+    images: Sequence[SegmentedImage], classes: Sequence[str], width: float = WIDE, photographs: bool = True
+) -> Figure:
     """Draw one row for each image: the image, the prediction, the errors, the norm, and the distance from a boundary.
 
     Wrong pixels are red and pixels without a class white. Norm and distance are dark where they are small; their ranges
@@ -57,12 +59,14 @@ def segmentation_figure(images: Sequence[SegmentedImage], classes: Sequence[str]
         images: At least one.
         classes: Names of the classes by label.
         width: Of the figure in inches.
+        photographs: Whether to draw the images themselves, which their licence may forbid.
     """
+    titles = _TITLES if photographs else _TITLES[1:]
     height, wide = images[0].pixels.shape[:2]
-    row = width / len(_TITLES) * height / wide
+    row = width / len(titles) * height / wide
     legend_rows = -(-len(classes) // 6)
     figure = new_figure(width, row * len(images) + 0.25 + 0.2 * legend_rows)
-    panels = figure.subplots(len(images), len(_TITLES), squeeze=False)
+    panels = figure.subplots(len(images), len(titles), squeeze=False)
     palette = class_colors(len(classes))
     verdict = np.array([to_rgb('#ffffff'), to_rgb(CLIP), to_rgb('#d5dae1')])
     norms, distances = (
@@ -70,11 +74,12 @@ def segmentation_figure(images: Sequence[SegmentedImage], classes: Sequence[str]
         for parts in ([each.norm for each in images], [each.boundary for each in images])
     )
     for axes, each in zip(panels, images, strict=True):
-        shown = (each.pixels, palette[each.prediction], verdict[each.right + 1])
+        shown = [palette[each.prediction], verdict[each.right + 1]]
+        shown = [each.pixels, *shown] if photographs else shown
         for axis, picture in zip(axes, shown, strict=False):
             axis.imshow(picture, interpolation='nearest')
         limited = np.minimum(each.boundary, distances[1])
-        for axis, values, (low, high) in zip(axes[3:], (each.norm, limited), (norms, distances), strict=True):
+        for axis, values, (low, high) in zip(axes[-2:], (each.norm, limited), (norms, distances), strict=True):
             axis.imshow(values, cmap='magma', vmin=low, vmax=high, interpolation='nearest')
         for axis in axes:
             axis.set_xticks([])
@@ -82,7 +87,7 @@ def segmentation_figure(images: Sequence[SegmentedImage], classes: Sequence[str]
             for spine in axis.spines.values():
                 spine.set_color(GREY)
                 spine.set_linewidth(0.4)
-    for axis, title in zip(panels[0], _TITLES, strict=True):
+    for axis, title in zip(panels[0], titles, strict=True):
         axis.set_title(title, fontsize=8 if width >= WIDE else 5, color=INK)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
     handles = [Patch(color=palette[label], label=shortened(name, 16)) for label, name in enumerate(classes)]

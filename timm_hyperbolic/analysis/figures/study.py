@@ -88,7 +88,8 @@ def course_figure(courses: Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
 
     Args:
         courses: For each arm and each of `curvature`, `gamma`, `s` and `margin` (a share from 0 to 1) the least, mean
-            and largest value of its modules after each epoch; kinds that an arm has not are left out.
+            and largest value of its modules after each epoch. Kinds that an arm has not are left out. An arm without
+            any is not drawn, and keeps its colour for itself all the same.
         width: Of the figure in inches.
 
     Returns:
@@ -101,11 +102,13 @@ def course_figure(courses: Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
     down = -(-len(panels) // beside)
     figure = new_figure(width, 0.7 + 2.3 * down)
     grid = figure.subplots(down, beside, squeeze=False).flat
+    places = {arm: place for place, arm in enumerate(courses)}  # an arm looks the same in every figure
     shown = [arm for arm in courses if any(courses[arm].get(kind) for kind in panels)]
     for axes, kind in zip(grid, panels, strict=False):
-        for number, arm in enumerate(shown):
+        for arm in shown:
             if courses[arm].get(kind):
-                _draw_course(axes, courses[arm][kind], number, 100 if kind == 'margin' else 1)
+                factor = 100 if kind == 'margin' else 1
+                _draw_course(axes, courses[arm][kind], places[arm], factor, min(0.12, 0.3 / len(shown)))
         clean(axes)
         if kind == 'curvature':
             axes.set_yscale('log')
@@ -114,16 +117,16 @@ def course_figure(courses: Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
         axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
     for axes in list(figure.axes)[len(panels) :]:
         axes.set_visible(False)
-    handles = [Line2D([], [], **_style(number), markersize=4, label=arm) for number, arm in enumerate(shown)]
+    handles = [Line2D([], [], **_style(places[arm]), markersize=4, label=arm) for arm in shown]
     legend_below(figure, handles, 4 if width >= WIDE else 2)
     return figure
 
 
-def _draw_course(axes: Axes, rows: Sequence[Sequence[float]], number: int, factor: float) -> None:
+def _draw_course(axes: Axes, rows: Sequence[Sequence[float]], number: int, factor: float, alpha: float) -> None:
     epochs = range(1, len(rows) + 1)
     low, mean, high = ([factor * value for value in column] for column in zip(*rows, strict=True))
     style = _style(number)
-    axes.fill_between(epochs, low, high, color=style['color'], alpha=0.12, linewidth=0)
+    axes.fill_between(epochs, low, high, color=style['color'], alpha=alpha, linewidth=0)
     axes.plot(epochs, mean, **style, markersize=3.5, markevery=max(1, len(rows) // 8), linewidth=1.6)
 
 
