@@ -19,11 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / 'benchmarks'))
 
 import contenders  # noqa: E402
+import contrastive  # noqa: E402
 import fewshot  # noqa: E402
 import finetune  # noqa: E402
 import graph_checks  # noqa: E402
 import graphs  # noqa: E402
 import hyperbolize  # noqa: E402
+import image_text  # noqa: E402
 import layers  # noqa: E402
 import loaders  # noqa: E402
 import models  # noqa: E402
@@ -34,6 +36,7 @@ import side_by_side  # noqa: E402
 import study_piece  # noqa: E402
 
 from timm_hyperbolic.evaluate.features import Features, write_features  # noqa: E402
+from timm_hyperbolic.taxonomy import Taxonomy  # noqa: E402
 
 CPU = torch.device('cpu')
 
@@ -209,6 +212,20 @@ def test_loaders_program(tmp_path: Path) -> None:
 def test_optimizers_program(tmp_path: Path) -> None:
     rows = rows_of(optimizers, '--depth', '1', '--rounds', '1', out=tmp_path / 'o.csv')
     assert [(row['step'], row['model']) for row in rows] == list(optimizers.STEPS)
+
+
+def test_contrastive_program(tmp_path: Path) -> None:
+    flags = ['--batch', '512', '--dim', '4', '--chunk', '32', '--rounds', '1']
+    rows = {row['loss']: row for row in rows_of(contrastive, *flags, out=tmp_path / 'c.csv')}
+    assert rows['CLIP']['ratio'] == '1'
+    assert float(rows['MERU, chunks of 32']['memory']) < float(rows['MERU']['memory']) / 2
+
+
+def test_a_chain_of_nouns_rises_by_hypernyms_alone() -> None:
+    tree = Taxonomy.from_text('root\n  animal\n    dog\n      terrier\n  car')
+    chains = {'terrier animal root': True, 'terrier dog animal root': True}
+    chains |= {'dog root': False, 'animal dog root': False, 'car animal root': False, 'root': False}
+    assert {chain: image_text.is_rising(chain.split(), tree) for chain in chains} == chains
 
 
 def test_graphs_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

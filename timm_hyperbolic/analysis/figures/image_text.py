@@ -26,13 +26,14 @@ def chains_figure(
     """
     columns = min(3, len(images))
     rows = -(-len(images) // columns)
-    figure = new_figure(WIDE, 1.75 * rows)
+    figure = new_figure(WIDE, 1.4 * rows)
     grid = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=[1, 1.5] * columns)
     for axes in grid.flat:
         axes.set_axis_off()
     for number, (image, chain) in enumerate(zip(images, chains, strict=True)):
         left, right = grid[number // columns, 2 * (number % columns) : 2 * (number % columns) + 2]
         left.imshow(image, interpolation='nearest')
+        left.set_anchor('N')
         lines = [textwrap.shorten(text, _LETTERS, placeholder='…') for text in chain]
         color = INK if marks is None or marks[number] else CLIP
         right.text(
