@@ -65,6 +65,14 @@ def test_the_closed_form_reconstructs_the_tree(tree: Path, tmp_path: Path, capsy
     assert 'MAP of nodes and their parents in the tree' in capsys.readouterr().out
 
 
+def test_the_memory_of_a_large_computation_is_said_before(tree: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    embed(tree, tmp_path / 'small', '--method', 'closed')
+    assert 'GiB' not in capsys.readouterr().out
+    monkeypatch.setattr('timm_hyperbolic.taxonomy.memory.LARGE', 1000)
+    embed(tree, tmp_path / 'large', '--method', 'closed')
+    assert 'the embedding of 63 nodes in 5 dimensions takes up to 0.0 GiB\n' in capsys.readouterr().out
+
+
 def test_held_out_relations_are_predicted(tree: Path, tmp_path: Path) -> None:
     flags = ['--dim', '3', '--epochs', '200', '--percent', '80']
     measures = embed(tree, tmp_path / 'predicted', '--task', 'prediction', *flags)

@@ -1,6 +1,7 @@
 """The command that embeds a tree of names in hyperbolic space."""
 
 import importlib.util
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from ..taxonomy import (
     split_relations,
 )
 from ..taxonomy.graphs import Indices
+from ..taxonomy.memory import check_memory
 from ..train.progress import format_table
 from ..train.run_folder import check_output, scratch_folder
 
@@ -58,6 +60,7 @@ def embed(config: EmbedConfig) -> dict[str, float]:
     if file.exists() and not config.output.resume:
         raise UserError(f'--output {folder}: {EMBEDDING} is there; give another folder, or go on with --resume')
     print(f'{tree!r}')
+    _show_memory()
     started = time.perf_counter()
     frames: list[tuple[str, Tensor]] = []
     if method == 'closed':
@@ -71,6 +74,21 @@ def embed(config: EmbedConfig) -> dict[str, float]:
     print(format_table((name, _shown(value)) for name, value in measures.items()))
     print(f'written: {file}')
     return measures
+
+
+class _Printing(logging.Handler):
+    """Prints what is logged, to what is the standard output at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), flush=True)
+
+
+def _show_memory() -> None:
+    """Print how much memory a large computation may take before it begins."""
+    logger = logging.getLogger(check_memory.__module__)
+    logger.setLevel(logging.INFO)
+    if not logger.handlers:
+        logger.addHandler(_Printing())
 
 
 def _shown(value: float) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 from ..errors import UserError
 
 __all__ = ['MEMORY', 'check_memory']
 
 MEMORY = 4 << 30
+#: A bound from here on is logged as information.
+LARGE = 1 << 28
+
+_logger = logging.getLogger(__name__)
 
 
 def check_memory(what: str, size: float, limit: int, remedy: str) -> None:
-    """Refuse a computation that would take more memory than it may.
+    """Refuse a computation that would take more memory than it may, and log the bound of a large one.
 
     Args:
         what: is computed, for the message.
@@ -21,5 +27,8 @@ def check_memory(what: str, size: float, limit: int, remedy: str) -> None:
     Raises:
         UserError: naming the bound and the limit.
     """
+    bound = f'{what} takes up to {size / 2**30:,.1f} GiB'
     if size > limit:
-        raise UserError(f'{what} takes up to {size / 2**30:,.1f} GiB, more than {limit / 2**30:,.1f} GiB; {remedy}')
+        raise UserError(f'{bound}, more than {limit / 2**30:,.1f} GiB; {remedy}')
+    if size >= LARGE:
+        _logger.info(bound)
