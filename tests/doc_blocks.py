@@ -325,6 +325,9 @@ def run_command(
     if words[:2] == ['timm-hyperbolic', 'study']:
         check_study(words)
         return
+    if words[:2] == ['python', 'train_hyp.py'] and 'segmentation' in words:  # `test_train_segmentation` runs it
+        parse_only(lambda: run_program(ROOT / words[1], words[2:], monkeypatch), monkeypatch)
+        return
     kinds: dict[str, Callable[[], None]] = {
         'pip': lambda: check_pip(words),
         'python -m venv': lambda: check_environment(words),

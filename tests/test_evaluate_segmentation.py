@@ -11,16 +11,14 @@ import torch.nn.functional as F
 
 from timm_hyperbolic.data.masks import IGNORED
 from timm_hyperbolic.evaluate.segmentation import (
-    PixelEvaluator,
     boundary_distance,
-    confusion,
-    pixel_measures,
     relatives,
     uncertainty_measures,
     with_relatives,
     zero_label_measures,
 )
 from timm_hyperbolic.taxonomy import Taxonomy
+from timm_hyperbolic.train.pixel_metrics import PixelEvaluator, confusion, pixel_measures
 
 TREE = Taxonomy.from_text('all\n  a\n    b\n      x\n      y\n    z\n  c\n    u\n    v\n  w\n').with_classes(
     ['x', 'y', 'z', 'u', 'v', 'w']

@@ -155,7 +155,12 @@ import os, signal, sys, time
 from pathlib import Path
 from filelock import FileLock, Timeout
 folder, seconds, act = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+def save(*_):
+    (folder / 'saved').touch()
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, save)
 try:
     with FileLock(folder / '.claim', timeout=0):
         if (folder / 'measures.json').exists():
@@ -262,6 +267,21 @@ def test_a_run_that_diverged_is_an_end(file, tmp_path, capsys):
     assert '4 of 6 runs done, 2 diverged' in capsys.readouterr().out
     assert grid(file).work()
     assert begun(tmp_path) == names(file)
+
+
+def test_without_room_for_a_log_the_study_ends_after_the_runs_at_hand_have_saved(file, tmp_path, monkeypatch):
+    working, original = grid(file, 30), Path.open
+
+    def opened(path, *args, **keywords):
+        if path.name == 'log.txt' and path.parent.name == 'flat-seed0':
+            wait_for((tmp_path / 'runs' / 'begun').exists)
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        return original(path, *args, **keywords)
+
+    monkeypatch.setattr(Path, 'open', opened)
+    with pytest.raises(TrainingError, match=r'cannot write into .*flat-seed0: .*No space left'):
+        working.work()
+    assert [path.parent.name for path in (tmp_path / 'runs').glob('*/saved')] == ['euclid-seed0']
 
 
 def test_when_the_time_is_over_the_runs_are_asked_to_save(file, tmp_path):

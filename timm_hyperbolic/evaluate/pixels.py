@@ -16,11 +16,9 @@ from ..analysis.figures.segmentation import SegmentedImage
 from ..analysis.pixels import to_pixels
 from ..data.masks import IGNORED
 from ..taxonomy import Taxonomy
+from ..train.pixel_metrics import PixelEvaluator, confusion, pixel_measures
 from .segmentation import (
-    PixelEvaluator,
     boundary_distance,
-    confusion,
-    pixel_measures,
     relatives,
     uncertainty_measures,
     with_relatives,

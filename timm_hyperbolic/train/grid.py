@@ -94,6 +94,9 @@ class Grid:
                     self._tell()
                     time.sleep(_POLL)
                 self._stop()
+            except TrainingError:  # no room for a log; the runs at hand may have more of it
+                self._stop()
+                raise
             finally:
                 for job in self._active:  # a second SIGINT: their last checkpoints are whole
                     job.process.kill()

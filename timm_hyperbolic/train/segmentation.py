@@ -22,8 +22,8 @@ from ..data.sampling import TrainLoader
 from ..data.splits import Splits
 from ..data.stratified_split import Part
 from ..errors import UserError
-from ..evaluate.segmentation import PixelEvaluator
 from .model import create_model, resolve_data_config
+from .pixel_metrics import PixelEvaluator
 from .processes import Processes
 from .tasks import TaskKind
 
