@@ -433,7 +433,6 @@ def segmentation() -> str:
     names = {'euclidean': 'flat', 'hyperbolic': 'hyperbolic'}
     columns = {
         'miou': 1,
-        'sibling_miou': 1,
         'norm_boundary_correlation': 2,
         'error_auroc_norm': 1,
         'error_auroc_entropy': 1,
@@ -445,11 +444,11 @@ def segmentation() -> str:
         for (dim, geometry, tree), own in grouped(rows, 'dim', 'geometry', 'tree').items()
     ]
     cells.sort(key=lambda row: int(row[1]))
-    titles = ['', 'd', 'mIoU', 'sibling mIoU', 'norm and boundary', 'AUROC, norm', 'AUROC, entropy', 'test mIoU']
+    titles = ['', 'd', 'mIoU', 'boundary', 'AUROC, norm', 'AUROC, entropy', 'test mIoU']
     counts = sorted({len(own) for own in grouped(rows, 'dim', 'geometry', 'tree').values()})
     note = (
         f'Mean and standard deviation of {" or ".join(map(str, counts))} seeds, on the 101 validation images; the last '
-        'column on the 233 test images. *norm and boundary*: rank correlation of the norm with the distance from a '
+        'column on the 233 test images. *boundary*: rank correlation of the norm with the distance from a '
         'boundary. *AUROC*: of errors, in percent.'
     )
     return f'{markdown(titles, cells)}\n\n{note}\n\n{measured(head)}'
