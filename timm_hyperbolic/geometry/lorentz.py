@@ -88,7 +88,7 @@ class _Distance(torch.autograd.Function):
         p = p.clamp_min(0)
         u = torch.addcmul(p, p, p, value=0.5).sqrt_()
         value = p.add_(u, alpha=math.sqrt(2)).log1p_().mul_(k)
-        ctx.save_for_backward(F.threshold_(u, 0, math.inf), k, value)
+        ctx.save_for_backward(F.threshold(u, 0, math.inf, inplace=True), k, value)
         return value
 
     @staticmethod
