@@ -12,13 +12,20 @@ from .version import __version__
 __all__ = ['main', 'run']
 
 
-def _reading(room: str, name: str) -> Callable[[list[str], str], None]:
-    """Return what runs a command: it reads the options by `config/ROOM.py`, and then imports `commands/NAME.py`."""
+def _reading(room: str, name: str, with_words: bool = False) -> Callable[[list[str], str], None]:
+    """Return what runs a command: it reads the options by `config/ROOM.py`, and then imports `commands/NAME.py`.
+
+    Args:
+        room: Of `config/`.
+        name: The name of the command.
+        with_words: Whether the command takes the words of the command line too, which it writes down.
+    """
 
     def command(argv: list[str], prog: str) -> None:
         options = importlib.import_module(f'.config.{room}', __package__)
         config = getattr(options, f'read_{name}_options')(argv, prog)
-        getattr(importlib.import_module(f'.commands.{name}', __package__), name)(config)
+        words = [[*prog.split(), *argv]] if with_words else []
+        getattr(importlib.import_module(f'.commands.{name}', __package__), name)(config, *words)
 
     return command
 
@@ -34,24 +41,6 @@ def _train(argv: list[str], prog: str) -> None:
         train(config, [*prog.split(), *argv])
     finally:
         Processes.end()
-
-
-def _report(argv: list[str], prog: str) -> None:
-    from .config.trained import read_report_options
-
-    config = read_report_options(argv, prog)
-    from .commands.report import report
-
-    report(config, [*prog.split(), *argv])
-
-
-def _study(argv: list[str], prog: str) -> None:
-    from .config.study import read_study_options
-
-    config = read_study_options(argv, prog)
-    from .commands.study import study
-
-    study(config, [*prog.split(), *argv])
 
 
 def _list(argv: list[str], prog: str) -> None:
@@ -79,8 +68,8 @@ _COMMANDS: dict[str, tuple[Callable[[list[str], str], None], str]] = {
     'zeroshot': (_reading('image_text', 'zeroshot'), 'classify images by the texts of their classes'),
     'traverse': (_reading('image_text', 'traverse'), 'go from images to the root, past the texts that entail them'),
     'delta': (_reading('features', 'delta'), 'measure how far features are from a tree'),
-    'report': (_report, 'write a page of pictures of what a model has learned'),
-    'study': (_study, 'train and measure a grid of arms and seeds'),
+    'report': (_reading('trained', 'report', with_words=True), 'write a page of pictures of what a model has learned'),
+    'study': (_reading('study', 'study', with_words=True), 'train and measure a grid of arms and seeds'),
     'card': (_reading('hub', 'card'), 'write the model card of a run'),
     'push': (_reading('hub', 'push'), 'push a trained model to the Hugging Face Hub'),
 }
