@@ -18,8 +18,8 @@ from timm.models._input import update_model_args
 from timm.utils import unwrap_model
 from torch import nn
 
-from ..errors import nearest
 from ..layers import HyperbolicConfig
+from .backbone import check_timm_model
 from .config_checks import MODEL_ARGS, Check, one_of
 from .convert.hyperbolized import FetchedConversion
 from .convert.model import hyperbolic_class
@@ -196,11 +196,7 @@ def _linear_classifiers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def _make(backbone: str = '', **kwargs: Any) -> nn.Module:
-    if not backbone or backbone == ENTRY_POINT:
-        raise ValueError(f"backbone={backbone!r} must be the name of a timm model, such as backbone='resnet18'")
-    if ':' not in backbone and not is_model(backbone):
-        near = nearest(backbone, timm.list_models())
-        raise ValueError(f'backbone={backbone!r} is no timm model.{near or " See timm.list_models()."}')
+    check_timm_model('backbone', backbone, backbone == ENTRY_POINT, 'resnet18')
     own = {name: kwargs.pop(name) for name in _names() if name in kwargs}
     if kwargs.get('features_only'):
         return timm.create_model(backbone, **kwargs)

@@ -14,9 +14,9 @@ from timm.models import is_model, load_checkpoint, register_model
 from timm.models._input import get_model_input_config
 from torch import Tensor, nn
 
-from ..errors import nearest
 from ..layers import ImageTextSpace
 from ..layers.image_text import GEOMETRIES
+from .backbone import check_timm_model
 from .config_checks import MODEL_ARGS, Check, either, nothing, one_of, plain, real, text, whole
 from .convert.hyperbolized import FetchedConversion
 from .pretrained import build_model
@@ -233,11 +233,7 @@ class HypClip(nn.Module):
 
 def _visual(name: str, keywords: dict[str, Any], weights: dict[str, Any]) -> nn.Module:
     """Make the image model, without a classifier."""
-    if not name or name.startswith(ENTRY_POINT):
-        raise ValueError(f"visual={name!r} must be the name of a timm model, such as visual='vit_tiny_patch16_224'")
-    if ':' not in name and not is_model(name):
-        near = nearest(name, timm.list_models())
-        raise ValueError(f'visual={name!r} is no timm model.{near or " See timm.list_models()."}')
+    check_timm_model('visual', name, name.startswith(ENTRY_POINT), 'vit_tiny_patch16_224')
     return timm.create_model(name, num_classes=0, **keywords, **weights)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..errors import nearest
 from ..layers import HierarchicalSoftmax2d, HyperbolicConfig, HyperbolicMLR2d
 from ..layers.point_head import linear_start
+from .backbone import check_timm_model
 from .config_checks import MODEL_ARGS, Check, either, listing, nothing, one_of, whole
 from .convert.hyperbolized import FetchedConversion
 from .head_options import hierarchy_of, is_plain_hierarchy, plain_hierarchy
@@ -142,20 +143,11 @@ class HyperbolicSegmenter(HyperbolicModel, nn.Module):
             head = HierarchicalSoftmax2d(scores, tree, dd['device'])
         self.head, self.num_classes = head.train(self.training), num_classes
 
-    @property
-    def _model_args(self) -> dict[str, Any]:
-        # What timm saves: the keywords as plain data, with the tree that the classifier now has
-        if '_model_args' not in self.__dict__:
-            raise AttributeError(f'{type(self).__name__} has no _model_args: it was not made by timm.create_model')
+    def _present_args(self) -> dict[str, Any]:
         own = {**asdict(self.config), 'margin': 'none' if self.config.margin is None else self.config.margin}
         own |= {'hierarchy': None if self.hierarchy is None else plain_hierarchy(self.hierarchy)}
         own |= {'num_classes': self.num_classes}
-        args = {**self.__dict__['_model_args'], **own}
-        return {name: value for name, value in args.items() if value is not None}  # as timm's factory does
-
-    @_model_args.setter
-    def _model_args(self, value: dict[str, Any]) -> None:
-        self.__dict__['_model_args'] = value
+        return {name: value for name, value in own.items() if value is not None}  # as timm's factory does
 
     def train(self, mode: bool = True) -> HyperbolicSegmenter:
         """Set the mode of the modules; a frozen backbone stays in evaluation mode."""
@@ -287,11 +279,7 @@ def _backbone(
     name: str, out_indices: Sequence[int] | None, keywords: dict[str, Any], weights: dict[str, Any]
 ) -> nn.Module:
     """Make the backbone, whose finest map is the first."""
-    if not name or name == ENTRY_POINT:
-        raise ValueError(f"backbone={name!r} must be the name of a timm model, such as backbone='resnet18'")
-    if ':' not in name and not is_model(name):
-        near = nearest(name, timm.list_models())
-        raise ValueError(f'backbone={name!r} is no timm model.{near or " See timm.list_models()."}')
+    check_timm_model('backbone', name, name == ENTRY_POINT, 'resnet18')
     chosen = {} if out_indices is None else {'out_indices': tuple(out_indices)}
     try:
         if out_indices is None:

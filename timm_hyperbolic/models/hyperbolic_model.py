@@ -39,14 +39,18 @@ class HyperbolicModel:
 
     @property
     def _model_args(self) -> dict[str, Any]:
-        # What timm saves of a model that its factory made; a head of `attach_head` knows its own keywords as plain data
+        # What timm saves of a model that its factory made
         if '_model_args' not in self.__dict__:
             raise AttributeError(f'{type(self).__name__} has no _model_args: it was not made by timm.create_model')
-        return {**self.__dict__['_model_args'], **getattr(self.make_head, 'model_args', dict)()}
+        return {**self.__dict__['_model_args'], **self._present_args()}
 
     @_model_args.setter
     def _model_args(self, value: dict[str, Any]) -> None:
         self.__dict__['_model_args'] = value
+
+    def _present_args(self) -> dict[str, Any]:
+        """The keywords that may have changed since the model was made, as plain data."""
+        return getattr(self.make_head, 'model_args', dict)()  # a head of `attach_head` knows its own
 
     def no_weight_decay(self) -> set[str]:
         """Return the parameters without weight decay: the model's own, and all hyperbolic ones but linear weights."""
