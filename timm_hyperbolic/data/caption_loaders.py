@@ -7,15 +7,13 @@ from typing import Any
 
 import torch
 from timm.data import create_transform
-from timm.data.distributed_sampler import OrderedDistributedSampler
 from timm.data.loader import PrefetchLoader
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from ..config.data import AugmentConfig, TrainLoaderConfig
 from ..errors import UserError
 from .captions import Captioned
-from .loaders import default_workers
+from .loaders import augmentation, create_batches
 from .sampling import EpochLoader
 from .splits import Splits
 
@@ -58,22 +56,13 @@ def create_caption_loaders(
         train.transform = create_transform(
             data_config['input_size'],
             is_training=True,
-            no_aug=augment.no_aug,
-            train_crop_mode=augment.train_crop_mode,
-            scale=augment.scale,
-            ratio=augment.ratio,
-            hflip=augment.hflip,
-            vflip=augment.vflip,
-            color_jitter=augment.color_jitter or None,
-            auto_augment=augment.aa,
-            interpolation=data_config['interpolation'] if augment.no_aug else augment.train_interpolation,
+            **augmentation(augment, data_config),
             use_prefetcher=True,
         )
     except (AssertionError, KeyError, ValueError) as error:
         raise UserError(f'--aa {augment.aa}: {error}') from error
-    inner = DataLoader(train, loader.batch_size // processes, drop_last=True, **_workers(loader.workers, device))
-    views = 2 if train.parts else 1
-    batches = _on_device(inner, data_config, device, views)
+    size, views = loader.batch_size // processes, 2 if train.parts else 1
+    batches = create_batches(train, data_config, size, loader.workers, device, is_training=True, views=views)
     batch = loader.validation_batch_size or loader.batch_size
     return (
         EpochLoader(batches, loader.batch_size, seed, rank, processes, augment.aug_repeats),
@@ -111,16 +100,7 @@ def create_caption_eval_loader(
         crop_mode=data_config['crop_mode'],
         use_prefetcher=True,
     )
-    sampler = OrderedDistributedSampler(dataset, processes, rank) if processes > 1 else None
-    inner = DataLoader(dataset, batch_size, sampler=sampler, **_workers(workers, device))
-    return _on_device(inner, data_config, device, 2 if dataset.parts else 1)
-
-
-def _workers(workers: int | None, device: torch.device) -> dict[str, Any]:
-    count = default_workers(device) if workers is None else workers
-    return {'num_workers': count, 'pin_memory': device.type == 'cuda', 'persistent_workers': count > 0}
-
-
-def _on_device(loader: DataLoader, data_config: dict[str, Any], device: torch.device, views: int) -> PrefetchLoader:
-    mean, std = (tuple(data_config[key]) * views for key in ('mean', 'std'))
-    return PrefetchLoader(loader, mean, std, channels=views * data_config['input_size'][0], device=device)
+    views = 2 if dataset.parts else 1
+    return create_batches(
+        dataset, data_config, batch_size, workers, device, rank=rank, processes=processes, views=views
+    )

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from ..errors import UserError
 from .labels import ClassMap, label_problem
 
-__all__ = ['MODES', 'ImageError', 'ImageStream', 'Images', 'to_eight_bits', 'to_mode']
+__all__ = ['MODES', 'ImageError', 'ImageStream', 'Images', 'image_mode', 'to_eight_bits', 'to_mode']
 
 #: Pillow's mode of an image by the number of its channels.
 MODES = {1: 'L', 3: 'RGB'}
@@ -22,6 +22,20 @@ MODES = {1: 'L', 3: 'RGB'}
 _TRIES = 50  # unreadable images in a row before reading fails, as in timm
 # Formats that Pillow may open with 32 bits per pixel although they store 16.
 _SIXTEEN_BITS = ('PNG', 'PPM')
+
+
+def image_mode(channels: int) -> str:
+    """Return Pillow's mode in which the images of a model are read.
+
+    Args:
+        channels: Number of channels of the model's input.
+
+    Raises:
+        UserError: it is neither 1 nor 3.
+    """
+    if channels not in MODES:
+        raise UserError(f'--in-chans {channels}: images are read as grey (1) or in colour (3)')
+    return MODES[channels]
 
 
 class ImageError(UserError):

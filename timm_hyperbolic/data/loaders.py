@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from timm.data import AugMixDataset, Mixup, create_loader, create_transform
+from timm.data.distributed_sampler import OrderedDistributedSampler
 from timm.data.loader import PrefetchLoader
 from timm.data.transforms import RandomResizedCropAndInterpolation
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torchvision.transforms import RandomCrop
 
 from ..config.data import AugmentConfig, MixupConfig, TrainLoaderConfig
@@ -17,7 +18,14 @@ from .memory import MemoryLoader, create_memory_loaders
 from .sampling import EpochLoader, TrainLoader
 from .splits import Splits
 
-__all__ = ['create_eval_loader', 'create_loaders', 'create_mixup', 'default_workers']
+__all__ = [
+    'augmentation',
+    'create_batches',
+    'create_eval_loader',
+    'create_loaders',
+    'create_mixup',
+    'default_workers',
+]
 
 
 def create_loaders(
@@ -59,21 +67,12 @@ def create_loaders(
             AugMixDataset(splits.train, augment.aug_splits) if augment.aug_splits else splits.train,
             batch_size=loader.batch_size // processes,
             is_training=True,
-            no_aug=augment.no_aug,
-            train_crop_mode=augment.train_crop_mode,
-            scale=augment.scale,
-            ratio=augment.ratio,
-            hflip=augment.hflip,
-            vflip=augment.vflip,
-            color_jitter=augment.color_jitter or None,
-            auto_augment=augment.aa,
             re_prob=augment.reprob,
             re_mode=augment.remode,
             re_count=augment.recount,
             re_split=augment.resplit,
             num_aug_splits=augment.aug_splits,
-            # A random interpolation would be an augmentation.
-            interpolation=data_config['interpolation'] if augment.no_aug else augment.train_interpolation,
+            **augmentation(augment, data_config),
             **_common(data_config, loader.workers, device),
         )
     except (AssertionError, KeyError, ValueError) as error:
@@ -113,6 +112,69 @@ def create_eval_loader(
         crop_mode=data_config['crop_mode'],
         **_common(data_config, workers, device),
     )
+
+
+def augmentation(augment: AugmentConfig, data_config: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of crops, flips and colours that timm's loaders and transforms of training images share.
+
+    Args:
+        augment: Options of the augmentation.
+        data_config: The interpolation, as resolved by timm.
+    """
+    return {
+        'no_aug': augment.no_aug,
+        'train_crop_mode': augment.train_crop_mode,
+        'scale': augment.scale,
+        'ratio': augment.ratio,
+        'hflip': augment.hflip,
+        'vflip': augment.vflip,
+        'color_jitter': augment.color_jitter or None,
+        'auto_augment': augment.aa,
+        # A random interpolation would be an augmentation.
+        'interpolation': data_config['interpolation'] if augment.no_aug else augment.train_interpolation,
+    }
+
+
+def create_batches(
+    dataset: Dataset,
+    data_config: dict[str, Any],
+    batch_size: int,
+    workers: int | None,
+    device: torch.device,
+    *,
+    is_training: bool = False,
+    rank: int = 0,
+    processes: int = 1,
+    views: int = 1,
+) -> PrefetchLoader:
+    """Return a loader for targets that timm's `create_loader` cannot join, such as masks and tokens.
+
+    It joins uint8 images and targets by torch, and normalises the images on the device as timm does.
+
+    Args:
+        dataset: The split, whose images are uint8 tensors.
+        data_config: Mean and std of the pixels, and the number of channels.
+        batch_size: Images in a batch of this process.
+        workers: Number of loader processes; None to choose it by the number of CPU cores.
+        device: Device of the batches.
+        is_training: Whether an incomplete batch at the end is left out, and the caller orders the images.
+        rank: Number of this process; it gets its share of the images in evaluation.
+        processes: Number of processes that evaluate together.
+        views: Number of images that are joined as the channels of one.
+    """
+    sampler = OrderedDistributedSampler(dataset, processes, rank) if processes > 1 and not is_training else None
+    count = default_workers(device) if workers is None else workers
+    loader = DataLoader(
+        dataset,
+        batch_size,
+        sampler=sampler,
+        drop_last=is_training,
+        num_workers=count,
+        pin_memory=device.type == 'cuda',
+        persistent_workers=count > 0,
+    )
+    mean, std = (tuple(data_config[key]) * views for key in ('mean', 'std'))
+    return PrefetchLoader(loader, mean, std, channels=views * data_config['input_size'][0], device=device)
 
 
 def _common(data_config: dict[str, Any], workers: int | None, device: torch.device) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from timm.data.distributed_sampler import OrderedDistributedSampler
 from timm.data.loader import PrefetchLoader
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
 from ..config.data import AugmentConfig, TrainLoaderConfig
-from .loaders import default_workers
+from .loaders import create_batches
 from .masks import IGNORED
 from .sampling import EpochLoader
 from .splits import Splits
@@ -129,10 +128,9 @@ def create_mask_loaders(
         processes: Number of processes that train together.
     """
     splits.train.transform = training_transform(augment, data_config['input_size'][1:], data_config['interpolation'])
-    inner = DataLoader(splits.train, loader.batch_size // processes, drop_last=True, **_workers(loader.workers, device))
-    train = EpochLoader(
-        _on_device(inner, data_config, device), loader.batch_size, seed, rank, processes, augment.aug_repeats
-    )
+    size = loader.batch_size // processes
+    batches = create_batches(splits.train, data_config, size, loader.workers, device, is_training=True)
+    train = EpochLoader(batches, loader.batch_size, seed, rank, processes, augment.aug_repeats)
     batch = loader.validation_batch_size or loader.batch_size
     return train, create_mask_eval_loader(
         splits.val, data_config, eval_size, batch, loader.workers, device, rank, processes
@@ -162,16 +160,4 @@ def create_mask_eval_loader(
         processes: Number of processes that evaluate together.
     """
     dataset.transform = padded_to(size, data_config['mean'])
-    sampler = OrderedDistributedSampler(dataset, processes, rank) if processes > 1 else None
-    inner = DataLoader(dataset, batch_size, sampler=sampler, **_workers(workers, device))
-    return _on_device(inner, data_config, device)
-
-
-def _workers(workers: int | None, device: torch.device) -> dict[str, Any]:
-    count = default_workers(device) if workers is None else workers
-    return {'num_workers': count, 'pin_memory': device.type == 'cuda', 'persistent_workers': count > 0}
-
-
-def _on_device(loader: DataLoader, data_config: dict[str, Any], device: torch.device) -> PrefetchLoader:
-    channels = data_config['input_size'][0]
-    return PrefetchLoader(loader, data_config['mean'], data_config['std'], channels, device)
+    return create_batches(dataset, data_config, batch_size, workers, device, rank=rank, processes=processes)

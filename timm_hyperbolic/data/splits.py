@@ -14,7 +14,7 @@ from .labels import ClassMap
 from .sources import default_split, is_same_split, open_split
 from .stratified_split import Part, stratified_split
 
-__all__ = ['Splits', 'check_split', 'check_splits', 'class_count', 'create_splits']
+__all__ = ['Splits', 'check_batch_size', 'check_split', 'check_splits', 'class_count', 'create_splits']
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,19 @@ def check_splits(
     """
     for name, dataset in splits.named():
         check_split(dataset, name, num_classes, in_chans, data, model)
+    check_batch_size(splits, batch_size)
+
+
+def check_batch_size(splits: Splits, batch_size: int) -> None:
+    """Check that the training split has at least one batch; the size of a stream is not known.
+
+    Args:
+        splits: The splits.
+        batch_size: Images in a batch.
+
+    Raises:
+        UserError: it is smaller than one batch.
+    """
     if not isinstance(splits.train, IterableDataset) and len(splits.train) < batch_size:
         raise UserError(
             f'--batch-size {batch_size}: more than the {len(splits.train)} images of split {splits.train_name}'

@@ -15,9 +15,9 @@ from ..config.model import ModelConfig
 from ..config.train import TrainConfig
 from ..data.caption_loaders import create_caption_eval_loader, create_caption_loaders
 from ..data.captions import create_caption_splits
-from ..data.images import MODES
+from ..data.images import image_mode
 from ..data.sampling import TrainLoader
-from ..data.splits import Splits
+from ..data.splits import Splits, check_batch_size
 from ..errors import UserError
 from ..losses import CompositionalEntailmentLoss, HyperbolicContrastiveLoss
 from ..models import HypClip
@@ -97,15 +97,10 @@ class Contrastive(TaskKind):
 
     def check(self, splits: Splits, model: nn.Module, data_config: dict[str, Any], config: TrainConfig) -> None:
         """Set the number of channels of the images. The arguments are those of `TaskKind.check`."""
-        channels, batch = data_config['input_size'][0], config.loader.batch_size
-        if channels not in MODES:
-            raise UserError(f'--in-chans {channels}: images are read as grey (1) or in colour (3)')
+        mode = image_mode(data_config['input_size'][0])
         for _, dataset in splits.named():
-            dataset.source.input_img_mode = MODES[channels]
-        if len(splits.train) < batch:
-            raise UserError(
-                f'--batch-size {batch}: more than the {len(splits.train)} images of split {splits.train_name}'
-            )
+            dataset.source.input_img_mode = mode
+        check_batch_size(splits, config.loader.batch_size)
 
     def loaders(
         self, splits: Splits, data_config: dict[str, Any], config: TrainConfig, processes: Processes

@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader, Dataset
 from ..config.model import ModelConfig
 from ..config.train import TrainConfig
 from ..data.class_tree import read_unseen
-from ..data.images import MODES
+from ..data.images import image_mode
 from ..data.mask_loaders import create_mask_eval_loader, create_mask_loaders
 from ..data.mask_sources import create_mask_splits
 from ..data.masks import IGNORED, MaskedImages, check_masks, labels_of
 from ..data.sampling import TrainLoader
-from ..data.splits import Splits
+from ..data.splits import Splits, check_batch_size
 from ..data.stratified_split import Part
 from ..errors import UserError
 from .model import create_model, resolve_data_config
@@ -91,18 +91,13 @@ class Segmentation(TaskKind):
 
     def check(self, splits: Splits, model: nn.Module, data_config: dict[str, Any], config: TrainConfig) -> None:
         """Read the masks and check sizes and classes. The arguments are those of `TaskKind.check`."""
-        channels, batch = data_config['input_size'][0], config.loader.batch_size
-        if channels not in MODES:
-            raise UserError(f'--in-chans {channels}: images are read as grey (1) or in colour (3)')
+        mode = image_mode(data_config['input_size'][0])
         for _, dataset in splits.named():
             source = _source(dataset)
-            source.input_img_mode, source.num_classes = MODES[channels], model.num_classes
+            source.input_img_mode, source.num_classes = mode, model.num_classes
             source.sizes()
             check_masks(source)
-        if len(splits.train) < batch:
-            raise UserError(
-                f'--batch-size {batch}: more than the {len(splits.train)} images of split {splits.train_name}'
-            )
+        check_batch_size(splits, config.loader.batch_size)
 
     def loaders(
         self, splits: Splits, data_config: dict[str, Any], config: TrainConfig, processes: Processes
