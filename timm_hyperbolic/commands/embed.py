@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ..config.embed import EmbedConfig
 from ..errors import UserError
 from ..evaluate.results import write_results
+from ..files import scratch_folder
 from ..geometry import cone_energy
 from ..taxonomy import (
     ConeSettings,
@@ -31,7 +32,7 @@ from ..taxonomy import (
 from ..taxonomy.graphs import Indices
 from ..taxonomy.memory import check_memory
 from ..train.progress import format_table
-from ..train.run_folder import check_output, scratch_folder
+from ..train.run_folder import check_output
 
 __all__ = ['BEFORE_CONES', 'DISTANCES', 'EMBEDDING', 'RESULTS', 'embed']
 
