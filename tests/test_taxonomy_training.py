@@ -123,7 +123,7 @@ def test_the_file_that_is_there_stays_where_a_new_one_cannot_be_written(tmp_path
         raise OSError('disk full')
 
     monkeypatch.setattr('timm_hyperbolic.files.Path.replace', fail)
-    with pytest.raises(TrainingError, match='cannot write into .*: disk full'):
+    with pytest.raises(TrainingError, match=r'cannot write into .*: disk full'):
         NodePoints(('a', 'b'), torch.ones(2, 2).double()).save(tmp_path / 'x')
     assert [path.name for path in tmp_path.iterdir()] == ['x']
     assert (tmp_path / 'x').read_bytes() == before
