@@ -9,13 +9,19 @@ class have one text, and `accuracy` is that of 100 classes.
 
 The image tower is EfficientNet-Lite0 with ImageNet's weights, which stay as they are: its features of the images and of
 one crop of each are computed once and kept in the file `--features`. Trained are the text tower, from nothing, both
-projections and the space, with AdamW and a cosine schedule.
+projections and the space, with AdamW and a cosine schedule. `--space-lr-scale` is the learning rate of the numbers
+of the space as a share of `--lr`: Adam changes each by about the learning rate in a step at the most, so that in 500
+steps the logarithm of a factor moves by less than 1.
 
 Measured on images of the test split: `accuracy`, the share of images whose nearest text is theirs; `inside`, the share
 of images in the cone of their text; the median distances from the root of phrases, texts, crops and images; and
 `chains`, the share of images from which the way to the root passes texts each of which is a hypernym of the one before,
 the first of them a class or a noun above one, and at least two of them. The texts to pass are those of the classes and
-of all nouns above them.
+of all nouns above them. `nested` is that share with `--nested`, where a text follows another only if the other lies in
+its narrower cone; `true` is the share of images whose nested chain begins at their class or above it, besides.
+
+`--hold-out N` measures N training images, which are then not trained on, in place of the test images: by these the
+settings were chosen.
 """
 
 from __future__ import annotations
@@ -47,6 +53,7 @@ from timm_hyperbolic.data.sources import open_split
 from timm_hyperbolic.losses import CompositionalEntailmentLoss, HyperbolicContrastiveLoss
 from timm_hyperbolic.models import HypClip
 from timm_hyperbolic.models.tokenizers import trimmed
+from timm_hyperbolic.optim import param_groups_lr_scale
 from timm_hyperbolic.taxonomy import Taxonomy
 from timm_hyperbolic.train.weights import pretrained_overlay
 
@@ -129,10 +136,11 @@ def train(
     texts.classes, texts.phrases = texts.classes.to(device), texts.phrases.to(device)
     loss_class = CompositionalEntailmentLoss if parts else HyperbolicContrastiveLoss
     loss = loss_class(model.space, args.entailment)
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    decayed = [{'params': [p for p in learnt if p.ndim > 1], 'weight_decay': 0.2}]
-    decayed.append({'params': [p for p in learnt if p.ndim < 2], 'weight_decay': 0.0})
-    optimizer = torch.optim.AdamW(decayed, args.lr, betas=(0.9, 0.98))
+    model.space.lr_scale = args.space_lr_scale
+    groups = param_groups_lr_scale(model, 0.2)
+    for group in groups:
+        group['lr'] = args.lr * group.pop('lr_scale', 1.0)
+    optimizer = torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.98))
     warm = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=args.steps // 10)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps - args.steps // 10)
     schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, cosine], [args.steps // 10])
@@ -157,6 +165,19 @@ def is_rising(chain: Sequence[str], tree: Taxonomy) -> bool:
     return len(nouns) > 1 and all(b in tree.ancestors(a) for a, b in itertools.pairwise(nouns))
 
 
+def is_true(chain: Sequence[str], noun: str, tree: Taxonomy) -> bool:
+    """Whether a chain begins at a noun or at a hypernym of it."""
+    return chain[0] == noun or chain[0] in tree.ancestors(noun)
+
+
+def held_out(features: dict[str, Tensor], count: int) -> dict[str, Tensor]:
+    """The features of the training images, some of them, chosen at random, in place of the test images."""
+    order = torch.randperm(len(features['train.label']), generator=torch.Generator().manual_seed(0))
+    parts = {'train': order[:-count], 'test': order[-count:]}
+    names = ('image', 'crop', 'label')
+    return {f'{split}.{name}': features[f'train.{name}'][rows] for split, rows in parts.items() for name in names}
+
+
 @torch.no_grad()
 def measure(
     name: str,
@@ -165,7 +186,7 @@ def measure(
     features: dict[str, Tensor],
     captions: Captions,
     tree: Taxonomy,
-    entailment: float,
+    args: argparse.Namespace,
 ) -> tuple[dict[str, Any], dict[str, Tensor], list[list[str]]]:
     """The measures of a model, the distances from the root, and the chains of the test images."""
     space, device = model.space, texts.classes.device
@@ -179,9 +200,11 @@ def measure(
     evaluator = PairEvaluator(device)
     evaluator.update(EncodedPairs(encoded['image'], encoded['text'], space), texts.classes[label])
     found = evaluator.compute()
-    row = {'loss': name, 'entailment': entailment, 'accuracy': found['top1'], 'text_to_image': found['text_top1']}
+    row = {'loss': name, 'entailment': args.entailment, 'space_lr_scale': args.space_lr_scale, 'seed': args.seed}
+    row |= {'accuracy': found['top1'], 'text_to_image': found['text_top1'], 'factor': space.temperature_factor().item()}
     if not space.is_curved:
-        return row | {'entailment': None} | dict.fromkeys(('inside', *PARTS, 'chains', 'curvature')), {}, []
+        others = ('inside', *PARTS, 'chains', 'nested', 'true', 'curvature')
+        return row | {'entailment': None} | dict.fromkeys(others), {}, []
     c = space.curvature()
     points = {key: space.points(f, PARTS[key]) for key, f in encoded.items()}
     radii = {key: ((c * p.square).sqrt().asinh() / c.sqrt()).flatten().cpu() for key, p in points.items()}
@@ -189,10 +212,17 @@ def measure(
     tokens = trimmed(model.create_tokenizer()(pool_texts)).to(device)
     pool = space.lift(model.encode_text(tokens))
     nouns = [*names, '[root]']
-    chains = [[nouns[n] for n in chain] for chain in chains_to_root(space, points['image'].points, pool)]
-    rising = sum(is_rising(chain, tree) for chain in chains) / len(chains)
+    plain, chains = (
+        [[nouns[n] for n in chain] for chain in chains_to_root(space, points['image'].points, pool, nested=nested)]
+        for nested in (None, args.nested)
+    )
+    own = [tree.names[tree.classes[n]] for n in label.tolist()]
+    rising = [is_rising(chain, tree) for chain in chains]
+    true = [up and is_true(chain, noun, tree) for up, chain, noun in zip(rising, chains, own, strict=True)]
     row |= {'inside': found['inside']} | {key: r.median().item() for key, r in radii.items()}
-    return row | {'chains': 100 * rising, 'curvature': c.item()}, radii, chains
+    row |= {'chains': 100 * sum(is_rising(chain, tree) for chain in plain) / len(plain)}
+    row |= {'nested': 100 * sum(rising) / len(rising), 'true': 100 * sum(true) / len(true)}
+    return row | {'curvature': c.item()}, radii, chains
 
 
 def draw(
@@ -231,6 +261,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--steps', type=int, default=500)
     parser.add_argument('--lr', type=float, default=3e-3)
     parser.add_argument('--entailment', type=float, default=0.2)
+    parser.add_argument('--space-lr-scale', type=float, default=1.0)
+    parser.add_argument('--nested', type=float, default=0.8, help='factor of the half-aperture between texts')
+    parser.add_argument('--hold-out', type=int, default=0, metavar='N', help='measure N training images instead')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args(argv)
     device = chosen_device(args)
@@ -240,15 +273,19 @@ def main(argv: list[str] | None = None) -> None:
         save_file(features_of(args.data_dir, args.size, args.train, args.test, device), args.features)
         print(f'features: {time.perf_counter() - start:.0f} s', file=sys.stderr)
     features = load_file(args.features)
+    if args.hold_out:
+        features = held_out(features, args.hold_out)
     captions, tree = gloss_captions(open_images(args.data_dir, 'test').classes)
     report = Report(
-        header(args, device, part=('losses', 'data_dir', 'features', 'figures', 'entailment')),
+        header(
+            args, device, part=('losses', 'data_dir', 'features', 'figures', 'entailment', 'space_lr_scale', 'seed')
+        ),
         args.csv,
-        key=('loss', 'entailment'),
+        key=('loss', 'entailment', 'space_lr_scale', 'seed'),
     )
     for name in args.losses:
         model, texts, seconds = train(name, features, captions, args, device)
-        row, radii, chains = measure(name, model, texts, features, captions, tree, args.entailment)
+        row, radii, chains = measure(name, model, texts, features, captions, tree, args)
         report.add([row | {'seconds': seconds}])
         if args.figures is not None and chains:
             draw(args.figures, name, radii, chains, tree, args)

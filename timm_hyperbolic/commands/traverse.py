@@ -75,7 +75,7 @@ def traverse(config: TraverseConfig) -> list[dict[str, Any]]:
     with torch.no_grad():
         points = model.encode_image(pixels.to(device), lift=True)
         pool = model.space.lift(encode_texts(model, tokenizer, texts))
-        chains = chains_to_root(model.space, points, pool, own.steps)
+        chains = chains_to_root(model.space, points, pool, own.steps, own.nested)
     labels = [*names, ROOT]
     found = [[labels[number] for number in chain] for chain in chains]
     for (name, _), chain in zip(images, found, strict=True):

@@ -32,6 +32,13 @@ class PairConfig(GlossConfig):
     entailment: float = option(
         0.2, type=real(0), metavar='X', help='with --task contrastive: weight of the entailment; 0 for none'
     )
+    space_lr_scale: float = option(
+        1.0,
+        type=real(0),
+        metavar='X',
+        help='with --task contrastive: learning rate of the numbers of the space (curvature, scales of images and '
+        'texts, factor of the similarities), as a share of --lr; above 1 for short runs, in which they hardly move',
+    )
     chunk_size: int | None = option(
         None,
         type=whole(1),

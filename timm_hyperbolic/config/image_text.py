@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from .argtypes import one_of, whole
+from .argtypes import one_of, real, whole
 from .captions import GlossConfig
 from .options import option
 from .trained import ResultsConfig, TrainedConfig, read_trained
@@ -66,6 +66,13 @@ class TraversalConfig(GlossConfig):
         'set and of all hypernyms of them in WordNet)',
     )
     steps: int = option(50, type=whole(2), metavar='N', help='points on the way')
+    nested: float | None = option(
+        None,
+        type=real(0, positive=True),
+        metavar='X',
+        help='a text can follow another only if the other lies in its cone, X times as wide; below 1 the cones are '
+        'narrower (default: the nearest text that entails the point, whichever came before)',
+    )
     images: int = option(12, type=whole(1), metavar='N', help='images of the data set, where no --image is given')
     output: str | None = option(None, metavar='FILE', help='picture of the chains, .png or .svg')
 

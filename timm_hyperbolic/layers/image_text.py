@@ -80,6 +80,8 @@ class ImageTextSpace(nn.Module):
         image_log_scale: `a` of images; None on the sphere.
         text_log_scale: `a` of texts; None on the sphere.
         logit_scale: `τ`, which starts at `log(1/0.07)`.
+        lr_scale: Learning rate of the parameters as a share of that of the optimizer, for `param_groups_lr_scale`; 1 at
+            first.
 
     Raises:
         ValueError: a value is unknown or outside its range.
@@ -91,6 +93,7 @@ class ImageTextSpace(nn.Module):
     log_curvature: nn.Parameter | None
     image_log_scale: nn.Parameter | None
     text_log_scale: nn.Parameter | None
+    lr_scale: float = 1.0
 
     def __init__(
         self,
@@ -247,6 +250,10 @@ class ImageTextSpace(nn.Module):
     def no_weight_decay(self) -> set[str]:
         """Return the names of all parameters: none has weight decay."""
         return {name for name, _ in self.named_parameters()}
+
+    def lr_scales(self) -> dict[str, float]:
+        """Return the factors of the learning rate by the name of a parameter; none where `lr_scale` is 1."""
+        return {} if self.lr_scale == 1 else {name: self.lr_scale for name, _ in self.named_parameters()}
 
     def extra_repr(self) -> str:
         """Return the keywords, for `repr`."""

@@ -89,6 +89,7 @@ class Contrastive(TaskKind):
         made = create_model(model, 0, config.model_training, config.phases.hamp)
         if not isinstance(made, HypClip):
             raise UserError(f'--model {model.model}: has no text tower; --task contrastive trains hyp_clip')
+        made.space.lr_scale = config.pairs.space_lr_scale
         try:
             self.tokenizer = made.create_tokenizer()
         except ValueError as error:
