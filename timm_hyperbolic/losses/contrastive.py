@@ -125,7 +125,8 @@ class HyperbolicContrastiveLoss(nn.Module):
         if size >= count:
             logits = self.space.similarities(x.points, y.points, x.square, y.square)
             rows = F.cross_entropy(logits, partner)
-            return rows, F.cross_entropy(logits.mT, partner) if columns else rows
+            # Over the first dimension as it lies in memory: cross_entropy of the transpose would copy it
+            return rows, -logits.log_softmax(0).diagonal().mean() if columns else rows
 
         def part(points: Tensor, square: Tensor | None, partner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             logits = self.space.similarities(points, y.points, square, y.square)
