@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import random
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import timm
 import torch
 import torch.multiprocessing as mp
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 from test_taxonomy_wordnet import write as write_wordnet
@@ -115,7 +117,7 @@ def test_a_run_learns_colours_by_which_texts_classify_and_are_passed_on_the_way_
     picture = tmp_path / 'chains.png'
     image = str(images / 'red' / '0.png')
     argv = [str(trained), '--image', image, '--texts', str(texts), '--output', str(picture)]
-    assert run_command('traverse', argv) == 0
+    assert run_command('traverse', [*argv, '--nested', '0.9']) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(image)]
     assert line.endswith('[root]')
     assert Image.open(picture).size[0] > 500
@@ -230,6 +232,44 @@ def test_the_way_to_the_root_passes_what_entails_it() -> None:
         chains_to_root(ImageTextSpace(2, 'sphere'), ray[None], texts)
 
 
+def test_a_nested_chain_is_that_of_the_published_formulas() -> None:
+    space = ImageTextSpace(3)
+    space.log_curvature.data.fill_(-0.5)
+    c, eta, steps = math.exp(-0.5), 0.8, 30
+    tangents = F.normalize(torch.rand(6, 3, dtype=torch.float64) + 0.2, dim=-1)
+    radii = torch.linspace(0.15, 0.8, 40, dtype=torch.float64)[:, None]
+    texts = radii * F.normalize(torch.rand(40, 3, dtype=torch.float64), dim=-1)
+
+    def products(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # c times the Lorentz product
+        return c * (x @ y - math.sqrt(1 / c + x @ x) * math.sqrt(1 / c + y @ y))
+
+    def entails(x: torch.Tensor, y: torch.Tensor, width: float) -> bool:  # MERU, equations 5 and 6
+        product = products(x, y)
+        time_x, time_y = (math.sqrt(1 / c + t @ t) for t in (x, y))
+        cosine = (time_y + time_x * product) / (x.norm() * (product**2 - 1).sqrt())
+        return bool(cosine.clamp(-1, 1).acos() <= width * math.asin(min(1, 0.2 / (math.sqrt(c) * x.norm()))))
+
+    def chain(tangent: torch.Tensor) -> list[int]:
+        passed: list[int] = []
+        for t in torch.linspace(1, 0, steps, dtype=torch.float64)[:-1].tolist():
+            length = math.sqrt(c) * t * tangent.norm()
+            point = length.sinh() / length * t * tangent
+            last = passed[-1] if passed else None
+            options = {40: c * -math.sqrt(1 / c + point @ point) * math.sqrt(1 / c)} if last != 40 else {}
+            for n, text in enumerate(texts):
+                follows = last is None or last == n or (last < 40 and entails(text, texts[last], eta))
+                if follows and entails(text, point, 1):
+                    options[n] = products(text, point)
+            passed.append(max(options, key=options.__getitem__) if options else 40)
+        return list(dict.fromkeys([*passed, 40]))
+
+    points = space.lift(tangents)
+    assert chains_to_root(space, points, texts, steps, nested=eta) == [chain(tangent) for tangent in tangents]
+    assert chains_to_root(space, points, texts, steps, nested=eta) != chains_to_root(space, points, texts, steps)
+    with pytest.raises(ValueError, match='nested=0 must be a number > 0'):
+        chains_to_root(space, points, texts, nested=0)
+
+
 def test_a_curvature_on_its_bound_is_told(capsys) -> None:
     task = small_task()
     model = task.trainable_module
@@ -279,6 +319,10 @@ def test_the_sphere_has_no_way_to_the_root(table, tmp_path, capsys) -> None:
         table,
         tmp_path,
         'sphere',
+        '--space-lr-scale',
+        '0',
+        '--warmup-epochs',
+        '0',
         '--max-steps',
         '1',
         '--limit-eval-batches',
@@ -287,6 +331,7 @@ def test_the_sphere_has_no_way_to_the_root(table, tmp_path, capsys) -> None:
         *KEYWORDS,
         'geometry=sphere',
     )
+    assert load_file(folder / 'model.safetensors')['space.logit_scale'] == torch.tensor(1 / 0.07).log()  # not learnt
     assert run_command('traverse', [str(folder), '--texts', str(table)]) == 2
     assert "geometry='sphere' has neither a root nor cones" in capsys.readouterr().err
     with pytest.raises(UserError):
