@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
+import json
 import math
 import random
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,8 @@ from train_helpers import summary
 from timm_hyperbolic.analysis.pairs import EncodedPairs, PairEvaluator
 from timm_hyperbolic.analysis.traversal import chains_to_root
 from timm_hyperbolic.cli import run as run_command
-from timm_hyperbolic.data.captions import Captioned, Captions, gloss_captions, hypernym_texts
+from timm_hyperbolic.config.data import DataConfig
+from timm_hyperbolic.data.captions import Captioned, Captions, gloss_captions, hypernym_texts, read_captions
 from timm_hyperbolic.errors import UserError
 from timm_hyperbolic.layers import ImageTextSpace
 from timm_hyperbolic.losses import CompositionalEntailmentLoss
@@ -194,6 +198,36 @@ def test_a_part_is_the_box_in_pixels() -> None:
     assert pixels.shape == (6, 2, 2)
     assert (pixels == 255).all()
     assert torch.equal(tokens, dataset.tokenize(['whole', 'part']))
+
+
+def test_tar_files_hold_samples_of_an_image_a_caption_and_more(tmp_path) -> None:
+    for shard in range(2):
+        with tarfile.open(tmp_path / f'pairs-0{shard}.tar', 'w') as tar:
+            for n, (name, color) in enumerate(COLORS.items()):
+                stream = io.BytesIO()
+                Image.new('RGB', (6, 4), color).save(stream, 'png')
+                fields = json.dumps({'title': f'{shard} {n}', 'phrase': name, 'x1': 0, 'y1': 1, 'x2': 3, 'y2': 2})
+                members = {'png': stream.getvalue(), 'txt': f'a {name} café'.encode(), 'json': fields.encode()}
+                for ending, content in members.items():
+                    info = tarfile.TarInfo(f'folder.x/{n}.{ending}')
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+    found = read_captions(DataConfig(dataset=''), str(tmp_path / 'pairs-{00..01}.tar'))
+    assert found.captions.texts == [f'a {name} café' for name in COLORS] * 2
+    assert found.captions.phrases == [[name] for name in COLORS] * 2
+    assert found.captions.boxes == [(0, 1, 3, 2)] * 6
+    assert [found.images[n][0].getpixel((0, 0)) for n in range(6)] == list(COLORS.values()) * 2
+    assert [found.images[n][1] for n in range(6)] == list(range(6))
+    titles = read_captions(DataConfig(dataset='', target_key='title'), str(tmp_path / 'pairs-*.tar')).captions.texts
+    assert titles == ['0 0', '0 1', '0 2', '1 0', '1 1', '1 2']
+    for pattern, key, message in [
+        ('pairs-{00..03}.tar', None, 'no such file: .*pairs-02.tar, .*pairs-03.tar'),
+        ('pairs-00.tar', 'jpg', 'no image with the ending jpg in the sample .*folder.x/0, '),
+        ('broken.tar', None, 'broken.tar cannot be read as a tar file of images and captions: '),
+    ]:
+        (tmp_path / 'broken.tar').write_bytes(b'no tar file' * 100)
+        with pytest.raises(UserError, match=message):
+            read_captions(DataConfig(dataset='', input_key=key), str(tmp_path / pattern))
 
 
 # --- measures ---------------------------------------------------------------------------------------------------------

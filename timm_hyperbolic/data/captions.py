@@ -23,6 +23,7 @@ from ..config.argtypes import split_size
 from ..config.data import DataConfig, SplitConfig
 from ..errors import UserError, listed
 from ..taxonomy import Taxonomy, wordnet
+from .caption_tars import TAR, TarImages, read_tars
 from .images import Images
 from .splits import Splits, create_splits
 from .stratified_split import Part, stratified_split
@@ -37,7 +38,7 @@ __all__ = [
     'text_of',
 ]
 
-TABLES = ('.csv', '.tsv', '.parquet')
+TABLES = ('.csv', '.tsv', '.parquet', TAR)
 #: Names of columns that are looked for, the preferred one first.
 _IMAGE = ('image', 'path', 'filepath', 'file', 'filename')
 _CAPTION = ('caption', 'text', 'title')
@@ -173,35 +174,44 @@ def read_captions(data: DataConfig, table: str) -> Captioned:
 
     Args:
         data: Folder of the images (that of the table if it is None), and names of the columns.
-        table: Path of the table: `.csv`, `.tsv` or `.parquet`.
+        table: Path of the table: `.csv`, `.tsv` or `.parquet`; or of tar files, for which see `read_tars`.
 
     Raises:
         UserError: the table or a column does not exist, a caption is empty, a box is none, or images are missing.
     """
     path = Path(table)
-    if not path.is_file():
+    if path.suffix == TAR:
+        columns, image = read_tars(table, data.input_key), 'image'
+    elif path.is_file():
+        columns = _columns(path)
+        image = _column(columns, data.input_key, _IMAGE, '--input-key', path)
+    else:
         raise UserError(f'--dataset {table}: no such file')
-    columns = _columns(path)
-    image = _column(columns, data.input_key, _IMAGE, '--input-key', path)
     caption = _column(columns, data.target_key, _CAPTION, '--target-key', path)
     texts = [str(text or '').strip() for text in columns[caption]]
     empty = [str(row + 1) for row, text in enumerate(texts) if not text]
     if empty:
         raise UserError(f'{path}: the caption of row {listed(empty)} is empty; leave such rows out')
+    reader = TarImages(columns[image]) if path.suffix == TAR else _files(columns[image], data, path)
+    phrases = [[str(text)] for text in columns['phrase']] if 'phrase' in columns else None
+    return Captioned(
+        Images(reader, range(len(reader)), None, str(path)),
+        Captions(texts, phrases, _boxes(columns, path)),
+        str(path),
+    )
+
+
+def _files(names: Sequence[Any], data: DataConfig, path: Path) -> _Files:
+    """The images that a table names."""
     folder = Path(data.data_dir) if data.data_dir else path.parent
-    paths = [folder / str(name) for name in columns[image]]
+    paths = [folder / str(name) for name in names]
     missing = [str(each) for each in paths if not each.is_file()]
     if missing:
         raise UserError(
             f'{path}: {len(missing)} of {len(paths)} images do not exist: {listed(missing, 3)}; give their folder by '
             '--data-dir, or leave out their rows'
         )
-    phrases = [[str(text)] for text in columns['phrase']] if 'phrase' in columns else None
-    return Captioned(
-        Images(_Files(paths), range(len(paths)), None, str(path)),
-        Captions(texts, phrases, _boxes(columns, path)),
-        str(path),
-    )
+    return _Files(paths)
 
 
 def _column(columns: dict[str, list[Any]], named: str | None, usual: Sequence[str], flag: str, path: Path) -> str:
