@@ -115,7 +115,8 @@ def _expanded(pattern: str) -> list[Path]:
         before, low, high, after = found.groups()
         names = [f'{before}{n:0{len(low)}}{after}' for n in range(int(low), int(high) + 1)]
     else:
-        names = [pattern] if Path(pattern).is_file() else sorted(map(str, Path(pattern).parent.glob(Path(pattern).name)))
+        path = Path(pattern)
+        names = [pattern] if path.is_file() else sorted(str(file) for file in path.parent.glob(path.name))
     missing = [name for name in names if not Path(name).is_file()] if names else [pattern]
     if missing:
         raise UserError(f'--dataset {pattern}: no such file: {listed(missing, 3)}')
