@@ -14,8 +14,8 @@ of the space as a share of `--lr`: Adam changes each by about the learning rate 
 steps the logarithm of a factor moves by less than 1.
 
 Measured on images of the test split: `accuracy`, the share of images whose nearest text is theirs; `inside`, the share
-of images in the cone of their text; the median distances from the root of phrases, texts, crops and images; and
-`chains`, the share of images from which the way to the root passes texts each of which is a hypernym of the one before,
+of images in the cone of their text; `others`, the share of the texts of other classes whose cones an image lies in; the
+median distances from the root of phrases, texts, crops and images; and `chains`, the share of images from which the way to the root passes texts each of which is a hypernym of the one before,
 the first of them a class or a noun above one, and at least two of them. The texts to pass are those of the classes and
 of all nouns above them. `nested` is that share with `--nested`, where a text follows another only if the other lies in
 its narrower cone; `true` is the share of images whose nested chain begins at their class or above it, besides.
@@ -50,6 +50,7 @@ from timm_hyperbolic.analysis.traversal import chains_to_root
 from timm_hyperbolic.config.data import DataConfig
 from timm_hyperbolic.data.captions import Captioned, Captions, gloss_captions, hypernym_texts
 from timm_hyperbolic.data.sources import open_split
+from timm_hyperbolic.layers.image_text import SpacePoints
 from timm_hyperbolic.losses import CompositionalEntailmentLoss, HyperbolicContrastiveLoss
 from timm_hyperbolic.models import HypClip
 from timm_hyperbolic.models.tokenizers import trimmed
@@ -203,11 +204,16 @@ def measure(
     row = {'loss': name, 'entailment': args.entailment, 'space_lr_scale': args.space_lr_scale, 'seed': args.seed}
     row |= {'accuracy': found['top1'], 'text_to_image': found['text_top1'], 'factor': space.temperature_factor().item()}
     if not space.is_curved:
-        others = ('inside', *PARTS, 'chains', 'nested', 'true', 'curvature')
+        others = ('inside', 'others', *PARTS, 'chains', 'nested', 'true', 'curvature')
         return row | {'entailment': None} | dict.fromkeys(others), {}, []
     c = space.curvature()
     points = {key: space.points(f, PARTS[key]) for key, f in encoded.items()}
     radii = {key: ((c * p.square).sqrt().asinh() / c.sqrt()).flatten().cpu() for key, p in points.items()}
+    text_points = space.points(model.forward_text(texts.classes), 'text')
+    wrong = [
+        space.cone_energy(SpacePoints(*(t[(label + shift) % len(texts.classes)] for t in text_points)), points['image'])
+        for shift in range(1, len(texts.classes))
+    ]
     names, pool_texts = hypernym_texts(captions, tree)
     tokens = trimmed(model.create_tokenizer()(pool_texts)).to(device)
     pool = space.lift(model.encode_text(tokens))
@@ -219,7 +225,8 @@ def measure(
     own = [tree.names[tree.classes[n]] for n in label.tolist()]
     rising = [is_rising(chain, tree) for chain in chains]
     true = [up and is_true(chain, noun, tree) for up, chain, noun in zip(rising, chains, own, strict=True)]
-    row |= {'inside': found['inside']} | {key: r.median().item() for key, r in radii.items()}
+    row |= {'inside': found['inside'], 'others': 100 * (torch.stack(wrong) <= 0).double().mean().item()}
+    row |= {key: r.median().item() for key, r in radii.items()}
     row |= {'chains': 100 * sum(is_rising(chain, tree) for chain in plain) / len(plain)}
     row |= {'nested': 100 * sum(rising) / len(rising), 'true': 100 * sum(true) / len(true)}
     return row | {'curvature': c.item()}, radii, chains
