@@ -15,10 +15,11 @@ steps the logarithm of a factor moves by less than 1.
 
 Measured on images of the test split: `accuracy`, the share of images whose nearest text is theirs; `inside`, the share
 of images in the cone of their text; `others`, the share of the texts of other classes whose cones an image lies in; the
-median distances from the root of phrases, texts, crops and images; and `chains`, the share of images from which the way to the root passes texts each of which is a hypernym of the one before,
-the first of them a class or a noun above one, and at least two of them. The texts to pass are those of the classes and
-of all nouns above them. `nested` is that share with `--nested`, where a text follows another only if the other lies in
-its narrower cone; `true` is the share of images whose nested chain begins at their class or above it, besides.
+median distances from the root of phrases, texts, crops and images; and `chains`, the share of images from which the way
+to the root passes texts each of which is a hypernym of the one before, the first of them a class or a noun above one,
+and at least two of them. The texts to pass are those of the classes and of all nouns above them. `nested` is that share
+with `--nested`, where a text follows another only if the other lies in its narrower cone; `true` is the share of images
+whose nested chain begins at their class or above it, besides.
 
 `--hold-out N` measures N training images, which are then not trained on, in place of the test images: by these the
 settings were chosen.
