@@ -460,14 +460,18 @@ def segmentation() -> str:
 def image_text() -> str:
     """Images and texts of the stand-in: accuracy, cones, distances from the root, chains."""
     head, rows = results('image-text')
+    places = {'CLIP': 0, 'MERU': 1, 'CLIP with parts': 2, 'HyCoCLIP': 3}
+    runs = grouped(sorted(rows, key=lambda row: places[row['loss']]), 'loss', 'entailment', 'space_lr_scale')
+    radii = ('phrase', 'text', 'crop', 'image')
+    shares = ('accuracy', 'inside', 'others', 'chains', 'nested', 'true')
     cells = []
-    for row in rows:
-        name = f'{row["loss"]}, weight {float(row["entailment"]):g}' if row['entailment'] else row['loss']
-        share = [f'{float(row["accuracy"]):.1f} %', f'{float(row["inside"]):.1f} %' if row['inside'] else '']
-        radii = ' / '.join(f'{float(row[key]):.2f}' for key in ('phrase', 'text', 'crop', 'image') if row[key])
-        chains = f'{float(row["chains"]):.1f} %' if row['chains'] else ''
-        cells.append([name, *share, radii, chains, f'{float(row["seconds"]):.0f} s'])
-    columns = ['loss', 'accuracy', 'inside', 'phrase / text / crop / image', 'chains', 'training']
+    for (loss, weight, rate), own in runs.items():
+        name = f'{loss}, weight {float(weight):g}' if weight else loss
+        found = [over_seeds(own, column) if own[0][column] else '' for column in shares]
+        place = ' / '.join(f'{mean(own, column):.2f}' for column in radii) if own[0]['text'] else ''
+        seconds = f'{mean(own, "seconds"):.0f} s'
+        cells.append([name, f'{float(rate):g}', str(len(own)), *found[:3], place, *found[3:], seconds])
+    columns = ['loss', 'rate', 'seeds', *shares[:3], ' / '.join(radii), *shares[3:], 'training']
     return f'{markdown(columns, cells)}\n\n{measured(head)}'
 
 

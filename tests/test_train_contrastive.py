@@ -228,6 +228,9 @@ def test_tar_files_hold_samples_of_an_image_a_caption_and_more(tmp_path) -> None
         (tmp_path / 'broken.tar').write_bytes(b'no tar file' * 100)
         with pytest.raises(UserError, match=message):
             read_captions(DataConfig(dataset='', input_key=key), str(tmp_path / pattern))
+    with pytest.raises(UserError, match='hold their images; leave it out'):
+        read_captions(DataConfig(dataset='', data_dir='x'), str(tmp_path / 'pairs-00.tar'))
+    train(tmp_path / 'pairs-*.tar', tmp_path, 'run', '--parts', '--max-steps', '1', '-b', '2', '--val-split', '2')
 
 
 # --- measures ---------------------------------------------------------------------------------------------------------

@@ -180,6 +180,8 @@ def read_captions(data: DataConfig, table: str) -> Captioned:
         UserError: the table or a column does not exist, a caption is empty, a box is none, or images are missing.
     """
     path = Path(table)
+    if path.suffix == TAR and data.data_dir:
+        raise UserError(f'--data-dir {data.data_dir}: the tar files {table} hold their images; leave it out')
     if path.suffix == TAR:
         columns, image = read_tars(table, data.input_key), 'image'
     elif path.is_file():
