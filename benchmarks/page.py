@@ -461,7 +461,8 @@ def image_text() -> str:
     """Images and texts of the stand-in: accuracy, cones, distances from the root, chains."""
     head, rows = results('image-text')
     places = {'CLIP': 0, 'MERU': 1, 'CLIP with parts': 2, 'HyCoCLIP': 3}
-    runs = grouped(sorted(rows, key=lambda row: places[row['loss']]), 'loss', 'entailment', 'space_lr_scale')
+    rows.sort(key=lambda row: (places[row['loss']], float(row['space_lr_scale'])))
+    runs = grouped(rows, 'loss', 'entailment', 'space_lr_scale')
     radii = ('phrase', 'text', 'crop', 'image')
     shares = ('accuracy', 'inside', 'others', 'chains', 'nested', 'true')
     cells = []
