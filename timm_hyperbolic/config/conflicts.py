@@ -71,7 +71,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Options], bool]], ...] = (
         lambda values: values['task'] == 'segmentation',
     ),
     (
-        ('parts', 'entailment', 'chunk_size', 'wordnet_dir'),
+        ('parts', 'entailment', 'space_lr_scale', 'chunk_size', 'wordnet_dir'),
         '--task contrastive',
         lambda values: values.get('task', 'contrastive') == 'contrastive',
     ),
