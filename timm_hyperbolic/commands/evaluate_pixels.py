@@ -21,11 +21,12 @@ from ..errors import UserError
 from ..evaluate.pixels import Segmented, measures, segment
 from ..evaluate.results import check_results_file, write_results
 from ..evaluate.trained import load_trained
+from ..files import scratch_folder
 from ..taxonomy import Taxonomy
 from ..train.device import create_autocast, resolve_device
 from ..train.model import resolve_data_config
 from ..train.progress import format_table
-from ..train.run_folder import check_output, scratch_folder
+from ..train.run_folder import check_output
 
 __all__ = ['evaluate_pixels']
 

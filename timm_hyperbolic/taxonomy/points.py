@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..files import whole_file
 from ..geometry import convert
 from ..version import __version__
 from .graphs import Indices
@@ -135,11 +134,10 @@ class NodePoints:
         rows, `space` and `about`.
 
         Raises:
-            UserError: the file cannot be written.
+            TrainingError: the file cannot be written.
         """
         from safetensors.torch import save
 
-        path = Path(path)
         metadata = {
             'names': json.dumps(list(self.names), ensure_ascii=False),
             'space': self.space,
@@ -148,18 +146,8 @@ class NodePoints:
         }
         tensors = {'points': self.points, **{f'state.{name}': value for name, value in self.state.items()}}
         content = save({name: value.contiguous() for name, value in tensors.items()}, metadata)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-            try:
-                with os.fdopen(descriptor, 'wb') as file:
-                    file.write(content)
-                Path(temporary).chmod(0o644)
-                Path(temporary).replace(path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        except OSError as error:
-            raise UserError(f'{path} cannot be written: {error}') from error
+        with whole_file(Path(path)) as scratch:
+            scratch.write_bytes(content)
 
     @classmethod
     def load(cls, path: str | Path) -> NodePoints:
