@@ -42,9 +42,9 @@ WIDE += [
     '--epochs',
     '2',
 ]
-# On points, by SGD
+# On points, by SGD; in the first epoch a part alone: those that are frozen must not be waited for, nor forgotten later
 LENET = ['--model', 'hyp_lenet', '--img-size', '16', '-b', '240', '--workers', '0', '--device', 'cpu', '--epochs', '2']
-LENET += ['--opt', 'sgd', '--lr', '0.05']
+LENET += ['--opt', 'sgd', '--lr', '0.05', '--train-only', 'fc*', '--train-only-epochs', '1']
 
 
 def interrupted(argv: list[str], step: int, rank: int) -> None:
