@@ -82,13 +82,10 @@ def test_script_reports_bad_input_in_one_line_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_installed_command_is_the_same_program(tmp_path, capsys):
+def test_installed_command_is_the_same_program(capsys):
     said = "error: argument --epochs: must be a whole number of at least 1, not '0'"
     assert (cli.run('train', ['--epochs', '0'], 'train_hyp.py'), cli.main(['train', '--epochs', '0'])) == (2, 2)
     assert capsys.readouterr().err == f'train_hyp.py: {said}\ntimm-hyperbolic train: {said}\n'
-    command = [sys.executable, '-m', 'timm_hyperbolic.cli', 'train', '--epochs', '0']
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout, done.stderr) == (2, '', f'timm-hyperbolic train: {said}\n')
 
 
 def test_command_without_a_command_or_with_a_wrong_one(capsys):
