@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -22,6 +23,14 @@ hypothesis.settings.register_profile(
 # For a search: pytest --hypothesis-profile=search
 hypothesis.settings.register_profile('search', deadline=None, max_examples=2000)
 hypothesis.settings.load_profile('repeatable')
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The tests of a file run in one process unless `--dist` says otherwise, for they share runs and kernels."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getvalue('dist') == 'load' else None
 
 
 def pytest_collection_finish() -> None:
