@@ -14,7 +14,7 @@ if 'PYTEST_XDIST_WORKER' in os.environ:  # a process for each core: a thread for
     os.environ['OMP_NUM_THREADS'] = '1'
 
 # By default Python looks for garbage after every 700 new objects, which takes a tenth of the time of the tests.
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(20_000)
 
 # The same examples on every run: a failure in continuous integration can be repeated, and no run is red by chance.
 hypothesis.settings.register_profile(
