@@ -28,9 +28,19 @@ hypothesis.settings.load_profile('repeatable')
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """The tests of a file run in one process unless `--dist` says otherwise, for they share runs and kernels."""
+    if config.getvalue('dist') != 'load':
+        return None
     from xdist.scheduler import LoadFileScheduling
 
-    return LoadFileScheduling(config, log) if config.getvalue('dist') == 'load' else None
+    config.option.loadscopereorder = False  # xdist would begin with the files of most tests
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several processes begin with the files that have slow tests, so that all end together."""
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker('slow')}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_collection_finish() -> None:

@@ -30,6 +30,7 @@ def outcome() -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', FRAMEWORKS)
 def test_a_framework_trains_to_the_weights_of_plain_torch(name: str, outcome: subprocess.CompletedProcess) -> None:
     if importlib.util.find_spec(name) is None:

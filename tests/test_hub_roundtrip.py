@@ -47,6 +47,7 @@ def hub():
         yield hub
 
 
+@pytest.mark.slow
 def test_a_pushed_model_comes_back_bit_for_bit(hub, tmp_path, monkeypatch, one_thread):
     # Every hyperbolic layer, one alone, none, and the control; that every variant is copied is in test_vit_hyp.py.
     names = [f'vit_tiny_patch4_{variant}' for variant in ('hyp_all', 'hyp_res', 'euclid', 'flat_all')]

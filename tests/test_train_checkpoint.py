@@ -333,6 +333,7 @@ def test_what_cannot_be_resumed(tmp_path, capsys, flags, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path, one_thread, capsys):
     """By SIGKILL, with accumulation, mixup and workers; `benchmarks/kill_and_resume.py` kills again and again."""
     flags = [*kill_and_resume.CASES['all'], '--epochs', '2']

@@ -55,6 +55,7 @@ def furthest(a: Path, b: Path) -> float:
 RUNS = [('two', 'one'), ('mixed', 'one'), ('sharded', 'whole'), ('points-two', 'points-one')]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'reference'), RUNS)
 def test_the_number_of_processes_does_not_change_the_weights(runs, name, reference):
     """After 20 steps; begun by two and ended by one; sharded over two, resumed so, and ended by one; on points,
