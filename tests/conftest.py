@@ -36,11 +36,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return LoadFileScheduling(config, log)
 
 
+# They compile the kernels of float64 and those of float32, each in a process, before others need both.
+COMPILING = ('test_module.py', 'test_vit_hyp.py')
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes begin with the files that have slow tests, so that all end together."""
+    """Several processes go on with the files that have slow tests, so that all end together."""
     if 'PYTEST_XDIST_WORKER' in os.environ:
         slow = {item.path for item in items if item.get_closest_marker('slow')}
-        items.sort(key=lambda item: item.path not in slow)
+        items.sort(key=lambda item: (item.path.name not in COMPILING, item.path not in slow))
 
 
 def pytest_collection_finish() -> None:
