@@ -22,7 +22,7 @@ TESTS = Path(__file__).resolve().parent
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory) -> Path:
-    """The folder of all runs: of two processes, which compare a loss before, and the same of one."""
+    """The folder of all runs: of two processes, which compare gradients before, and the same of one."""
     output = tmp_path_factory.mktemp('runs')
     to = ['--output', str(output), '--experiment']
     # One process first: it compiles the kernels, which the two then find.

@@ -3,9 +3,10 @@
 import sys
 
 import pytest
+import test_losses_contrastive
+import test_train_contrastive
 import torch
 import torch.distributed as dist
-from test_losses_contrastive import assert_two_processes_agree, of_one_process
 from train_helpers import stop_at
 
 from timm_hyperbolic.commands.train import train
@@ -58,11 +59,13 @@ def interrupted(argv: list[str], step: int, rank: int) -> None:
 
 
 def main(output: str) -> None:
-    """Compare a loss; train with DistributedDataParallel, stop, and train sharded, stop, go on."""
+    """Compare gradients; train with DistributedDataParallel, stop, and train sharded, stop, go on."""
     torch.set_num_threads(1)
-    of_one = of_one_process()
+    torch.manual_seed(0)
+    parts = [(part, part.of_one_process()) for part in (test_losses_contrastive, test_train_contrastive)]
     rank = Processes.start(torch.device('cpu')).rank
-    assert_two_processes_agree(rank, *of_one)
+    for part, of_one in parts:
+        part.assert_two_processes_agree(rank, *of_one)
     torch.manual_seed(rank)  # what is drawn before must not matter
     to = ['--output', output, '--experiment']
     train(read_train_options([*TINY, *to, 'two']))
