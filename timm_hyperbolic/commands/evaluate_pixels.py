@@ -12,7 +12,7 @@ from ..analysis.figures.segmentation import segmentation_figure
 from ..analysis.figures.style import to_png
 from ..config.evaluate import EvaluateConfig
 from ..data.class_tree import read_tree, read_unseen, tree_of_classes
-from ..data.images import MODES
+from ..data.images import image_mode
 from ..data.labels import label_names
 from ..data.mask_loaders import create_mask_eval_loader
 from ..data.mask_sources import default_mask_split, open_mask_split
@@ -62,7 +62,7 @@ def evaluate_pixels(config: EvaluateConfig) -> dict[str, Any]:
     tree = _tree(config, model, dataset)
     unseen = sorted(labels_of(read_unseen(config.tree.unseen), dataset.classes, '--unseen'))
     data_config = resolve_data_config(model, config.model)
-    dataset.input_img_mode, dataset.num_classes = MODES[data_config['input_size'][0]], model.num_classes
+    dataset.input_img_mode, dataset.num_classes = image_mode(data_config['input_size'][0]), model.num_classes
     sizes = dataset.sizes()
     check_masks(dataset)
     largest = tuple(map(max, zip(*sizes, strict=True)))

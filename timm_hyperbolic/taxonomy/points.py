@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -126,6 +126,22 @@ class NodePoints:
             return d
 
         return rank_relations(nearness, relations, len(self), nodes)
+
+    def epoch_of(self, settings: Mapping[str, Any], free: Collection[str] = ()) -> int:
+        """Return the epoch after which a training saved these points, if another one can go on from there.
+
+        Args:
+            settings: settings of the training that is to go on.
+            free: names of settings that may differ.
+
+        Raises:
+            UserError: a setting differs. The message names it and its value before.
+        """
+        before = self.about.get('settings', {})
+        for name, now in settings.items():
+            if before.get(name) != now and name not in free:
+                raise UserError(f'{name}={now}: the training to go on with has {name}={before.get(name)}; leave it so')
+        return int(self.about['epoch'])
 
     def save(self, path: str | Path) -> None:
         """Write the points as a safetensors file, whole or not at all.
