@@ -15,13 +15,14 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from timm_hyperbolic.files import whole_file
 
 __all__ = [
     'RESULTS',
@@ -135,17 +136,9 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: to a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(descriptor, 'w', encoding='utf-8') as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)  # mkstemp keeps it to its owner
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write a file whole or not at all."""
+    with whole_file(path) as scratch:
+        scratch.write_text(text, encoding='utf-8')
 
 
 def read_csv(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:

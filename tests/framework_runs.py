@@ -2,7 +2,7 @@
 
     python tests/framework_runs.py accelerate
 
-Frameworks change logging and each other, and so have processes of their own. One ends with 0, or with what differed.
+Frameworks change logging and more, and so have a process of their own. It ends with what differed.
 """
 
 from __future__ import annotations
@@ -211,3 +211,4 @@ if __name__ == '__main__':
     for framework in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as path:
             globals()[framework](Path(path))
+        sys.stdout.write(f'{framework}: the same weights\n')

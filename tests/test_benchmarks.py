@@ -35,6 +35,7 @@ import report  # noqa: E402
 import side_by_side  # noqa: E402
 import study_piece  # noqa: E402
 
+from timm_hyperbolic.errors import TrainingError  # noqa: E402
 from timm_hyperbolic.evaluate.features import Features, write_features  # noqa: E402
 from timm_hyperbolic.taxonomy import Taxonomy  # noqa: E402
 
@@ -127,7 +128,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / 'out.csv'
     report.write_text(path, 'before')
     monkeypatch.setattr(report.Path, 'replace', fail)
-    with pytest.raises(OSError, match='disk full'):
+    with pytest.raises(TrainingError, match='disk full'):
         report.write_text(path, 'after')
     assert path.read_text() == 'before'
     assert list(tmp_path.iterdir()) == [path]

@@ -53,6 +53,12 @@ def folder(trained, tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """What is written beside the words are empty files: to draw takes longest, and `folder` has every figure."""
+    monkeypatch.setattr('timm_hyperbolic.analysis.figures.style._saved', lambda figure, form: b'')
+
+
 def written(folder: Path) -> Page:
     return check((folder / PAGE).read_text(encoding='utf-8'))
 
@@ -101,6 +107,7 @@ def test_the_numbers_are_in_the_words(folder, trained):
     assert any(text.startswith(wanted) for text in page.text['figcaption'])
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_path, capsys):
     torch.manual_seed(0)
     weights = tmp_path / 'weights.pth'
@@ -122,6 +129,7 @@ def test_a_euclidean_model_of_timm_has_the_sections_that_need_no_geometry(tmp_pa
     assert facts(page)['checkpoint'] == str(weights)
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_a_flat_control_has_no_ball(tmp_path):
     weights = tmp_path / 'weights.pth'
     flat = {'embed_dim': 24, 'depth': 1, 'num_heads': 3, 'img_size': 8, 'num_classes': 10}
@@ -138,6 +146,7 @@ def test_a_flat_control_has_no_ball(tmp_path):
     assert SECTIONS['gates'] in page.text['h2']
 
 
+@pytest.mark.usefixtures('undrawn')
 @pytest.mark.skipif(not CIFAR100.is_dir(), reason='../shared/data/cifar100 is not there')
 def test_colours_of_cifar100_are_superclasses(tmp_path):
     torch.manual_seed(0)
@@ -173,6 +182,7 @@ def test_folders_are_matched_by_the_names_that_the_model_knows(trained, tmp_path
     assert opened.classes == [str(digit) for digit in range(10)]
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_data_of_other_classes_have_no_accuracy(trained, tmp_path, capsys):
     folder = digits_in_folders(tmp_path, {1: 'one', 2: 'two'})
     argv = [str(trained), '--data', str(folder), '--output', str(tmp_path / 'out'), *QUICK]
@@ -237,6 +247,7 @@ def test_a_missing_package_is_named_with_its_remedy(trained, capsys, monkeypatch
     assert 'needs matplotlib: pip install timm_hyperbolic[report]' in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_features_that_are_not_finite_leave_out_what_needs_them(trained, tmp_path):
     model = create_model(f'local-dir:{trained}', pretrained=True)
     with torch.no_grad():

@@ -43,15 +43,13 @@ def test_compiler_makes_no_graph_after_the_first_dynamic_one(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ('what', 'name'), [('export', f'{VIT}_attn'), ('export', f'{VIT}_mlp'), ('export strict', f'{VIT}_res')]
-)
+@pytest.mark.parametrize(('what', 'name'), [('export', f'{VIT}_mlp'), ('export strict', f'{VIT}_res')])
 def test_exported_program_takes_any_batch(what: str, name: str) -> None:
     check(what, name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', [f'{VIT}_head', f'{VIT}_attn'])
+@pytest.mark.parametrize('name', [f'{VIT}_head', f'{VIT}_attn'])  # by way of an exported program
 def test_onnxruntime_gives_the_same_logits(name: str) -> None:
     assert check('onnxruntime', name).difference < 1e-4
 

@@ -42,6 +42,7 @@ KERNELS = (
 
 
 @needs_triton
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'interpreter',
     [

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torch import Tensor
 
 from timm_hyperbolic.geometry import lorentz_exp0, lorentz_log0, lorentz_pairwise_distance, lorentz_time
@@ -138,10 +136,17 @@ def test_in_float32_it_is_the_formula_to_a_millionth(generator, loss_class, name
 # --- several processes ------------------------------------------------------------------------------------------------
 
 
-def one_of_two(rank: int, folder: str, inputs: list[Tensor], expected: dict[str, Tensor]) -> None:
-    torch.set_num_threads(1)
-    store = torch.distributed.FileStore(f'{folder}/store', 2)
-    torch.distributed.init_process_group('gloo', rank=rank, world_size=2, store=store)
+def of_one_process() -> tuple[list[Tensor], dict[str, Tensor]]:
+    """Features, and the loss and its gradients in one process."""
+    inputs = [f.requires_grad_() for f in features(torch.Generator().manual_seed(0), 4, b=8)]
+    loss = with_values(CompositionalEntailmentLoss(dim=DIM))
+    value = loss(*inputs)
+    expected = gradients(value, inputs, dict(loss.space.named_parameters())) | {'value': value.detach()}
+    return [f.detach() for f in inputs], expected
+
+
+def assert_two_processes_agree(rank: int, inputs: list[Tensor], expected: dict[str, Tensor]) -> None:
+    """What `two_processes.py` asks of each of two processes: together they have the loss and gradients of one."""
     for chunk_size in (None, 2):
         loss = with_values(CompositionalEntailmentLoss(dim=DIM, chunk_size=chunk_size))
         own = [f.chunk(2)[rank].clone().requires_grad_() for f in inputs]
@@ -155,17 +160,6 @@ def one_of_two(rank: int, folder: str, inputs: list[Tensor], expected: dict[str,
         for name, p in loss.space.named_parameters():  # averaged, as DistributedDataParallel does
             torch.distributed.all_reduce(p.grad)
             assert torch.allclose(p.grad / 2, expected[name], rtol=1e-8, atol=1e-12), name
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_compute_the_loss_and_gradients_of_one(generator, tmp_path: Path) -> None:
-    inputs = [f.requires_grad_() for f in features(generator, 4, b=8)]
-    loss = with_values(CompositionalEntailmentLoss(dim=DIM))
-    value = loss(*inputs)
-    expected = gradients(value, inputs, dict(loss.space.named_parameters())) | {'value': value.detach()}
-    mp.start_processes(
-        one_of_two, (str(tmp_path), [f.detach() for f in inputs], expected), nprocs=2, start_method='fork'
-    )
 
 
 # --- where numbers end ------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ STOREYS = (
     'version',
     'errors',
     'constants',
+    'files',
     'lazy',
     'geometry',
     'taxonomy',
@@ -346,7 +347,7 @@ def test_import_needs_no_extra(probe: dict[str, Any]) -> None:
     assert 'timm_hyperbolic.models' in probe['loaded']
     # Nor does it load what only a training run needs.
     loaded = {name.split('.')[1] for name in probe['loaded'] if '.' in name}
-    assert loaded == {'version', 'lazy', 'errors', 'geometry', 'taxonomy', 'layers', 'models', 'optim'}
+    assert loaded == {'version', 'lazy', 'errors', 'files', 'geometry', 'taxonomy', 'layers', 'models', 'optim'}
 
 
 def test_import_loads_nothing_heavy_that_timm_does_not_load(probe: dict[str, Any]) -> None:

@@ -293,7 +293,7 @@ def executed(monkeypatch) -> list[str]:
     return calls
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutated_configuration(sound, executed, little_memory, data):
     folder, config, weights = sound
@@ -315,7 +315,7 @@ def test_a_mutated_configuration(sound, executed, little_memory, data):
     pulls_or_refuses(folder, executed)
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutated_header(sound, executed, little_memory, data):
     folder, config, weights = sound

@@ -21,7 +21,6 @@ from safetensors.torch import load_file
 from timm.task import ClassificationTask
 from train_helpers import stop_at
 
-import timm_hyperbolic.train.run_folder as run_folder
 from timm_hyperbolic.cli import run as run_command
 from timm_hyperbolic.config.study import StudyFileConfig, read_study
 from timm_hyperbolic.errors import TrainingError
@@ -365,7 +364,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(file, tmp_path, monkeypatch, 
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_folder, '_sync', full)
+        patch.setattr('timm_hyperbolic.files._sync', full)
         assert study(file, '--run', 'euclid-seed0') in (1, 2)
     lines = [line for line in capsys.readouterr().err.splitlines() if 'No space left' in line]
     assert lines[-1].startswith('timm-hyperbolic study: error: ')

@@ -11,7 +11,7 @@ from strategies import unit
 from torch import Tensor
 
 from timm_hyperbolic import geometry as G
-from timm_hyperbolic.errors import UserError
+from timm_hyperbolic.errors import TrainingError, UserError
 from timm_hyperbolic.taxonomy import DistanceTraining, NodePoints, Taxonomy, TrainingSettings, wordnet
 from timm_hyperbolic.taxonomy.descent import BALL, EUCLIDEAN, LORENTZ, descend
 
@@ -122,8 +122,8 @@ def test_the_file_that_is_there_stays_where_a_new_one_cannot_be_written(tmp_path
     def fail(*_: object) -> None:
         raise OSError('disk full')
 
-    monkeypatch.setattr('timm_hyperbolic.taxonomy.points.Path.replace', fail)
-    with pytest.raises(UserError, match='x cannot be written: disk full'):
+    monkeypatch.setattr('timm_hyperbolic.files.Path.replace', fail)
+    with pytest.raises(TrainingError, match=r'cannot write into .*: disk full'):
         NodePoints(('a', 'b'), torch.ones(2, 2).double()).save(tmp_path / 'x')
     assert [path.name for path in tmp_path.iterdir()] == ['x']
     assert (tmp_path / 'x').read_bytes() == before

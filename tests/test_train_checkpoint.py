@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pickle
+import random
 import re
 import shutil
 import signal
@@ -332,10 +333,17 @@ def test_what_cannot_be_resumed(tmp_path, capsys, flags, said):
     assert said in capsys.readouterr().err
 
 
-def test_killed_runs_go_on_to_the_same_end(tmp_path):
-    """The short version of `benchmarks/kill_and_resume.py`: SIGKILL, with accumulation, mixup and workers."""
-    # Each in a process of its own: bits depend on the number of threads, and other tests may have set it here.
-    assert kill_and_resume.compare('all', kills=1, seed=1, output=tmp_path) == []
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_end(tmp_path, one_thread, capsys):
+    """By SIGKILL, with accumulation, mixup and workers; `benchmarks/kill_and_resume.py` kills again and again."""
+    flags = [*kill_and_resume.CASES['all'], '--epochs', '2']
+    whole, killed = (kill_and_resume.command(tmp_path, name, flags) for name in ('whole', 'killed'))
+    assert cli.run('train', whole[2:]) == 0
+    assert 'epoch 2/2' in kill_and_resume.run_and_kill(killed, random.Random(5), batches=25)
+    capsys.readouterr()
+    assert cli.run('train', killed[2:]) == 0
+    assert re.search(r'going on after step \d+, batch \d+ of epoch 2', capsys.readouterr().out)
+    assert kill_and_resume.differences(tmp_path / 'whole', tmp_path / 'killed') == []
 
 
 def test_a_run_goes_on_with_the_labels_that_it_had(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-import torch.multiprocessing as mp
 from PIL import Image
 from safetensors.torch import load_file
 from test_taxonomy_wordnet import write as write_wordnet
@@ -138,24 +137,24 @@ def gradients(task: ContrastiveTask, images: torch.Tensor, tokens: torch.Tensor)
     return {name.removeprefix('module.'): p.grad for name, p in task.trainable_module.named_parameters()}
 
 
-def one_of_two(rank: int, folder: str, images: torch.Tensor, tokens: torch.Tensor, expected: dict) -> None:
-    torch.set_num_threads(1)
-    store = torch.distributed.FileStore(f'{folder}/store', 2)
-    torch.distributed.init_process_group('gloo', rank=rank, world_size=2, store=store)
+def of_one_process() -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Images, texts, and the gradients of one process."""
+    images, tokens = torch.randn(8, 6, 16, 16), torch.randint(1, 254, (8, 2, 8))
+    tokens[..., -1] = 255
+    expected = gradients(small_task(), images, tokens)
+    assert min(g.abs().max() for g in expected.values()) > 0
+    return images, tokens, expected
+
+
+def assert_two_processes_agree(
+    rank: int, images: torch.Tensor, tokens: torch.Tensor, expected: dict[str, torch.Tensor]
+) -> None:
+    """What `two_processes.py` asks of each of two processes: together they have the gradients of one."""
     task = small_task()
     task.trainable_module = DistributedDataParallel(task.trainable_module)
     found = gradients(task, images.chunk(2)[rank], tokens.chunk(2)[rank])
     for name, gradient in expected.items():
         assert (found[name] - gradient).abs().max() < 1e-5 * gradient.abs().max(), name
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_have_the_gradients_of_one(tmp_path) -> None:
-    images, tokens = torch.randn(8, 6, 16, 16), torch.randint(1, 254, (8, 2, 8))
-    tokens[..., -1] = 255
-    expected = gradients(small_task(), images, tokens)
-    assert min(g.abs().max() for g in expected.values()) > 0
-    mp.start_processes(one_of_two, (str(tmp_path), images, tokens, expected), nprocs=2, start_method='fork')
 
 
 # --- texts of classes -------------------------------------------------------------------------------------------------

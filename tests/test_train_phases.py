@@ -3,9 +3,7 @@ import itertools
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from config_helpers import options
-from timm.optim import create_optimizer_v2
 from timm.task import ClassificationTask
 
 import timm_hyperbolic  # noqa: F401
@@ -15,7 +13,6 @@ from timm_hyperbolic.train.loop import Loop
 from timm_hyperbolic.train.model import create_model
 from timm_hyperbolic.train.optimizer import create_optimizer
 from timm_hyperbolic.train.phases import Phases
-from timm_hyperbolic.train.processes import Processes
 from timm_hyperbolic.train.progress import Progress
 
 TINY = ['--model', 'vit_tiny_patch4_hyp_all', '--model-kwargs', 'embed_dim=12', 'depth=2', 'num_heads=3']
@@ -159,41 +156,3 @@ def test_a_pattern_that_matches_nothing():
     config, model, task = make('--train-only', 'blocks.*.atn.*')
     with pytest.raises(UserError, match=r'--train-only blocks.*Nearest: blocks\.\*\.attn\.\*'):
         Phases(task, model, config.phases)
-
-
-def _two_phases(rank: int, size: int, port: int, folder: str) -> None:
-    """Train through both phases, on this process's share of each batch, and leave the weights in `folder`."""
-    torch.set_num_threads(1)
-    config, model, task = make(*ATTENTION, '--train-only-epochs', '1')
-    if size > 1:
-        torch.distributed.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=size)
-        task.prepare_distributed()
-    optimizer = create_optimizer_v2(model, 'sgd', lr=0.1, momentum=0.9)
-    phases = Phases(task, model, config.phases, Processes(task.device, rank, size))
-    for epoch in range(2):
-        phases.begin(epoch)
-        task.eval()  # no dropout: the shares of a batch would have other masks
-        for image, target in batches(3):
-            optimizer.zero_grad()
-            task(image[rank::size], target[rank::size])['loss'].backward()
-            optimizer.step()
-    torch.save(model.state_dict(), f'{folder}/{size}-{rank}.pt')
-    if size > 1:
-        torch.distributed.destroy_process_group()
-
-
-def test_two_processes_go_through_both_phases_as_one_does(tmp_path):
-    """DistributedDataParallel would wait for the frozen parameters, and would forget those that are freed later."""
-    with torch.random.fork_rng():
-        _two_phases(0, 1, 0, str(tmp_path))
-    import socket
-
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.spawn(_two_phases, args=(2, port, str(tmp_path)), nprocs=2)
-    one, *two = (torch.load(tmp_path / name) for name in ('1-0.pt', '2-0.pt', '2-1.pt'))
-    for state in two:
-        for key, value in one.items():
-            torch.testing.assert_close(state[key], value, rtol=1e-4, atol=1e-5, msg=lambda m, key=key: f'{key}: {m}')
-    assert all(torch.equal(two[0][key], two[1][key]) for key in one)

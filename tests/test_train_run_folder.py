@@ -1,8 +1,8 @@
 import os
 import signal
 import stat
-import subprocess
-import sys
+import time
+from pathlib import Path
 
 import pytest
 import timm
@@ -158,17 +158,24 @@ def test_a_folder_that_fails_to_be_made(tmp_path):
         folder.create({}, ALONE)
 
 
-def holder(folder):
-    """Start a process that locks the folder and waits, in a process that it has forked too, as loaders do."""
-    code = (
-        'import os, sys, time; from pathlib import Path; from timm_hyperbolic.train.run_folder import OutputFolder; '
-        'folder = OutputFolder(Path(sys.argv[1])); folder.lock(); os.fork() or time.sleep(60); '
-        'print("held", flush=True); time.sleep(60)'
-    )
-    argv = [sys.executable, '-c', code, str(folder)]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stdout.readline() == 'held\n'
-    return process
+def holder(folder: Path) -> int:
+    """Fork a process that locks the folder and waits, in a process that it has forked too, as loaders do."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            locked = OutputFolder(folder)
+            locked.lock()
+            os.fork() or time.sleep(60)
+            os.write(writer, b'held')
+            time.sleep(60)
+        finally:
+            os._exit(1)
+    os.close(writer)
+    assert os.read(reader, 4) == b'held'
+    os.close(reader)
+    return child
 
 
 def test_a_second_run_is_refused_until_the_first_has_died(tmp_path, capsys):
@@ -176,18 +183,18 @@ def test_a_second_run_is_refused_until_the_first_has_died(tmp_path, capsys):
     folder.mkdir()
     first = holder(folder)
     try:
-        with pytest.raises(UserError, match=rf'another run is writing into .*process {first.pid} on .*choose another'):
+        with pytest.raises(UserError, match=rf'another run is writing into .*process {first} on .*choose another'):
             OutputFolder(folder).lock()
         for flags in ([], ['--resume', 'auto']):
             status, _ = run(tmp_path, *flags, steps=1)
             assert status == 2
             assert 'another run is writing into' in capsys.readouterr().err
         assert {file.name for file in folder.iterdir()} == {LOCK, f'{LOCK}-holder'}
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
         again = OutputFolder(folder)  # although the forked process, which is not the run, still lives
         again.lock()
         again.close()
         assert [file.name for file in folder.iterdir()] == [LOCK]
     finally:
-        os.killpg(first.pid, signal.SIGKILL)
+        os.killpg(first, signal.SIGKILL)

@@ -3,6 +3,8 @@
 import sys
 
 import pytest
+import test_losses_contrastive
+import test_train_contrastive
 import torch
 import torch.distributed as dist
 from train_helpers import stop_at
@@ -42,9 +44,9 @@ WIDE += [
     '--epochs',
     '2',
 ]
-# On points, by SGD
+# On points, by SGD; in the first epoch a part alone: those that are frozen must not be waited for, nor forgotten later
 LENET = ['--model', 'hyp_lenet', '--img-size', '16', '-b', '240', '--workers', '0', '--device', 'cpu', '--epochs', '2']
-LENET += ['--opt', 'sgd', '--lr', '0.05']
+LENET += ['--opt', 'sgd', '--lr', '0.05', '--train-only', 'fc*', '--train-only-epochs', '1']
 
 
 def interrupted(argv: list[str], step: int, rank: int) -> None:
@@ -57,9 +59,13 @@ def interrupted(argv: list[str], step: int, rank: int) -> None:
 
 
 def main(output: str) -> None:
-    """Train with DistributedDataParallel, stop, and train sharded, stop, go on."""
+    """Compare gradients; train with DistributedDataParallel, stop, and train sharded, stop, go on."""
     torch.set_num_threads(1)
+    torch.manual_seed(0)
+    parts = [(part, part.of_one_process()) for part in (test_losses_contrastive, test_train_contrastive)]
     rank = Processes.start(torch.device('cpu')).rank
+    for part, of_one in parts:
+        part.assert_two_processes_agree(rank, *of_one)
     torch.manual_seed(rank)  # what is drawn before must not matter
     to = ['--output', output, '--experiment']
     train(read_train_options([*TINY, *to, 'two']))

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ..config.embed import EmbedConfig
 from ..errors import UserError
 from ..evaluate.results import write_results
+from ..files import scratch_folder
 from ..geometry import cone_energy
 from ..taxonomy import (
     ConeSettings,
@@ -31,7 +32,7 @@ from ..taxonomy import (
 from ..taxonomy.graphs import Indices
 from ..taxonomy.memory import check_memory
 from ..train.progress import format_table
-from ..train.run_folder import check_output, scratch_folder
+from ..train.run_folder import check_output
 
 __all__ = ['BEFORE_CONES', 'DISTANCES', 'EMBEDDING', 'RESULTS', 'embed']
 
@@ -52,7 +53,9 @@ def embed(config: EmbedConfig) -> dict[str, float]:
         UserError: the tree or an option cannot be used, or there are files of another embedding in the folder.
     """
     _check_packages(config)
-    tree = _read_tree(config)
+    tree = Taxonomy.from_name(config.tree.taxonomy, config.tree.wordnet_dir)
+    if config.tree.subtree is not None:
+        tree = tree.subtree(config.tree.subtree)
     method = config.embedding.method
     folder = config.output.output or Path('output') / 'embed' / f'{tree.names[tree.root].replace("/", "-")}-{method}'
     check_output(folder)
@@ -101,15 +104,6 @@ def _check_packages(config: EmbedConfig) -> None:
         raise UserError('pictures need matplotlib: pip install timm_hyperbolic[report]')
     if config.embedding.method == 'distances' and importlib.util.find_spec('numba') is None:
         raise UserError('--method distances needs Numba: pip install numba; --method closed does not')
-
-
-def _read_tree(config: EmbedConfig) -> Taxonomy:
-    name, node = config.tree.taxonomy, config.tree.subtree
-    if name == 'wordnet':
-        tree = Taxonomy.from_wordnet(config.tree.wordnet_dir)
-    else:
-        tree = Taxonomy.cifar100() if name == 'cifar100' else Taxonomy.from_text(Path(name))
-    return tree if node is None else tree.subtree(node)
 
 
 # --- without training -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ..analysis.figures.segmentation import segmentation_figure
 from ..analysis.figures.style import to_png
 from ..config.evaluate import EvaluateConfig
 from ..data.class_tree import read_tree, read_unseen, tree_of_classes
-from ..data.images import MODES
+from ..data.images import image_mode
 from ..data.labels import label_names
 from ..data.mask_loaders import create_mask_eval_loader
 from ..data.mask_sources import default_mask_split, open_mask_split
@@ -21,11 +21,12 @@ from ..errors import UserError
 from ..evaluate.pixels import Segmented, measures, segment
 from ..evaluate.results import check_results_file, write_results
 from ..evaluate.trained import load_trained
+from ..files import scratch_folder
 from ..taxonomy import Taxonomy
 from ..train.device import create_autocast, resolve_device
 from ..train.model import resolve_data_config
 from ..train.progress import format_table
-from ..train.run_folder import check_output, scratch_folder
+from ..train.run_folder import check_output
 
 __all__ = ['evaluate_pixels']
 
@@ -61,7 +62,7 @@ def evaluate_pixels(config: EvaluateConfig) -> dict[str, Any]:
     tree = _tree(config, model, dataset)
     unseen = sorted(labels_of(read_unseen(config.tree.unseen), dataset.classes, '--unseen'))
     data_config = resolve_data_config(model, config.model)
-    dataset.input_img_mode, dataset.num_classes = MODES[data_config['input_size'][0]], model.num_classes
+    dataset.input_img_mode, dataset.num_classes = image_mode(data_config['input_size'][0]), model.num_classes
     sizes = dataset.sizes()
     check_masks(dataset)
     largest = tuple(map(max, zip(*sizes, strict=True)))

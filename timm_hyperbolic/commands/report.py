@@ -16,8 +16,9 @@ from ..config.run_files import SUMMARY
 from ..config.trained import ReportConfig
 from ..errors import TrainingError, UserError
 from ..evaluate.trained import Trained, open_trained
+from ..files import scratch_folder
 from ..train.device import create_autocast, resolve_device
-from ..train.run_folder import check_output, scratch_folder
+from ..train.run_folder import check_output
 from ..version import __version__
 
 __all__ = ['PAGE', 'report']

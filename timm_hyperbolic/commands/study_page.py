@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import TrainingError, UserError
 from ..evaluate.comparison import mean_of
 from ..evaluate.study_tables import accuracy_table, differences, measures_table, runs_table, sentences, values_of
-from ..train.run_folder import scratch_folder
+from ..files import scratch_folder
 
 __all__ = ['figures_of', 'records_text', 'tables_of', 'write_page']
 

@@ -16,6 +16,7 @@ from ..data.sources import default_split, open_split
 from ..errors import UserError
 from ..evaluate.image_text import encode_texts, open_clip_model, read_lines
 from ..evaluate.results import check_file, check_results_file, write_results
+from ..files import whole_file
 from ..train.device import resolve_device
 
 __all__ = ['traverse']
@@ -93,4 +94,5 @@ def _draw(path: Path, pixels: torch.Tensor, chains: list[list[str]]) -> None:
 
     arrays = list(pixels.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy())
     figure = chains_figure(arrays, chains)
-    path.write_bytes(to_svg(figure) if path.suffix == '.svg' else to_png(figure))
+    with whole_file(path) as scratch:
+        scratch.write_bytes(to_svg(figure) if path.suffix == '.svg' else to_png(figure))

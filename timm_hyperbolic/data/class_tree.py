@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from ..errors import UserError, listed
-from ..models.head_options import HeadOptions, hierarchy_of
+from ..models.head_options import HeadOptions
 from ..taxonomy import Taxonomy, without_chains
 from .superclasses import Superclasses
 
@@ -27,13 +27,11 @@ def read_tree(hierarchy: str | None) -> Taxonomy | None:
     """
     if hierarchy is None:
         return None
-    if hierarchy == 'wordnet':
-        return Taxonomy.from_wordnet()
-    if hierarchy != 'cifar100' and not Path(hierarchy).is_file():
+    if hierarchy not in ('cifar100', 'wordnet') and not Path(hierarchy).is_file():
         raise UserError(
             f'--hierarchy {hierarchy}: no such file; give cifar100, wordnet, or the path of an indented text'
         )
-    return hierarchy_of(hierarchy)
+    return Taxonomy.from_name(hierarchy)
 
 
 def tree_of_classes(

@@ -7,7 +7,6 @@ which weights, which preparation of the images and which images the features are
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import timm
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import Dataset, IterableDataset
 from tqdm import tqdm
@@ -25,7 +24,8 @@ from ..config.trained import TrainedConfig
 from ..data.loaders import create_eval_loader
 from ..data.sources import default_split, open_split
 from ..data.splits import check_split, class_count
-from ..errors import TrainingError, UserError
+from ..errors import UserError
+from ..files import whole_file
 from ..train.device import create_autocast, resolve_device
 from ..train.model import resolve_data_config
 from ..version import __version__
@@ -202,15 +202,9 @@ def write_features(path: str | Path, features: Features) -> None:
         'identity': features.identity,
         'about': features.about,
     }
-    scratch = path.with_name(f'.unfinished-{os.getpid()}-{path.name}')
     tensors = {'features': features.features.contiguous(), 'labels': features.labels.contiguous()}
-    try:
-        save_file(tensors, scratch, {_KEY: json.dumps(about)})
-        scratch.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f'{path}: {error}') from error
-    finally:
-        scratch.unlink(missing_ok=True)
+    with whole_file(path) as scratch:
+        scratch.write_bytes(save(tensors, {_KEY: json.dumps(about)}))
 
 
 def read_features(path: str | Path, identity: Mapping[str, Any] | None = None) -> Features:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import TrainingError, UserError
+from ..errors import UserError
+from ..files import whole_file
 
 __all__ = ['check_file', 'check_results_file', 'write_results']
 
@@ -72,9 +73,5 @@ def write_results(path: Path | None, results: Mapping[str, Any] | Sequence[Mappi
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)
-    scratch = path.with_name(f'.unfinished-{path.name}')
-    try:
+    with whole_file(path) as scratch:
         scratch.write_text(text.getvalue(), encoding='utf-8')
-        scratch.replace(path)
-    except OSError as error:
-        raise TrainingError(f'--results-file {path}: {error}') from error

@@ -10,7 +10,7 @@ from huggingface_hub import get_token
 from ..config.run import PublishConfig
 from ..config.run_files import CARD
 from ..errors import PublishError, RunError, UserError
-from ..train.run_folder import scratch_folder
+from ..files import scratch_folder
 from . import PushError, model_card, push_run
 from .card import differences
 from .push import check_repo_id, contents

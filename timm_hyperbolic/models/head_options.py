@@ -222,17 +222,16 @@ def hierarchy_of(value: Any, model: nn.Module | None = None) -> Taxonomy:
 def _named_hierarchy(value: Any, model: nn.Module | None) -> Taxonomy:
     if isinstance(value, Taxonomy):
         return value
-    if value == 'cifar100':
-        return Taxonomy.cifar100()
-    if value == 'wordnet':
-        return Taxonomy.from_wordnet().for_model(model)
     if isinstance(value, Mapping):
         if set(value) != {'parents', 'classes'}:
             raise ValueError(f"hierarchy with the keys {sorted(value)} must have the keys 'parents' and 'classes'")
         parents = {name: () if parent is None else (parent,) for name, parent in value['parents'].items()}
         return Taxonomy.from_parents(parents, where='hierarchy').with_classes(value['classes'])
-    if isinstance(value, (str, Path)) and ('\n' in str(value) or Path(value).is_file()):
+    if isinstance(value, str) and '\n' in value:
         return Taxonomy.from_text(value)
+    if isinstance(value, (str, Path)) and (value in ('cifar100', 'wordnet') or Path(value).is_file()):
+        tree = Taxonomy.from_name(value)
+        return tree.for_model(model) if value == 'wordnet' else tree
     raise ValueError(
         f"hierarchy={value!r} is no file; give 'cifar100', 'wordnet', the path of an indented text, or a Taxonomy"
     )

@@ -98,11 +98,7 @@ class ConeTraining:
         # sinh r = 2K, where the aperture is a right angle; a vector is half as long as its point is far
         self._smallest = math.asinh(2 * self.settings.aperture) / 2
         if start.about.get('method') == 'cones':
-            before = start.about['settings']
-            for name, now in asdict(self.settings).items():
-                if before.get(name) != now:
-                    raise UserError(f'{name}={now}: the training to go on with has {name}={before.get(name)}')
-            self._start, self.epoch = start.about['start'], int(start.about['epoch'])
+            self._start, self.epoch = start.about['start'], start.epoch_of(asdict(self.settings))
             self._vectors = start.state['vectors'].clone().requires_grad_()
             self._moments = {name: start.state[name].clone() for name in ('exp_avg', 'exp_avg_sq', 'step')}
         else:

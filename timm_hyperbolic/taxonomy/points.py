@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..files import whole_file
 from ..geometry import convert
 from ..version import __version__
 from .graphs import Indices
@@ -128,6 +127,22 @@ class NodePoints:
 
         return rank_relations(nearness, relations, len(self), nodes)
 
+    def epoch_of(self, settings: Mapping[str, Any], free: Collection[str] = ()) -> int:
+        """Return the epoch after which a training saved these points, if another one can go on from there.
+
+        Args:
+            settings: settings of the training that is to go on.
+            free: names of settings that may differ.
+
+        Raises:
+            UserError: a setting differs. The message names it and its value before.
+        """
+        before = self.about.get('settings', {})
+        for name, now in settings.items():
+            if before.get(name) != now and name not in free:
+                raise UserError(f'{name}={now}: the training to go on with has {name}={before.get(name)}; leave it so')
+        return int(self.about['epoch'])
+
     def save(self, path: str | Path) -> None:
         """Write the points as a safetensors file, whole or not at all.
 
@@ -135,11 +150,10 @@ class NodePoints:
         rows, `space` and `about`.
 
         Raises:
-            UserError: the file cannot be written.
+            TrainingError: the file cannot be written.
         """
         from safetensors.torch import save
 
-        path = Path(path)
         metadata = {
             'names': json.dumps(list(self.names), ensure_ascii=False),
             'space': self.space,
@@ -148,18 +162,8 @@ class NodePoints:
         }
         tensors = {'points': self.points, **{f'state.{name}': value for name, value in self.state.items()}}
         content = save({name: value.contiguous() for name, value in tensors.items()}, metadata)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-            try:
-                with os.fdopen(descriptor, 'wb') as file:
-                    file.write(content)
-                Path(temporary).chmod(0o644)
-                Path(temporary).replace(path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        except OSError as error:
-            raise UserError(f'{path} cannot be written: {error}') from error
+        with whole_file(Path(path)) as scratch:
+            scratch.write_bytes(content)
 
     @classmethod
     def load(cls, path: str | Path) -> NodePoints:

@@ -101,18 +101,10 @@ class DistanceTraining:
             shape = (len(names), settings.dim)
             self._points = np.random.default_rng(settings.seed).uniform(-_START, _START, shape)
         else:
-            self.epoch = self._checked(start)
+            if start.names != names:
+                raise UserError('the points to go on from belong to other nodes; start anew, into another folder')
+            self.epoch = start.epoch_of(asdict(settings), free=('epochs',))
             self._points = start.points.numpy().copy()
-
-    def _checked(self, start: NodePoints) -> int:
-        """The epoch after which points were saved that have the names and the settings of this training."""
-        if start.names != self.names:
-            raise UserError('the points to go on from belong to other nodes; start anew, into another folder')
-        before = start.about.get('settings', {})
-        for name, now in asdict(self.settings).items():
-            if before.get(name) != now and name != 'epochs':
-                raise UserError(f'{name}={now}: the training to go on with has {name}={before.get(name)}; leave it so')
-        return int(start.about['epoch'])
 
     @property
     def points(self) -> NodePoints:

@@ -176,6 +176,22 @@ class Taxonomy(Nodes):
         nouns = cls.from_wordnet(None if wordnet is True else wordnet)
         return nouns.with_classes([cifar100.SYNSETS[name] for name in sorted(cifar100.SYNSETS)])
 
+    @classmethod
+    def from_name(cls, name: str | Path, wordnet: str | Path | None = None) -> Taxonomy:
+        """Read the tree that a flag or a keyword names.
+
+        Args:
+            name: `'cifar100'` for its classes and superclasses, `'wordnet'` for all nouns, or the path of an indented
+                text.
+            wordnet: the folder of WordNet's files, as for `from_wordnet`.
+
+        Raises:
+            UserError: the file cannot be read, the tree is corrupt, or WordNet is not found.
+        """
+        if name == 'wordnet':
+            return cls.from_wordnet(wordnet)
+        return cls.cifar100() if name == 'cifar100' else cls.from_text(Path(name))
+
     # --- classes ------------------------------------------------------------------------------------------------------
 
     def with_classes(self, classes: Sequence[str]) -> Taxonomy:

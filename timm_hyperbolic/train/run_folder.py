@@ -1,4 +1,4 @@
-"""The folder of a run, its lock, and atomic writes: a file is written to a temporary folder and then renamed."""
+"""The folder of a run, its lock, and what is written into it."""
 
 import csv
 import io
@@ -7,9 +7,8 @@ import json
 import os
 import shutil
 import socket
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,14 @@ from torch import nn
 from ..config.run import RunConfig
 from ..config.run_files import ABOUT, ARGS, CONFIG, MODEL, SUMMARY, TEST, VERSION_LINE
 from ..errors import TrainingError, UserError
+from ..files import SCRATCH, scratch_folder, whole_file
 from ..version import __version__
 from .processes import Processes
 
-__all__ = ['LOCK', 'OutputFolder', 'check_output', 'scratch_folder']
+__all__ = ['LOCK', 'OutputFolder', 'check_output']
 
 LOCK = '.lock'
 _HOLDER = '.lock-holder'
-_SCRATCH = '.unfinished-'
 
 
 class OutputFolder:
@@ -117,7 +116,7 @@ class OutputFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock()
             self._check_empty()  # another run may have created it in the meantime
-            for left in self.path.glob(f'{_SCRATCH}*'):  # left over by a process that was killed
+            for left in self.path.glob(f'{SCRATCH}*'):  # left over by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             self._write(ARGS, f'{VERSION_LINE}{__version__}\n{yaml.safe_dump(dict(options), sort_keys=True)}')
         except (OSError, TrainingError) as error:
@@ -220,14 +219,14 @@ class OutputFolder:
         """
         if not self.writes:
             return
-        with scratch_folder(self.path) as scratch:
-            torch.save(content, scratch / name)
+        with whole_file(self.path / name) as scratch:
+            torch.save(content, scratch)
 
     def _write(self, name: str, text: str) -> None:
         if not self.writes:
             return
-        with scratch_folder(self.path) as scratch:
-            (scratch / name).write_text(text, encoding='utf-8')
+        with whole_file(self.path / name) as scratch:
+            scratch.write_text(text, encoding='utf-8')
 
 
 def check_output(path: Path) -> None:
@@ -247,42 +246,6 @@ def check_output(path: Path) -> None:
         raise UserError(f'--output: cannot make the folder {path}: {existing} is a file')
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f'--output: cannot write into {existing}')
-
-
-@contextmanager
-def scratch_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder; at the end its files, synced to the disk, replace those of the same name in `path`.
-
-    Args:
-        path: The folder of the run.
-
-    Raises:
-        TrainingError: the files could not be written.
-    """
-    try:
-        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
-        try:
-            yield scratch
-            for file in scratch.iterdir():
-                _sync(file)
-            for file in scratch.iterdir():
-                file.replace(path / file.name)
-            _sync(path)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except (OSError, RuntimeError) as error:  # torch raises RuntimeError on a full disk
-        raise TrainingError(f'cannot write into {path}: {error}') from error
-
-
-def _sync(path: Path) -> None:
-    """Sync a file, or the entries of a folder, to the disk."""
-    if path.is_dir() and os.name == 'nt':  # Windows cannot open folders
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _goes_on_in(resume: str | None, path: Path) -> bool:

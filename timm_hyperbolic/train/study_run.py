@@ -13,8 +13,9 @@ from ..config.options import to_values
 from ..config.run_files import ARGS, MEASURES, OUTCOME, SUMMARY, TEST
 from ..config.study import Run
 from ..errors import Busy, TrainingError, UserError
+from ..files import whole_file
 from .checkpoint import FREE_OPTIONS
-from .run_folder import LOCK, scratch_folder
+from .run_folder import LOCK
 
 __all__ = ['check_same_run', 'claim', 'epochs_done', 'is_claimed', 'read_json', 'save_json', 'state_of']
 
@@ -140,5 +141,5 @@ def save_json(folder: Path, name: str, content: dict[str, Any]) -> None:
     Raises:
         TrainingError: The file cannot be written.
     """
-    with scratch_folder(folder) as scratch:
-        (scratch / name).write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    with whole_file(folder / name) as scratch:
+        scratch.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
