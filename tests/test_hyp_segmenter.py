@@ -13,8 +13,10 @@ from timm.models._hub import save_for_hf
 from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 
+from timm_hyperbolic.config.optim import OptimizerConfig
 from timm_hyperbolic.layers import HierarchicalSoftmax2d, HyperbolicMLR2d
 from timm_hyperbolic.models import HyperbolicSegmenter
+from timm_hyperbolic.train.optimizer import create_optimizer
 
 pytestmark = pytest.mark.usefixtures('one_thread', 'fixed_seed')
 
@@ -96,6 +98,15 @@ def test_stock_optimizer_keeps_hyperplanes_in_the_ball() -> None:
     assert isinstance(model.head, HyperbolicMLR2d)
     assert model.head.offset.norm(dim=1).max() > 1  # beyond the ball, were it no tangent vector
     assert model.eval()(images()).isfinite().all()
+
+
+@pytest.mark.parametrize(('dim', 'factor'), [(3, ((32 + 48 + 192 + 96) / 3) ** 0.5), (1024, 1.0)])
+def test_classifier_learns_faster_than_the_projection(dim, factor) -> None:
+    model = make(dim=dim)
+    optimizer = create_optimizer(model, OptimizerConfig(opt='adamw', lr=0.1))
+    rates = {id(p): group['lr'] for group in optimizer.param_groups for p in group['params']}
+    for name, p in model.named_parameters():
+        assert rates[id(p)] == pytest.approx(0.1 * factor if name.startswith('head.') else 0.1), name
 
 
 def test_classifier_is_replaced_by_one_of_the_same_kind() -> None:

@@ -160,6 +160,15 @@ class HyperbolicSegmenter(HyperbolicModel, nn.Module):
         """Return the patterns of layer groups: the backbone as one group, then the projection."""
         return {'stem': r'^backbone', 'blocks': r'^project' if coarse else [(r'^norms|^project', None)]}
 
+    def lr_scales(self) -> dict[str, float]:
+        """Return the factor of the classifier's learning rate, `√(C/d)` with the C channels of all maps, at least 1.
+
+        An optimizer such as Adam moves each number by the learning rate. A pixel is projected by C numbers in each
+        dimension and classified by d numbers for each node, so that at one learning rate the pixels run far away from
+        the origin, to the margin, before the classifier has become steep.
+        """
+        return {'head': max(1.0, (self.project.in_channels / self.num_features) ** 0.5)}
+
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Trade computation for memory in the backward pass of the backbone, if it can."""
         self.backbone.set_grad_checkpointing(enable)
