@@ -464,16 +464,23 @@ def image_text() -> str:
     rows.sort(key=lambda row: (places[row['loss']], float(row['space_lr_scale'])))
     runs = grouped(rows, 'loss', 'entailment', 'space_lr_scale')
     radii = ('phrase', 'text', 'crop', 'image')
-    shares = ('accuracy', 'inside', 'others', 'chains', 'nested', 'true')
-    cells = []
+    shares = ('others', 'chains', 'nested', 'true')
+    cells, cones = [], []
     for (loss, weight, rate), own in runs.items():
-        name = f'{loss}, weight {float(weight):g}' if weight else loss
-        found = [over_seeds(own, column) if own[0][column] else '' for column in shares]
+        parts = (
+            loss,
+            f'weight {float(weight):g}' if weight else '',
+            f'rate {float(rate):g}' if float(rate) != 1 else '',
+        )
+        name = ', '.join(part for part in parts if part)
+        found = [over_seeds(own, column) if own[0][column] else '' for column in ('accuracy', 'inside')]
         place = ' / '.join(f'{mean(own, column):.2f}' for column in radii) if own[0]['text'] else ''
-        seconds = f'{mean(own, "seconds"):.0f} s'
-        cells.append([name, f'{float(rate):g}', str(len(own)), *found[:3], place, *found[3:], seconds])
-    columns = ['loss', 'rate', 'seeds', *shares[:3], ' / '.join(radii), *shares[3:], 'training']
-    return f'{markdown(columns, cells)}\n\n{measured(head)}'
+        cells.append([name, str(len(own)), *found, place, f'{mean(own, "seconds"):.0f} s'])
+        if own[0]['nested']:
+            cones.append([name, *(over_seeds(own, column) for column in shares)])
+    columns = ['loss', 'seeds', 'accuracy', 'inside', ' / '.join(radii), 'training']
+    tables = [markdown(columns, cells), markdown(['loss', *shares], cones)]
+    return '\n\n'.join([*tables, measured(head)])
 
 
 def contrastive() -> str:
