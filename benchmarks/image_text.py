@@ -8,17 +8,17 @@ name and the gloss of one of its hypernyms, drawn anew in each step, and the box
 class have one text, and `accuracy` is that of 100 classes.
 
 The image tower is EfficientNet-Lite0 with ImageNet's weights, which stay as they are: its features of the images and of
-one crop of each are computed once and kept in the file `--features`. Trained are the text tower, from nothing, both
-projections and the space, with AdamW and a cosine schedule. `--space-lr-scale` is the learning rate of the numbers
-of the space as a share of `--lr`: Adam changes each by about the learning rate in a step at the most, so that in 500
-steps the logarithm of a factor moves by less than 1.
+one crop of each are computed once and kept in the file `--features`. The text tower (from random
+weights), both projections and the space are trained, with AdamW and a cosine schedule. `--space-lr-scale` is the
+learning rate of the parameters of the space as a multiple of `--lr`: in one step Adam changes a parameter by about the
+learning rate at the most, so that in 500 steps the logarithm of a factor moves by less than 1.
 
 Measured on images of the test split: `accuracy`, the share of images whose nearest text is theirs; `inside`, the share
 of images in the cone of their text; `others`, the share of the texts of other classes whose cones an image lies in; the
 median distances from the root of phrases, texts, crops and images; and `chains`, the share of images from which the way
 to the root passes texts each of which is a hypernym of the one before, the first of them a class or a noun above one,
 and at least two of them. The texts to pass are those of the classes and of all nouns above them. `nested` is that share
-with `--nested`, where a text follows another only if the other lies in its narrower cone; `true` is the share of images
+with `--nested`, where each text must entail the text before it; `true` is the share of images
 whose nested chain begins at their class or above it, besides.
 
 `--hold-out N` measures N training images, which are then not trained on, in place of the test images: by these the

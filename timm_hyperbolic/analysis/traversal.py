@@ -27,9 +27,9 @@ def chains_to_root(
     The way is `exp0(t·log0(p))` for `steps` equal steps from `t = 1` to `t = 0`. At each point the nearest text among
     those whose cones it lies in is taken, the origin among them, whose cone is the whole space.
 
-    With `nested` the chain is one of entailment: a text can follow another only if the other lies in its cone. Texts
-    that are near to the root have wide cones, which hold a point of the way almost wherever the text is; `nested < 1`
-    narrows the cones for the comparison of texts.
+    With `nested` each text of the chain entails the text before it: a text `U` may follow a text `T` only if `T` lies
+    in the cone of `U`. Texts near the root have wide cones, which contain almost every point of the way; `nested < 1`
+    narrows the cones when two texts are compared.
 
     Args:
         space: A hyperbolic space.

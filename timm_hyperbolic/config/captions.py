@@ -36,8 +36,8 @@ class PairConfig(GlossConfig):
         1.0,
         type=real(0),
         metavar='X',
-        help='with --task contrastive: learning rate of the numbers of the space (curvature, scales of images and '
-        'texts, factor of the similarities), as a share of --lr; above 1 for short runs, in which they hardly move',
+        help='with --task contrastive: learning rate of the parameters of the space (curvature, scales of images '
+        'and texts, temperature), as a multiple of --lr; in short runs they hardly change unless it is above 1',
     )
     chunk_size: int | None = option(
         None,

@@ -70,8 +70,8 @@ class TraversalConfig(GlossConfig):
         None,
         type=real(0, positive=True),
         metavar='X',
-        help='a text can follow another only if the other lies in its cone, X times as wide; below 1 the cones are '
-        'narrower (default: the nearest text that entails the point, whichever came before)',
+        help='each text of a chain must entail the text before it: the text before must lie in its cone, whose width '
+        'is multiplied by X (default: take the nearest text that entails the point, whatever text came before)',
     )
     images: int = option(12, type=whole(1), metavar='N', help='images of the data set, where no --image is given')
     output: str | None = option(None, metavar='FILE', help='picture of the chains, .png or .svg')

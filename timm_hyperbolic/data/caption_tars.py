@@ -1,7 +1,7 @@
 """Images with captions in tar files of WebDataset: the members `NAME.jpg`, `NAME.txt` and `NAME.json` are one sample.
 
-The files are on a local disk, where each image can be read by its place in the file. timm's reader of WebDataset makes
-a whole number of each label, so that it has no captions to give.
+The files are on a local disk, where each image can be read by its place in the file. timm's reader of WebDataset
+converts each label to an integer, so it cannot return captions.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class HyperbolicContrastiveLoss(nn.Module):
         if size >= count:
             logits = self.space.similarities(x.points, y.points, x.square, y.square)
             rows = F.cross_entropy(logits, partner)
-            # Over the first dimension as it lies in memory: cross_entropy of the transpose would copy it
+            # log_softmax over the first dimension needs no copy; cross_entropy of the transpose would make one
             return rows, -logits.log_softmax(0).diagonal().mean() if columns else rows
 
         def part(points: Tensor, square: Tensor | None, partner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
