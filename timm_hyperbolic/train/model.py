@@ -75,6 +75,8 @@ def create_model(
         model.pretrained_cfg.pop('state_dict', None)
         if training.grad_checkpointing:
             model.set_grad_checkpointing()
+        if not training.fused_attn:
+            _use_plain_attention(model)
     # Errors of models about unknown keywords, wrong values or missing weights.
     except (
         *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError),
@@ -92,6 +94,13 @@ def create_model(
     if wrong:  # a model may accept the text 'false' and treat it as true
         raise UserError(f'--model {config.model}: {wrong}')
     return model
+
+
+def _use_plain_attention(model: nn.Module) -> None:
+    """Make timm's attention layers compute their scores, softmax and weighted sum as separate operations."""
+    for module in model.modules():
+        if hasattr(module, 'fused_attn'):
+            module.fused_attn = False
 
 
 def _arguments(name: str, size: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
