@@ -7,7 +7,9 @@ With `--weights` the models of these arms with the first seed go to `docs/weight
 `timm.create_model('local-dir:docs/weights/ARM', pretrained=True)` loads them.
 
 The records of the runs go to `results/study-NAME.json`, without the weights and without any path of the machine, the
-figures to `docs/results-NAME-*.svg` and `.png`, and the tables are made from the records (`page.py`).
+figures to `docs/results-NAME-*.svg` and `.png`, and the tables are made from the records (`page.py`). Runs that are
+recorded there already, of any study, need no folder: with `timm-hyperbolic study ... --records` another machine trains
+what is left.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--weights', nargs='+', default=[], metavar='ARM', help='arms whose first model is kept')
     args = parser.parse_args(argv)
     words = [str(args.study), '--table', *(['--output', args.output] if args.output else [])]
+    records = sorted(map(str, RESULTS.glob('study-*.json')))
+    words += ['--records', *records] if records else []
     status = run('study', words, 'timm-hyperbolic study')
     if status:
         return status

@@ -26,7 +26,7 @@ def record(arm: str, seed: int, top1: float) -> dict:
         'state': 'done',
         'command': f'timm-hyperbolic study x.yaml --run {arm}-seed{seed}',
         'commit': f'{"0123456789abcdef"}-dirty',
-        'epochs': 4,
+        'options': {'epochs': 4},
         'epoch': 3,
         'measures': {'top1': top1, 'top5': 80.0, 'loss': 1.5 + seed, 'noise': [40.0, 30.0, 20.0, 10.0, 0.0]},
         'history': history,

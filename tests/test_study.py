@@ -412,7 +412,7 @@ def test_the_speed_is_by_the_ratios_within_a_turn_and_is_kept_beside_that_of_oth
     assert min(each['memory'] for each in arms.values()) > 3 * 240 * 5 * 24 * 4
 
 
-def test_a_whole_study_is_the_single_runs(tmp_path, monkeypatch, capsys):
+def test_a_whole_study_is_the_single_runs_and_goes_on_elsewhere_from_its_records(tmp_path, monkeypatch, capsys):
     file = written(tmp_path, {'seeds': [0], 'arms': {name: TINY['arms'][name] for name in ('euclid', 'flat')}})
     monkeypatch.setattr('timm_hyperbolic.train.grid.subprocess', SimpleNamespace(Popen=Here))
     assert study(file, '--jobs', '2', '--threads', '1') == 0
@@ -422,3 +422,28 @@ def test_a_whole_study_is_the_single_runs(tmp_path, monkeypatch, capsys):
     assert 'flat-seed0: done; 2 of 2 runs done' in out
     assert out.endswith(f'next:\n  timm-hyperbolic study {file} --table\n')
     assert (tmp_path / 'runs' / 'euclid-seed0' / 'log.txt').read_text().endswith('euclid-seed0: done\n')
+
+    # Another machine, which has the records and not the folders, has nothing left to do and makes the same tables.
+    assert study(file, '--table') == 0
+    tables, there = tmp_path / 'runs' / 'tables' / 'tiny', tmp_path / 'there'
+    records = ('--records', tables / 'runs.json')
+    assert study(file, '--output', there, *records) == 0
+    assert not there.exists()
+    assert 'nothing left to do' in capsys.readouterr().out
+    assert study(file, '--output', there, *records, '--commands') == 0
+    assert capsys.readouterr().out == ''
+    assert study(file, '--output', there, *records, '--status') == 0
+    assert [line.split()[1:] for line in capsys.readouterr().out.splitlines()] == [['done,', 'in', '--records']] * 2
+    assert study(file, '--output', there, *records, '--table') == 0
+    for name in ('runs.json', 'results.md'):
+        assert (there / 'tables' / 'tiny' / name).read_bytes() == (tables / name).read_bytes()
+
+    # A recorded run never counts for a study that has changed since.
+    changed = written(tmp_path, {'seeds': [0], 'protocol': {**TINY['protocol'], 'lr': 0.1}})
+    for words, line in (
+        (records, 'has lr 0.003, and the study has lr 0.1; leave the file out'),
+        (('--records', file), 'must be a runs.json that timm-hyperbolic study --table has written'),
+    ):
+        capsys.readouterr()
+        assert study(changed, '--output', there, *words) != 0
+        assert line in capsys.readouterr().err

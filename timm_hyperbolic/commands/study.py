@@ -3,7 +3,7 @@
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from ..data.superclasses import read_superclasses
 from ..errors import NotFinite, TrainingError, UserError
 from ..evaluate.measures import measure_model
 from ..evaluate.speed import measure_speed
-from ..evaluate.study_records import records_of, study_record
+from ..evaluate.study_records import read_records, records_of, study_record
 from ..evaluate.trained import load_trained
 from ..train.device import create_autocast, resolve_device
 from ..train.grid import Grid, threads_of_a_run
@@ -56,18 +56,22 @@ def study(config: StudyConfig, command: Sequence[str] | None = None) -> None:
         _work_on(found.run(action.run), command)
         return
     runs = found.runs(config.file.arms, config.file.seeds)
+    recorded, speed = read_records(config.file.records, found, runs)
+    left = [run for run in runs if run.name not in recorded]
     if action.status:
-        _print_status(runs)
+        _print_status(runs, recorded)
     elif action.commands:
-        for run in runs:
+        for run in left:
             if state_of(run.folder) not in ('done', 'diverged'):
                 print(shlex.join(['timm-hyperbolic', *_words(config, run)]))
     elif action.speed:
         _measure_speed(found, runs)
     elif action.table:
-        _write_tables(config, found, runs)
+        _write_tables(config, found, runs, recorded, speed)
     else:
-        _work_through(config, found, runs)
+        if recorded:
+            print(f'{len(recorded)} of {len(runs)} runs are done by --records')
+        _work_through(config, found, left)
 
 
 def _work_through(config: StudyConfig, found: Study, runs: Sequence[Run]) -> None:
@@ -94,7 +98,7 @@ def _words(config: StudyConfig, run: Run | None = None, threads: int | None = No
         words += [] if value is None else [f'--{name}', value]
     threads = threads or config.work.threads
     if run is None:
-        return words
+        return [*words, *(['--records', *config.file.records] if config.file.records else [])]
     return [*words, *([] if threads is None else ['--threads', str(threads)]), '--run', run.name]
 
 
@@ -144,10 +148,12 @@ def _measure(run: Run) -> dict[str, Any]:
     return {'split': name, **measures}
 
 
-def _print_status(runs: Sequence[Run]) -> None:
+def _print_status(runs: Sequence[Run], recorded: Mapping[str, Mapping[str, Any]]) -> None:
     width = max(len(run.name) for run in runs)
     for run in runs:
         state, epochs = state_of(run.folder), run.config.schedule.epochs
+        if run.name in recorded:
+            state = f'{recorded[run.name]["state"]}, in --records'
         far = f', epoch {epochs_done(run.folder)} of {epochs}' if state == 'begun' else ''
         print(f'{run.name:<{width}}  {state}{far}')
 
@@ -173,11 +179,19 @@ def _measure_speed(found: Study, runs: Sequence[Run]) -> None:
         raise TrainingError(f'cannot write into {found.output}: {error}') from error
 
 
-def _write_tables(config: StudyConfig, found: Study, runs: Sequence[Run]) -> None:
-    records = records_of(runs, f'timm-hyperbolic study {config.file.study}')
+def _write_tables(
+    config: StudyConfig,
+    found: Study,
+    runs: Sequence[Run],
+    recorded: Mapping[str, dict[str, Any]],
+    speed: Mapping[str, Any],
+) -> None:
+    made = {record['run']: record for record in records_of(runs, f'timm-hyperbolic study {config.file.study}')}
+    every = {**recorded, **made}
+    records = [every[run.name] for run in runs if run.name in every]
     if not any(record['state'] == 'done' for record in records):
         raise UserError(f'--table: no run in {found.output} is done yet')
-    content = {**study_record(found, read_json(found.output / _SPEED)), 'runs': records}
+    content = {**study_record(found, read_json(found.output / _SPEED) or speed), 'runs': records}
     folder = found.output / 'tables' / found.file.stem
     for path in write_page(content, folder):
         print(path)

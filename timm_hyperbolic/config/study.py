@@ -167,6 +167,12 @@ class StudyFileConfig:
         None, '-d', metavar='NAME', help='data set in place of that of CONFIG, such as hfds/FOLDER for a copy of it'
     )
     device: str | None = option(None, metavar='NAME', help='device in place of that of CONFIG')
+    records: tuple[str, ...] = option(
+        (),
+        nargs='+',
+        metavar='FILE',
+        help='runs.json that --table has written elsewhere: its runs count as done, and the tables have them too',
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

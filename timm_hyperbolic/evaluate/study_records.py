@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..config.options import to_values
 from ..config.run_files import ABOUT, MEASURES, OUTCOME, SUMMARY, TEST
 from ..config.study import Run, Study
-from ..train.study_run import read_json, state_of
+from ..config.train import TrainConfig
+from ..errors import UserError
+from ..train.study_run import difference, options_that_count, read_json, state_of
 
-__all__ = ['records_of', 'study_record']
+__all__ = ['read_records', 'records_of', 'study_record']
 
 _KINDS = ('curvature', 'gamma', 's', 'margin')
 _CURVES = ('train_loss', 'eval_loss', 'eval_top1')
@@ -45,12 +49,13 @@ def records_of(runs: Sequence[Run], command: str) -> list[dict[str, Any]]:
         command: The command that works on the study, to which `--run NAME` is added.
 
     Returns:
-        Plain values by name: `run`, `arm`, `seed`, `state` (`done` or `diverged`), `command`, `commit`, `hardware`,
-        `versions`, `parameters`, `epochs`, `model` and `model_kwargs`; `measures` of `measure_model`, or the `message`
-        of a run that diverged; and `history`, lists over the epochs: losses, Top-1 on the images that choose the
-        epoch, and least, mean and largest curvature, size of the gate, centre and clipped share of the modules.
+        Plain values by name: `run`, `arm`, `seed`, `state` (`done` or `diverged`), `command`, `options` (those that are
+        not the defaults), `commit`, `hardware`, `versions` and `parameters`; `epoch`, the one that was chosen, counted
+        from 0; `measures` of `measure_model`, or the `message` of a run that diverged; and `history`, lists over the
+        epochs: losses, Top-1 on the images that choose the epoch, and least, mean and largest curvature, size of the
+        gate, centre and clipped share of the modules.
     """
-    found = []
+    found, defaults = [], to_values(TrainConfig())
     for run in runs:
         state, folder = state_of(run.folder), run.folder
         if state not in ('done', 'trained', 'diverged'):
@@ -62,9 +67,7 @@ def records_of(runs: Sequence[Run], command: str) -> list[dict[str, Any]]:
             'seed': run.seed,
             'state': 'diverged' if state == 'diverged' else 'done',
             'command': f'{command} --run {run.name}',
-            'model': run.config.model.model,
-            'model_kwargs': run.config.model.model_kwargs,
-            'epochs': run.config.schedule.epochs,
+            'options': {name: value for name, value in options_that_count(run).items() if value != defaults[name]},
             **{key: about.get(key) for key in ('commit', 'hardware', 'versions', 'parameters')},
             'epoch': about.get('result', {}).get('epoch'),
         }
@@ -79,6 +82,37 @@ def records_of(runs: Sequence[Run], command: str) -> list[dict[str, Any]]:
             }
         found.append({**record, 'history': _history(folder / SUMMARY)})
     return found
+
+
+def read_records(
+    paths: Sequence[str], study: Study, runs: Sequence[Run]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return the records of runs made elsewhere, by the name of the run, and the speed of the arms measured there.
+
+    Args:
+        paths: Files as `timm-hyperbolic study --table` writes them. A later one wins.
+        study: The study, of whose file the speed is taken.
+        runs: Its runs. Records of other runs are left out.
+
+    Raises:
+        UserError: A file cannot be read or has no records, or a run had other options than the study has.
+    """
+    of_name, found, speed, defaults = {run.name: run for run in runs}, {}, {}, to_values(TrainConfig())
+    for path in paths:
+        try:
+            content = json.loads(Path(path).read_text(encoding='utf-8'))
+            named = {record['run']: record for record in content['runs'] if record['options'] is not None}
+            speed = speed if content['study'] != study.file.name else content['speed'] or speed
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UserError(
+                f'--records {path}: must be a runs.json that timm-hyperbolic study --table has written ({error!r})'
+            ) from error
+        for name in named.keys() & of_name.keys():
+            different = difference({**defaults, **named[name]['options']}, of_name[name])
+            if different:
+                raise UserError(f'--records {path}: its {name} has {different}; leave the file out')
+        found |= {name: record for name, record in named.items() if name in of_name}
+    return found, speed
 
 
 def _history(path: Path) -> dict[str, list[Any]]:

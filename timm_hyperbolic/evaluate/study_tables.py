@@ -79,7 +79,7 @@ def accuracy_at_equal_time(study: Mapping[str, Any], records: Records) -> dict[s
     curves: dict[str, list[list[float]]] = {}
     for record in records:
         curve = record['history'].get('eval_top1', [])
-        if record['state'] == 'done' and len(curve) == record['epochs'] and record['arm'] in speed:
+        if record['state'] == 'done' and len(curve) == record['options']['epochs'] and record['arm'] in speed:
             curves.setdefault(record['arm'], []).append(curve)
     fastest = max((speed[arm] for arm in curves), default=1.0)
     found = {}

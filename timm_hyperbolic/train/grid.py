@@ -112,7 +112,7 @@ class Grid:
     def summary(self) -> str:
         """Return how many runs are in which state, in words."""
         states = [state_of(run.folder) for run in self.runs]
-        parts = [f'{states.count("done")} of {len(states)} runs done']
+        parts = [f'{states.count("done")} of {len(states)} runs done' if states else 'nothing left to do']
         if 'diverged' in states:
             parts.append(f'{states.count("diverged")} diverged')
         if self._active:

@@ -1,7 +1,7 @@
 """One run of a study on the disk: how far it is, who works on it, how it ended."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from ..files import whole_file
 from .checkpoint import FREE_OPTIONS
 from .run_folder import LOCK
 
-__all__ = ['check_same_run', 'claim', 'epochs_done', 'is_claimed', 'read_json', 'save_json', 'state_of']
+__all__ = [
+    'check_same_run',
+    'claim',
+    'difference',
+    'epochs_done',
+    'is_claimed',
+    'options_that_count',
+    'read_json',
+    'save_json',
+    'state_of',
+]
 
 _CLAIM = '.claim'
 #: Options that a run writes down as it has found them, or that say where its images are.
@@ -109,13 +119,36 @@ def check_same_run(run: Run) -> None:
         return
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f'{run.folder / ARGS}: {" ".join(str(error).split())}; remove the folder') from error
-    wanted = to_values(run.config)
-    for name in sorted(found.keys() & wanted.keys() - FREE_OPTIONS - _OF_THE_PLACE):
+    different = difference(found, run)
+    if different:
+        raise UserError(f'{run.folder} holds a run with {different}. Remove the folder, or give another --output')
+
+
+def difference(found: Mapping[str, Any], run: Run) -> str | None:
+    """Return the first option that a finished or begun run has otherwise than the study, in words; None for no such.
+
+    Args:
+        found: The options of the run that was found, by name.
+        run: The run as the study has it.
+    """
+    wanted = options_that_count(run)
+    for name in sorted(found.keys() & wanted.keys()):
         if wanted[name] is not None and found[name] != wanted[name]:
-            raise UserError(
-                f'{run.folder} holds a run with {name} {found[name]}, and the study has {name} {wanted[name]}. Remove '
-                'the folder, or give another --output'
-            )
+            return f'{name} {found[name]}, and the study has {name} {wanted[name]}'
+    return None
+
+
+def options_that_count(run: Run) -> dict[str, Any]:
+    """Return the options of a run by name, without those of its place, of its images and of its log.
+
+    Args:
+        run: The run as the study has it.
+    """
+    return {
+        name: value
+        for name, value in to_values(run.config).items()
+        if name not in FREE_OPTIONS and name not in _OF_THE_PLACE
+    }
 
 
 def read_json(path: Path) -> dict[str, Any]:
