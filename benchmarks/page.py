@@ -18,12 +18,14 @@ import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import figures
 from models import PEERS
 from report import RESULTS, ROOT, markdown, read_csv, write_text
 
 from timm_hyperbolic.commands.study_page import tables_of
+from timm_hyperbolic.evaluate.study_tables import accuracy_table
 
 MARKER = re.compile(r'(?P<start><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- /results -->)', re.DOTALL)
 Row = dict[str, str]
@@ -555,12 +557,26 @@ def geometry() -> str:
 # --- studies ----------------------------------------------------------------------------------------------------------
 
 
-def study(name: str) -> str:
-    """What `study_results.py` has kept of a study: its tables, and the figures that it has drawn."""
+def study_runs(name: str) -> dict[str, Any] | None:
+    """What `study_results.py` has kept of a study; None before its first run is done."""
     path = RESULTS / f'study-{name}.json'
-    if not path.exists():
+    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else None
+
+
+def study_summary(name: str) -> str:
+    """Top-1, its differences and the clipped share of all arms of a study."""
+    content = study_runs(name)
+    if content is None:
         return 'No run of this study is done yet.'
-    content = json.loads(path.read_text(encoding='utf-8'))
+    records = content['runs']
+    return accuracy_table(content, records, ('seeds', 'Top-1', f'minus `{content["baseline"]}`', 'clipped'))
+
+
+def study(name: str) -> str:
+    """The tables of a study, and the figures that `study_results.py` has drawn."""
+    content = study_runs(name)
+    if content is None:
+        return 'No run of this study is done yet.'
     shown = [f'![{title}](results-{name}-{key}.svg)' for key, title in STUDY_FIGURES.items()]
     drawn = [line for line in shown if (ROOT / 'docs' / line[line.index('(') + 1 : -1]).exists()]
     return '\n\n'.join([tables_of(content), *drawn])
@@ -576,6 +592,7 @@ STUDY_FIGURES = {
 
 BLOCKS: dict[str, Callable[[], str]] = {
     'study-residual': lambda: study('residual'),
+    'study-residual-summary': lambda: study_summary('residual'),
     'study-modules': lambda: study('modules'),
     'taxonomy': taxonomy,
     'nouns': nouns,

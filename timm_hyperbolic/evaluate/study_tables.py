@@ -92,12 +92,13 @@ def accuracy_at_equal_time(study: Mapping[str, Any], records: Records) -> dict[s
     return found
 
 
-def accuracy_table(study: Mapping[str, Any], records: Records) -> str:
+def accuracy_table(study: Mapping[str, Any], records: Records, shown: Sequence[str] | None = None) -> str:
     """Return the table of Top-1, its differences, cost and clipped share, one row for each arm.
 
     Args:
         study: The record of the study.
         records: Records of its runs.
+        shown: Titles of the columns to show besides the arm; all of them by default.
     """
     values, gaps, equal = values_of(records), differences(study, records), accuracy_at_equal_time(study, records)
     speed, base = study['speed'].get('arms', {}), study['baseline']
@@ -128,7 +129,8 @@ def accuracy_table(study: Mapping[str, Any], records: Records) -> str:
         *('arm', 'seeds', 'Top-1', f'minus `{base}`', 'minus its control', 'at equal time'),
         *('images/s', unit, 'clipped', 'curvature'),
     ]
-    return _markdown(columns, rows)
+    kept = [i for i, title in enumerate(columns) if shown is None or i == 0 or title in shown]
+    return _markdown([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 def measures_table(study: Mapping[str, Any], records: Records) -> str:
