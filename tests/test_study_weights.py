@@ -1,4 +1,4 @@
-"""The weights of the small study in `docs/weights/`: they load by one line, and have the accuracy that the table says."""
+"""The weights of the small study in `docs/weights/`: one line loads them, and their accuracy is that of the table."""
 
 import json
 import os
