@@ -54,12 +54,15 @@ def test_starts_as_the_identity_in_x(residual: type[nn.Module], curvature: float
 @every_residual
 @pytest.mark.parametrize('gate', [-1.5, 0.0, 0.5, 1.0])
 def test_starts_from_the_gate_that_is_asked_for(residual: type[nn.Module], gate: float) -> None:
-    layer = residual()
-    layer.gamma_scale.data.fill_(3.0)
-    layer.set_gate(gate)
+    layer = residual(gate=gate)
     assert layer.gate().item() == pytest.approx(gate, abs=2e-7)
-    with pytest.raises(ValueError, match=r'gate=1\.7 is outside'):
-        layer.set_gate(1.7)
+    for again in (layer.reset_parameters, lambda: layer.set_gate(gate)):
+        layer.gamma_scale.data.fill_(3.0)
+        again()
+        assert layer.gate().item() == pytest.approx(gate, abs=2e-7)
+    for refused in (lambda: layer.set_gate(1.7), lambda: residual(gate=1.7)):
+        with pytest.raises(ValueError, match=r'gate=1\.7 is outside'):
+            refused()
 
 
 @every_residual

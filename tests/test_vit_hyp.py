@@ -508,6 +508,16 @@ def test_euclid_is_timm_s_model_bit_for_bit() -> None:
     assert type(ours.blocks[0]) is Block
 
 
+def test_with_an_open_gate_the_residual_at_the_origin_starts_as_timm_s_sum() -> None:
+    euclid = create('vit_tiny_patch4_euclid')
+    for name, curvature, tolerance in (('flat_res0', 0.0, 2e-6), ('hyp_res0', 1e-6, 1e-4)):
+        model = create(f'vit_tiny_patch4_{name}', gate=1, curvature=curvature)
+        missing = model.load_state_dict(euclid.state_dict(), strict=False)
+        assert missing.unexpected_keys == []
+        assert all('.residual' in key for key in missing.missing_keys)
+        assert torch.allclose(model(images()), euclid(images()), atol=tolerance)
+
+
 def test_starting_values_are_timm_s_where_the_modules_are() -> None:
     wide = {'embed_dim': 96, 'depth': 1}
     model = create(**wide)
@@ -539,6 +549,9 @@ def test_starting_values_are_timm_s_where_the_modules_are() -> None:
         ({'max_norm': 2.44}, ['max_norm=2.44', 'curvature=0']),
         ({'curvature': 0.0, 'learn_curvature': True}, ['learn_curvature=True', 'curvature > 0']),
         ({'num_centroids': -1}, ['num_centroids=-1', '>= 0']),
+        ({'gate': 1.7}, ['gate=1.7', '(-1.6931, 1.6931)']),
+        ({'gate': 'open'}, ["gate='open'", 'a number']),
+        ({'hyperbolic': ('head', 'pos'), 'gate': 1}, ['gate=1', 'no residual', "'res', 'res0', 'resx'"]),
         ({'embed_dim': 13}, ['embed_dim=13', 'num_heads=3']),
         ({'block_fn': ResPostBlock}, ['block_fn=ResPostBlock', 'standard pre-norm block']),
     ],

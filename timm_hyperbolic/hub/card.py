@@ -302,7 +302,7 @@ _NOT_COMPARED = {
     *('push_to_hub', 'push_every', 'private', 'hub_revision', 'log_tensorboard', 'log_wandb', 'wandb_project'),
     *('wandb_tags', 'allow_missing', 'max_bad_steps', 'validation_batch_size'),
 }
-_HYPERBOLIC = {'hyperbolic', 'num_centroids', *HyperbolicConfig.names(), 'base', 'conversions'}
+_HYPERBOLIC = {'hyperbolic', 'num_centroids', 'gate', *HyperbolicConfig.names(), 'base', 'conversions'}
 
 
 def differences(run: Run, other: Run) -> list[str]:

@@ -28,13 +28,18 @@ class Add(nn.Module):
 
 
 class _Residual(HyperbolicModule):
-    """A gated residual. The gate `γ` starts at zero, where the layer returns `x`, shortened to the margin.
+    """A gated residual. At a gate of 0 the layer returns `x`, shortened to the margin.
 
     Args:
         config: Hyperbolic keywords, as for `HyperbolicModule`.
         device: Of the parameters.
         dtype: Of the parameters.
+        gate: The gate `γ` at the start of training, in `(-1 - ln 2, 1 + ln 2)`.
         **keywords: Fields of `HyperbolicConfig`.
+
+    Raises:
+        ValueError: a value is outside its range.
+        TypeError: a keyword is unknown.
     """
 
     #: The residual of two points. The layer learns its numbers, as parameters of their names, `[1]` each.
@@ -47,19 +52,23 @@ class _Residual(HyperbolicModule):
         config: HyperbolicConfig | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        gate: float = 0.0,
         **keywords: Any,
     ) -> None:
         dd: dict[str, Any] = {'device': device, 'dtype': dtype}
         super().__init__(config, **keywords, **dd)
+        self.start_gate = gate
         for name in self.formula.numbers:
             setattr(self, name, nn.Parameter(torch.empty(1, **dd)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Close the gate, and set everything else to its starting value."""
+        """Set everything to its starting value."""
         super().reset_parameters()
         for name in self.formula.numbers:
             nn.init.zeros_(getattr(self, name))
+        self.set_gate(self.start_gate)
 
     @property
     def kernel_names(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -65,7 +65,7 @@ class HyperbolicBlock(Block):
             )
         residual = Add
         if options.residual:
-            residual = partial(RESIDUALS[options.residual], options.layer(options.residual), **dd)
+            residual = partial(RESIDUALS[options.residual], options.layer(options.residual), gate=options.gate, **dd)
         self.residual1, self.residual2 = residual(), residual()
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:

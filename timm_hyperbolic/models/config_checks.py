@@ -162,6 +162,7 @@ MODEL_ARGS: dict[str, Check] = {
     'channels': listing(_side, 4, 4),
     'stem_width': _side,
     'num_centroids': _classes,
+    'gate': real(-2, 2),
     **_HYPERBOLIC,
     **dict.fromkeys(('qkv_bias', 'qk_norm', 'scale_attn_norm', 'scale_mlp_norm', 'proj_bias', 'class_token'), _flag),
     **dict.fromkeys(('no_embed_class', 'pre_norm', 'final_norm', 'pool_include_prefix', 'fix_init'), _flag),

@@ -49,6 +49,7 @@ class HyperbolicOptions:
     Args:
         hyperbolic: Names of `MODULES` as a sequence, or one string `'head,res'`.
         num_centroids: Number of centroids of the hyperbolic attention, `>= 0`.
+        gate: The gate `γ` of the hyperbolic residuals at the start of training, in `(-1 - ln 2, 1 + ln 2)`.
         config: The hyperbolic keywords. Its margin may be a mapping from names of `MODULES` to margins.
 
     Raises:
@@ -57,12 +58,19 @@ class HyperbolicOptions:
 
     hyperbolic: tuple[str, ...] = ()
     num_centroids: int = 100
+    gate: float = 0.0
     config: HyperbolicConfig = field(default_factory=HyperbolicConfig)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'hyperbolic', chosen_modules(self.hyperbolic))
         if not isinstance(self.num_centroids, int) or self.num_centroids < 0:
             raise ValueError(f'num_centroids={self.num_centroids!r} must be a whole number >= 0')
+        if not isinstance(self.gate, (int, float)) or isinstance(self.gate, bool):
+            raise ValueError(f'gate={self.gate!r} must be a number')
+        if self.gate and not self.residual:
+            raise ValueError(
+                f'gate={self.gate}: hyperbolic={self.hyperbolic} has no residual; add one of {tuple(RESIDUALS)}'
+            )
         margin = self.config.margin
         unknown = [name for name in margin if name not in MODULES] if isinstance(margin, Mapping) else []
         if unknown:

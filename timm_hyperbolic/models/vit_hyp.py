@@ -39,6 +39,8 @@ class HyperbolicVisionTransformer(HyperbolicModel, StemGroups, ViTPosEmbed, Visi
     Args:
         hyperbolic: Which modules are hyperbolic: any of 'head', 'pos', 'mlp', 'attn' and one of 'res', 'res0', 'resx'.
         num_centroids: Number of centroids of the hyperbolic attention, independent of the number of classes.
+        gate: The gate `γ` of the hyperbolic residuals at the start of training: 0, as in the published study, makes a
+            block the identity; 1 makes a residual at the origin ('res0') timm's own sum in the flat limit.
         embed_dim: As in timm.
         num_heads: As in timm.
         block_fn: As in timm; with hyperbolic blocks only timm's `Block`.
@@ -63,6 +65,7 @@ class HyperbolicVisionTransformer(HyperbolicModel, StemGroups, ViTPosEmbed, Visi
         *,
         hyperbolic: str | tuple[str, ...] = (),
         num_centroids: int = 100,
+        gate: float = 0.0,
         embed_dim: int = 768,
         num_heads: int = 12,
         block_fn: type[nn.Module] = Block,
@@ -72,7 +75,7 @@ class HyperbolicVisionTransformer(HyperbolicModel, StemGroups, ViTPosEmbed, Visi
         dtype: torch.dtype | None = None,
         **kwargs: Any,
     ) -> None:
-        options = HyperbolicOptions(hyperbolic, num_centroids, HyperbolicConfig.pop_from(kwargs))
+        options = HyperbolicOptions(hyperbolic, num_centroids, gate, HyperbolicConfig.pop_from(kwargs))
         dd = {'device': device, 'dtype': dtype}
         centroids = None
         if embed_dim % num_heads:

@@ -92,7 +92,7 @@ def hyperbolize(
     if start not in ('gated', 'carried'):
         raise ValueError(f"start={start!r}: unknown; choose 'gated' or 'carried'")
     config = HyperbolicConfig.of(curvature=curvature, **keywords)
-    options = HyperbolicOptions(modules, num_centroids, config)
+    options = HyperbolicOptions(modules, num_centroids, config=config)
     if unwrap_model(model) is not model:
         raise TypeError(f'model is a {torch.typename(model)} around another: convert the model before it is wrapped')
     plan = Plan(_findings(model, options, start), type(model).__name__)
