@@ -563,13 +563,13 @@ def study_runs(name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding='utf-8')) if path.exists() else None
 
 
-def study_summary(name: str) -> str:
-    """Top-1, its differences and the clipped share of all arms of a study."""
+def study_summary(name: str, arms: list[str]) -> str:
+    """Top-1, its differences and the clipped share of some arms of a study."""
     content = study_runs(name)
     if content is None:
         return 'No run of this study is done yet.'
     records = content['runs']
-    return accuracy_table(content, records, ('seeds', 'Top-1', f'minus `{content["baseline"]}`', 'clipped'))
+    return accuracy_table(content, records, ('seeds', 'Top-1', f'minus `{content["baseline"]}`', 'clipped'), arms)
 
 
 def study(name: str) -> str:
@@ -582,6 +582,8 @@ def study(name: str) -> str:
     return '\n\n'.join([tables_of(content), *drawn])
 
 
+README_ARMS = ['euclid', 'rezero', 'flat_res_clip', 'hyp_res', 'hyp_res_unclipped', 'flat_res0_open', 'hyp_res0_open']
+
 STUDY_FIGURES = {
     'roadmap': 'Accuracy against images per second',
     'forest-baseline': 'Differences to the Euclidean model',
@@ -592,7 +594,7 @@ STUDY_FIGURES = {
 
 BLOCKS: dict[str, Callable[[], str]] = {
     'study-residual': lambda: study('residual'),
-    'study-residual-summary': lambda: study_summary('residual'),
+    'readme-study': lambda: study_summary('residual', README_ARMS),
     'study-modules': lambda: study('modules'),
     'taxonomy': taxonomy,
     'nouns': nouns,

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from timm_hyperbolic.commands.study_page import figures_of, records_text, tables_of, write_page
-from timm_hyperbolic.evaluate.study_tables import accuracy_at_equal_time, differences, sentences
+from timm_hyperbolic.evaluate.study_tables import accuracy_at_equal_time, accuracy_table, differences, sentences
 
 TOP1 = {'euclid': [50.0, 51.0, 49.6], 'flat': [52.0, 53.1, 51.7], 'hyp': [52.1, 53.0, 51.8]}
 
@@ -71,6 +71,16 @@ def test_the_table_has_means_intervals_differences_and_costs(content):
     assert '| `hyp` | 80.00 ± 0.00 | 2.500 ± 2.484 | 20.0 ± 0.0 |' in page
     assert '| `hyp-seed2` | 51.80 | 4 | 012345678-dirty | `timm-hyperbolic study x.yaml --run hyp-seed2` |' in page
     assert 'Speed and memory were measured on: a machine.' in page
+
+
+def test_a_part_of_the_table_has_the_numbers_of_the_whole(content):
+    def cells(*chosen):
+        rows = accuracy_table(content, content['runs'], *chosen).splitlines()
+        return [[cell.strip() for cell in row.strip('|').split('|')] for row in rows]
+
+    whole, shown = cells(), ['Top-1', 'clipped']
+    columns = [0, *map(whole[0].index, shown)]
+    assert cells(shown, ['euclid', 'hyp']) == [[row[i] for i in columns] for row in whole if 'flat' not in row[0]]
 
 
 def test_at_equal_time_an_arm_of_half_the_speed_has_had_half_the_epochs(content):

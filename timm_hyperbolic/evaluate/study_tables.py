@@ -92,13 +92,19 @@ def accuracy_at_equal_time(study: Mapping[str, Any], records: Records) -> dict[s
     return found
 
 
-def accuracy_table(study: Mapping[str, Any], records: Records, shown: Sequence[str] | None = None) -> str:
+def accuracy_table(
+    study: Mapping[str, Any],
+    records: Records,
+    shown: Sequence[str] | None = None,
+    arms: Sequence[str] | None = None,
+) -> str:
     """Return the table of Top-1, its differences, cost and clipped share, one row for each arm.
 
     Args:
         study: The record of the study.
         records: Records of its runs.
         shown: Titles of the columns to show besides the arm; all of them by default.
+        arms: The arms to show; all of them by default. The numbers do not depend on it.
     """
     values, gaps, equal = values_of(records), differences(study, records), accuracy_at_equal_time(study, records)
     speed, base = study['speed'].get('arms', {}), study['baseline']
@@ -106,7 +112,7 @@ def accuracy_table(study: Mapping[str, Any], records: Records, shown: Sequence[s
     rows = []
     for arm, about in study['arms'].items():
         diverged = [r['seed'] for r in records if r['arm'] == arm and r['state'] == 'diverged']
-        if arm not in values and not diverged:
+        if (arm not in values and not diverged) or (arms is not None and arm not in arms):
             continue
         seeds = f'{len(values.get(arm, {}))}' + (f', {len(diverged)} diverged' if diverged else '')
         top1 = _mean(mean_of(list(values[arm].values())), 2) if arm in values else ''
