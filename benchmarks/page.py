@@ -582,7 +582,7 @@ def study(name: str) -> str:
     return '\n\n'.join([tables_of(content), *drawn])
 
 
-README_ARMS = ['euclid', 'rezero', 'flat_res_clip', 'hyp_res', 'hyp_res_unclipped', 'flat_res0_open', 'hyp_res0_open']
+README_ARMS = ['euclid', 'flat_res_clip', 'hyp_res', 'hyp_res_unclipped', 'flat_res0_open', 'hyp_res0_open']
 
 STUDY_FIGURES = {
     'roadmap': 'Accuracy against images per second',

@@ -395,8 +395,5 @@ def prepare_files(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     if pushed is not None:
         run_program(ROOT / 'train_hyp.py', [*make_training_cheap([]), '--push-to-hub', pushed[1]], monkeypatch)
     folder = re.search(r"'local-dir:(.+?)'", text)
-    if folder is not None and (ROOT / folder[1]).exists():  # weights that come with the repository
-        (tmp_path / folder[1]).parent.mkdir(parents=True)
-        (tmp_path / folder[1]).symlink_to(ROOT / folder[1])
-    elif folder is not None:
+    if folder is not None:
         make_run(Path(folder[1]), monkeypatch)
