@@ -7,7 +7,13 @@ import pytest
 from scipy import stats
 
 from timm_hyperbolic.commands.study_page import figures_of, records_text, tables_of, write_page
-from timm_hyperbolic.evaluate.study_tables import accuracy_at_equal_time, accuracy_table, differences, sentences
+from timm_hyperbolic.evaluate.study_tables import (
+    accuracy_at_equal_time,
+    accuracy_table,
+    cost_table,
+    differences,
+    sentences,
+)
 
 TOP1 = {'euclid': [50.0, 51.0, 49.6], 'flat': [52.0, 53.1, 51.7], 'hyp': [52.1, 53.0, 51.8]}
 
@@ -45,7 +51,7 @@ def content() -> dict:
         'arms': arms,
         'speed': {
             'hardware': 'a machine',
-            'arms': {a: {'train': t, 'infer': t, 'memory': m} for a, (t, m) in speed.items()},
+            'arms': {a: {'train': t, 'infer': 3 * t, 'memory': m} for a, (t, m) in speed.items()},
         },
         'runs': [record(arm, seed, top1) for arm, values in TOP1.items() for seed, top1 in enumerate(values)],
     }
@@ -64,9 +70,13 @@ def test_the_table_has_means_intervals_differences_and_costs(content):
     assert d.p < 0.01 < 0.5 < control.p
     assert row(page, 'hyp') == [
         *('`hyp`', '3', f'52.30 ± {half:.2f}', f'+2.10 ± {d.half:.2f} *', f'+0.03 ± {control.half:.2f}'),
-        *('48.30', '200', '3 MiB', '35 %', '1'),
+        *('35 %', '1'),
     ]
-    assert row(page, 'euclid')[3:6] == ['', '', '50.20']
+    assert row(page, 'euclid')[3:] == ['', '', '', '']
+    costs = cost_table(content, content['runs'])
+    assert row(costs, 'hyp')[1:] == ['200', '600', '3 MiB', '48.30']
+    assert row(costs, 'euclid')[-1] == '50.20'
+    assert costs in page
     assert 'Why? 9 of 9 runs are done.' in page
     assert '| `hyp` | 80.00 ± 0.00 | 2.500 ± 2.484 | 20.0 ± 0.0 |' in page
     assert '| `hyp-seed2` | 51.80 | 4 | 012345678-dirty | `timm-hyperbolic study x.yaml --run hyp-seed2` |' in page

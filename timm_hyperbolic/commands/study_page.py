@@ -9,7 +9,15 @@ from typing import Any
 
 from ..errors import TrainingError, UserError
 from ..evaluate.comparison import mean_of
-from ..evaluate.study_tables import accuracy_table, differences, measures_table, runs_table, sentences, values_of
+from ..evaluate.study_tables import (
+    accuracy_table,
+    cost_table,
+    differences,
+    measures_table,
+    runs_table,
+    sentences,
+    values_of,
+)
 from ..files import scratch_folder
 
 __all__ = ['figures_of', 'records_text', 'tables_of', 'write_page']
@@ -78,6 +86,7 @@ def tables_of(content: Mapping[str, Any]) -> str:
     first = f'{content["about"]} {done} of {len(content["arms"]) * len(content["seeds"])} runs are done.'.strip()
     parts = [first, sentences(content, records), accuracy_table(content, records), _NOTE]
     if speed:
+        parts.append(cost_table(content, records))
         parts.append(f'Speed and memory were measured on: {speed["hardware"]}.')
     return '\n\n'.join([*parts, measures_table(content, records), runs_table(records)])
 

@@ -12,6 +12,7 @@ from .corruptions import CORRUPTIONS
 __all__ = [
     'accuracy_at_equal_time',
     'accuracy_table',
+    'cost_table',
     'differences',
     'measures_table',
     'runs_table',
@@ -98,7 +99,7 @@ def accuracy_table(
     shown: Sequence[str] | None = None,
     arms: Sequence[str] | None = None,
 ) -> str:
-    """Return the table of Top-1, its differences, cost and clipped share, one row for each arm.
+    """Return the table of Top-1, its differences, clipped share and curvature, one row for each arm.
 
     Args:
         study: The record of the study.
@@ -106,9 +107,7 @@ def accuracy_table(
         shown: Titles of the columns to show besides the arm; all of them by default.
         arms: The arms to show; all of them by default. The numbers do not depend on it.
     """
-    values, gaps, equal = values_of(records), differences(study, records), accuracy_at_equal_time(study, records)
-    speed, base = study['speed'].get('arms', {}), study['baseline']
-    unit = study['speed'].get('memory', 'memory of a step')
+    values, gaps, base = values_of(records), differences(study, records), study['baseline']
     rows = []
     for arm, about in study['arms'].items():
         diverged = [r['seed'] for r in records if r['arm'] == arm and r['state'] == 'diverged']
@@ -116,7 +115,6 @@ def accuracy_table(
             continue
         seeds = f'{len(values.get(arm, {}))}' + (f', {len(diverged)} diverged' if diverged else '')
         top1 = _mean(mean_of(list(values[arm].values())), 2) if arm in values else ''
-        cost = speed.get(arm, {})
         rows.append(
             [
                 f'`{arm}`' + (f': {about["about"]}' if about['about'] else ''),
@@ -124,19 +122,35 @@ def accuracy_table(
                 top1,
                 _gap(gaps.get((arm, base))),
                 _gap(gaps.get((arm, about['control']))),
-                f'{equal[arm]:.2f}' if arm in equal else '',
-                f'{cost["train"]:.0f}' if cost else '',
-                f'{cost["memory"] / 2**20:.0f} MiB' if cost else '',
                 _last(records, arm, 'margin', lambda v: f'{100 * v:.0f} %'),
                 _last(records, arm, 'curvature', lambda v: f'{v:.3g}'),
             ]
         )
-    columns = [
-        *('arm', 'seeds', 'Top-1', f'minus `{base}`', 'minus its control', 'at equal time'),
-        *('images/s', unit, 'clipped', 'curvature'),
-    ]
+    columns = ['arm', 'seeds', 'Top-1', f'minus `{base}`', 'minus its control', 'clipped', 'curvature']
     kept = [i for i, title in enumerate(columns) if shown is None or i == 0 or title in shown]
     return _markdown([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
+
+
+def cost_table(study: Mapping[str, Any], records: Records) -> str:
+    """Return the table of speed, memory and accuracy at equal time, one row for each arm with a run.
+
+    Args:
+        study: The record of the study, with the speed of every arm.
+        records: Records of its runs.
+    """
+    equal, values = accuracy_at_equal_time(study, records), values_of(records)
+    rows = [
+        [
+            f'`{arm}`',
+            f'{cost["train"]:.0f}',
+            f'{cost["infer"]:.0f}',
+            f'{cost["memory"] / 2**20:.0f} MiB',
+            f'{equal[arm]:.2f}' if arm in equal else '',
+        ]
+        for arm, cost in study['speed']['arms'].items()
+        if arm in values
+    ]
+    return _markdown(['arm', 'images/s in training', 'in inference', 'memory of a step', 'Top-1 at equal time'], rows)
 
 
 def measures_table(study: Mapping[str, Any], records: Records) -> str:
