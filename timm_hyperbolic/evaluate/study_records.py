@@ -101,14 +101,16 @@ def read_records(
     for path in paths:
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
-            named = {record['run']: record for record in content['runs'] if record['options'] is not None}
-            speed = speed if content['study'] != study.file.name else content['speed'] or speed
+            named = {record['run']: record for record in content['runs']}
+            options = {name: {**defaults, **record['options']} for name, record in named.items()}
+            if content['study'] == study.file.name:
+                speed = content['speed'] or speed
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UserError(
                 f'--records {path}: must be a runs.json that timm-hyperbolic study --table has written ({error!r})'
             ) from error
         for name in named.keys() & of_name.keys():
-            different = difference({**defaults, **named[name]['options']}, of_name[name])
+            different = difference(options[name], of_name[name])
             if different:
                 raise UserError(f'--records {path}: its {name} has {different}; leave the file out')
         found |= {name: record for name, record in named.items() if name in of_name}

@@ -97,7 +97,7 @@ def create_model(
 
 
 def _use_plain_attention(model: nn.Module) -> None:
-    """Make timm's attention layers compute their scores, softmax and weighted sum as separate operations."""
+    """Make timm's attention layers compute scores, softmax and weighted sum one after the other."""
     for module in model.modules():
         if hasattr(module, 'fused_attn'):
             module.fused_attn = False

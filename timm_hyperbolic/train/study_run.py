@@ -139,7 +139,7 @@ def difference(found: Mapping[str, Any], run: Run) -> str | None:
 
 
 def options_that_count(run: Run) -> dict[str, Any]:
-    """Return the options of a run by name, without those of its place, of its images and of its log.
+    """Return the options that decide the result of a run, by name: not its folder, its place of images, or its log.
 
     Args:
         run: The run as the study has it.
